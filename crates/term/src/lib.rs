@@ -1,1 +1,52 @@
-//! Placeholder.
+//! Erlang terms as plain values: what they are, how they order, print and parse.
+//!
+//! Nothing here knows the wire, a process or a clock.
+//! All containers are shared and immutable, so a clone costs one counter, and every walk over a term
+//! (drop, comparison, hash, print, parse) keeps its own stack, so depth is never a danger.
+//!
+//! One exception to "no process-wide state" lives here: the bounded table of node name spellings,
+//! see [`NodeName`].
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::iter_over_hash_type,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod atom;
+mod binary;
+mod instant;
+mod integer;
+pub mod limits;
+mod list;
+mod map;
+mod node_name;
+mod order;
+mod pid;
+mod port_id;
+mod reference;
+mod release;
+mod term;
+mod tuple;
+
+pub use atom::{Atom, AtomError};
+pub use binary::{Binary, BitString, Opaque};
+pub use instant::Instant;
+pub use integer::{Big, Float, FloatError, Integer};
+pub use list::List;
+pub use map::{Map, MapError};
+pub use node_name::{NodeName, NodeNameError, PinnedNodeName};
+pub use pid::Pid;
+pub use port_id::PortId;
+pub use reference::{Reference, ReferenceError};
+pub use term::{Export, Term};
+pub use tuple::Tuple;
