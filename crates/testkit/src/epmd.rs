@@ -1,0 +1,106 @@
+//! The stock `epmd` as a program of its own, ended with the value that owns it.
+
+use crate::channel::read_lines;
+use crate::error::EpmdError;
+use crate::tcp_port::free_port;
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long `epmd` may take until it listens.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How many TCP ports are tried: another program may take a free one before `epmd` does.
+const PORTS_TRIED_MAX: u32 = 5;
+
+/// What `epmd` writes under `-d -d` when it accepts connections.
+const LISTENS: &str = "entering the main select() loop";
+
+/// A running name server of the stock kind, listening at 127.0.0.1 only.
+#[derive(Debug)]
+pub struct EpmdProcess {
+    child: Child,
+    port: u16,
+}
+
+impl EpmdProcess {
+    /// Starts `epmd` at a TCP port chosen by the operating system and waits until it listens.
+    ///
+    /// # Errors
+    /// `epmd` is not installed or found no TCP port.
+    pub fn start() -> Result<Self, EpmdError> {
+        let mut tries = 1;
+        loop {
+            let port = free_port().map_err(EpmdError::NoPort)?;
+            match Self::start_at(port) {
+                Err(EpmdError::PortTaken { .. }) if tries < PORTS_TRIED_MAX => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
+    /// Starts `epmd` at a given TCP port and waits until it listens.
+    ///
+    /// # Errors
+    /// `epmd` is not installed, or the TCP port is taken.
+    pub fn start_at(port: u16) -> Result<Self, EpmdError> {
+        let mut child = command(port).spawn().map_err(EpmdError::NotStarted)?;
+        let (sender, lines) = sync_channel(16);
+        if let Some(stderr) = child.stderr.take() {
+            // The thread reads on after the start, or else epmd would block on a full pipe.
+            let reader = thread::Builder::new().name("testkit epmd".to_owned());
+            reader.spawn(move || forward_lines(stderr, &sender)).map_err(EpmdError::NotStarted)?;
+        }
+        let epmd = Self { child, port };
+        wait_until_it_listens(port, &lines)?;
+        Ok(epmd)
+    }
+
+    /// Its TCP port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for EpmdProcess {
+    fn drop(&mut self) {
+        // An error means that it has ended already, which is what is wanted.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test kit starts real name servers")]
+fn command(port: u16) -> Command {
+    let mut command = Command::new("epmd");
+    command.args(["-d", "-d", "-address", "127.0.0.1", "-port"]).arg(port.to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Passes on what `epmd` writes until it listens or nobody waits any more, then throws it away.
+fn forward_lines(stderr: impl io::Read, lines: &SyncSender<String>) {
+    let mut starting = true;
+    read_lines(stderr, |line| {
+        if starting {
+            let line = String::from_utf8_lossy(line).into_owned();
+            let listens = line.contains(LISTENS);
+            starting = lines.send(line).is_ok() && !listens;
+        }
+    });
+}
+
+fn wait_until_it_listens(port: u16, lines: &Receiver<String>) -> Result<(), EpmdError> {
+    let mut output = String::new();
+    loop {
+        match lines.recv_timeout(START_LIMIT) {
+            Ok(line) if line.contains(LISTENS) => return Ok(()),
+            Ok(line) => output.push_str(&line),
+            Err(RecvTimeoutError::Disconnected) => return Err(EpmdError::PortTaken { port, output }),
+            Err(RecvTimeoutError::Timeout) => return Err(EpmdError::TimedOut { limit: START_LIMIT }),
+        }
+    }
+}
