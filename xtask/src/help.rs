@@ -1,0 +1,15 @@
+//! `cargo xtask help`: one line per command.
+
+use crate::output;
+
+const TEXT: &str = "\
+cargo xtask test                       every test, doc test and example; sets up what they need
+cargo xtask tidy                       the rules that a machine can keep
+cargo xtask bench [--quick] [ROW...]   side-by-side measurements, written to bench/results/latest.json
+cargo xtask fuzz [TARGET] [--seconds N]  one fuzz target for N seconds; without TARGET lists them
+cargo xtask deps                       the crate graph
+cargo xtask help                       this text";
+
+pub(crate) fn run() {
+    output::say(TEXT);
+}
