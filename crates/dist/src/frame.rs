@@ -1,0 +1,90 @@
+//! Packets on a stream: a 32-bit length, then the body. A length of zero is a tick.
+
+use bytes::{Buf, Bytes, BytesMut};
+use core::fmt;
+
+/// How long a frame may be unless configured otherwise, in bytes.
+pub const FRAME_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;
+/// The smallest configurable limit of a frame's length: one fragment must fit.
+pub const FRAME_BYTES_MAX_LOWEST: usize = 64 * 1024;
+/// The largest configurable limit of a frame's length.
+pub const FRAME_BYTES_MAX_HIGHEST: usize = 1024 * 1024 * 1024;
+
+/// One packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// An empty packet: the peer is alive.
+    Tick,
+    /// A packet with this body.
+    Body(Bytes),
+}
+
+/// A peer announced a frame over the limit. The stream is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameTooLong {
+    /// The announced length, in bytes.
+    pub len: usize,
+    /// The limit, in bytes.
+    pub limit: usize,
+}
+
+impl fmt::Display for FrameTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the peer announced a frame of {} bytes, the limit is {}", self.len, self.limit)
+    }
+}
+
+impl core::error::Error for FrameTooLong {}
+
+/// Cuts a stream of bytes into frames. Its memory follows what arrived, never what a length claims.
+#[derive(Debug)]
+pub struct FrameReader {
+    buffer: BytesMut,
+    limit: usize,
+}
+
+impl FrameReader {
+    /// A reader with this limit for a frame's body, which is brought into the configurable range.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), limit: limit.clamp(FRAME_BYTES_MAX_LOWEST, FRAME_BYTES_MAX_HIGHEST) }
+    }
+
+    /// Takes bytes from the stream; take the frames before the next bytes.
+    pub fn handle_bytes(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next complete frame.
+    ///
+    /// # Errors
+    /// When a frame over the limit is announced, as soon as its length is there.
+    pub fn poll_frame(&mut self) -> Result<Option<Frame>, FrameTooLong> {
+        let Some(len) = self.buffer.first_chunk::<4>() else { return Ok(None) };
+        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+        if len > self.limit {
+            return Err(FrameTooLong { len, limit: self.limit });
+        }
+        if len == 0 {
+            self.buffer.advance(4);
+            return Ok(Some(Frame::Tick));
+        }
+        if self.buffer.len().saturating_sub(4) < len {
+            return Ok(None);
+        }
+        self.buffer.advance(4);
+        Ok(Some(Frame::Body(self.buffer.split_to(len).freeze())))
+    }
+
+    /// How many bytes wait for the rest of their frame.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// How much memory the buffer has.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+}
