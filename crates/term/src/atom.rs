@@ -161,8 +161,8 @@ pub(crate) fn is_reserved(text: &str) -> bool {
 }
 
 /// Words an Erlang program must quote to use as atoms.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 29] = [
     "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch", "cond",
-    "div", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive", "rem", "try", "when",
-    "xor",
+    "div", "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive", "rem", "try",
+    "when", "xor",
 ];

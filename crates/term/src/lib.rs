@@ -24,6 +24,7 @@ extern crate std;
 
 mod atom;
 mod binary;
+mod format;
 mod instant;
 mod integer;
 pub mod limits;
@@ -31,20 +32,28 @@ mod list;
 mod map;
 mod node_name;
 mod order;
+mod parse;
 mod pid;
 mod port_id;
 mod reference;
 mod release;
+mod scan;
+#[cfg(feature = "serde")]
+mod serde;
 mod term;
 mod tuple;
 
+#[cfg(feature = "serde")]
+pub use crate::serde::{TermKind, names};
 pub use atom::{Atom, AtomError};
 pub use binary::{Binary, BitString, Opaque};
+pub use format::DisplayMax;
 pub use instant::Instant;
 pub use integer::{Big, Float, FloatError, Integer};
 pub use list::List;
 pub use map::{Map, MapError};
 pub use node_name::{NodeName, NodeNameError, PinnedNodeName};
+pub use parse::{ParseError, ParseErrorKind};
 pub use pid::Pid;
 pub use port_id::PortId;
 pub use reference::{Reference, ReferenceError};

@@ -1,6 +1,7 @@
 //! The term itself: every kind of value Erlang has.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -219,6 +220,21 @@ impl Term {
     /// Whether it is `[]`.
     pub const fn is_nil(&self) -> bool {
         matches!(self, Self::Nil)
+    }
+
+    /// Whether containers nest more than `depth` deep; a leaf has depth zero.
+    pub fn is_deeper_than(&self, depth: usize) -> bool {
+        let mut open: Vec<core::slice::Iter<'_, Self>> = Vec::new();
+        open.extend(self.cells().map(<[Self]>::iter));
+        while let Some(top) = open.last_mut() {
+            let next = top.next();
+            match next {
+                _ if open.len() > depth => return true,
+                Some(term) => open.extend(term.cells().map(<[Self]>::iter)),
+                None => drop(open.pop()),
+            }
+        }
+        false
     }
 
     pub(crate) const fn is_container(&self) -> bool {
