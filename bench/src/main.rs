@@ -1,0 +1,41 @@
+//! Side-by-side measurements: the same small pieces of work on Engset, the BEAM and other Rust systems.
+//!
+//! `bench [--quick] [ROW…]` measures; `bench --child SYSTEM ROW` does one measurement in a fresh process and
+//! is what the former runs, round after round, with the systems in turn.
+//! All systems get two workers, except actix, whose actors share one thread as it gives it to them.
+
+mod arguments;
+mod driver;
+mod memory;
+mod output;
+mod report;
+mod rounds;
+mod row;
+mod stopwatch;
+mod systems;
+
+use arguments::Request;
+use std::env;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match arguments::parse(&args) {
+        Ok(Request::Child { system, row }) => match system.measure(row) {
+            Some(value) => output::say(&format!("{} {value}", row.unit().label())),
+            None => output::say("not measured"),
+        },
+        Ok(Request::Parent { rounds, rows }) => match rounds::run(rounds, &rows) {
+            Ok(report) => output::say(&report),
+            Err(error) => {
+                output::complain(&error.to_string());
+                return ExitCode::FAILURE;
+            }
+        },
+        Err(unknown) => {
+            output::complain(&unknown.to_string());
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

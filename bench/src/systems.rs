@@ -1,0 +1,53 @@
+//! The systems that are compared. Each module does the rows in the plainest way its system has.
+
+mod actix;
+mod beam;
+mod engset;
+mod kameo;
+mod ractor;
+mod tokio;
+
+use crate::row::Row;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum System {
+    Engset,
+    Beam,
+    Tokio,
+    Ractor,
+    Kameo,
+    Actix,
+}
+
+impl System {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Engset, Self::Beam, Self::Tokio, Self::Ractor, Self::Kameo, Self::Actix];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Engset => "engset",
+            Self::Beam => "beam",
+            Self::Tokio => "tokio",
+            Self::Ractor => "ractor",
+            Self::Kameo => "kameo",
+            Self::Actix => "actix",
+        }
+    }
+
+    /// Does a row's work in this process and returns the number in the row's unit;
+    /// `None` when the system does not do this kind of work.
+    pub(crate) fn measure(self, row: Row) -> Option<f64> {
+        match self {
+            Self::Engset => engset::measure(row),
+            Self::Beam => beam::measure(row),
+            Self::Tokio => tokio::measure(row),
+            Self::Ractor => ractor::measure(row),
+            Self::Kameo => kameo::measure(row),
+            Self::Actix => actix::measure(row),
+        }
+    }
+}
