@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Manners between processes: calls, gen_server, supervisors.
+
+mod call;
+mod dynamic;
+mod gen_server;
+mod reply;
+mod supervisor;
+#[doc(hidden)]
+pub mod wire;
+
+pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
+pub use dynamic::Dynamic;
+pub use gen_server::{Info, Server, StartError, start, start_link, start_named, start_on};
+pub use reply::Reply;
+#[doc(hidden)]
+pub use reply::{decode_fallible_reply, decode_reply};
+pub use supervisor::restart::Strategy;
+pub use supervisor::spec::{Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting};
+pub use supervisor::{
+    ChildError, ChildId, ChildInfo, ChildState, Counts, Retry, Supervisor, SupervisorMsg, SupervisorRef,
+};

@@ -1,0 +1,280 @@
+//! Calls: a request, one answer, a deadline, and an error that tells whether the request may have run.
+
+use crate::reply::{Answer, Answered, Reply, Slot};
+use crate::wire;
+use engset_process::{
+    Addr, Dest, EncodeError, ExitReason, Processes, Protocol, SendError, Service, Sleep, Target, current,
+    deadline,
+};
+use engset_term::Pid;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a call waits unless told otherwise, as in OTP.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a call brought no value. [`CallError::maybe_executed`] tells whether the request may have run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum CallError<E = Infallible> {
+    /// The callee ran the request and answered with its own error.
+    App(E),
+    /// There is no such process or name; the request did not run.
+    NoProcess,
+    /// The callee ended with this reason. Whether it had begun the request is known where it was on this node.
+    Down {
+        /// Why it ended.
+        reason: ExitReason,
+        /// False where the request was certainly not begun.
+        begun: bool,
+    },
+    /// The deadline passed without an answer.
+    Timeout {
+        /// False where the request was certainly not begun.
+        begun: bool,
+    },
+    /// The connection to the callee's node was lost, or could not be made.
+    NodeDown,
+    /// The callee dropped the reply without answering.
+    NoReply,
+    /// The callee does not understand the request; it did not run.
+    NotUnderstood(String),
+    /// The request has no Erlang form and the callee is on another node; it was not sent.
+    Encode(String),
+    /// An answer came, but not of the expected type.
+    Decode(String),
+    /// The caller is not a process; the request was not sent.
+    OutsideNode,
+}
+
+impl<E> CallError<E> {
+    /// Whether the request may have been executed, wholly or in part. When false it certainly was not, and the call
+    /// may be repeated safely.
+    pub fn maybe_executed(&self) -> bool {
+        match self {
+            Self::App(_) | Self::NodeDown | Self::NoReply | Self::Decode(_) => true,
+            Self::Down { begun, .. } | Self::Timeout { begun } => *begun,
+            Self::NoProcess | Self::NotUnderstood(_) | Self::Encode(_) | Self::OutsideNode => false,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(error) => fmt::Display::fmt(error, f),
+            Self::NoProcess => {
+                f.write_str("no such process: it is not running, or the name is not registered")
+            }
+            Self::Down { reason, begun: true } => write!(f, "the callee ended before it answered: {reason}"),
+            Self::Down { reason, begun: false } => write!(f, "the callee ended before it began: {reason}"),
+            Self::Timeout { begun: true } => f.write_str("no answer in time; the request may have run"),
+            Self::Timeout { begun: false } => f.write_str("no answer in time; the request did not run"),
+            Self::NodeDown => {
+                f.write_str("the connection to the callee's node is down; the request may have run")
+            }
+            Self::NoReply => f.write_str("the callee dropped the request without an answer"),
+            Self::NotUnderstood(why) => write!(f, "the callee does not understand the request: {why}"),
+            Self::Encode(why) => write!(f, "the request was not sent: {why}"),
+            Self::Decode(why) => write!(f, "the answer is not of the expected type: {why}"),
+            Self::OutsideNode => f.write_str(
+                "called from outside a node: run the code in a process, for instance with `Node::block_on`",
+            ),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+
+/// A request that is sent when awaited.
+///
+/// Waits for [`CALL_TIMEOUT`] unless [`Call::timeout`] says otherwise, and never longer than the request that the
+/// calling process itself is serving. Dropping it while it waits cancels the request: it is not executed if it has
+/// not begun.
+#[must_use = "a call does nothing until awaited; send a cast to fire and forget"]
+pub struct Call<P, T, E = Infallible> {
+    to: Dest,
+    /// `None` outside a node.
+    request: Option<Request<P, T, E>>,
+    timeout: Option<Duration>,
+}
+
+struct Request<P, T, E> {
+    message: P,
+    slot: Arc<Slot<T, E>>,
+    processes: Arc<Processes>,
+    me: Pid,
+}
+
+impl<P: Protocol, T, E> Call<P, T, E> {
+    /// A call to whoever `to` names, with the message that `make` builds around the reply.
+    pub fn new(to: &impl Target<P>, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
+        let request = current().map(|(processes, me)| {
+            let slot = Slot::new(processes.scheduler().clone());
+            Request { message: make(Reply::to_slot(&slot)), slot, processes, me }
+        });
+        Self { to: to.dest(), request, timeout: Some(CALL_TIMEOUT) }
+    }
+
+    /// Waits for `timeout` at most.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits as long as it takes, if the calling process is not itself under a deadline.
+    pub fn no_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+}
+
+impl<P, T, E> fmt::Debug for Call<P, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("to", &self.to).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = Calling<T, E>;
+
+    fn into_future(self) -> Calling<T, E> {
+        let Some(Request { message, slot, processes, me }) = self.request else {
+            return Calling { waiting: None, failed: Some(CallError::OutsideNode) };
+        };
+        let now = processes.scheduler().now();
+        let own = self.timeout.map(|timeout| now.saturating_add(timeout));
+        let due = [own, deadline()].into_iter().flatten().min();
+        if let Some(due) = due {
+            slot.set_deadline(due);
+        }
+        let failed = processes.send(me, &self.to, message).err().map(|error| match error {
+            SendError::NoProcess(_) => CallError::NoProcess,
+            SendError::Encode(EncodeError::Value(error)) => CallError::Encode(error.to_string()),
+            SendError::Encode(error) => CallError::Encode(error.to_string()),
+            SendError::OutsideNode(_) | _ => CallError::OutsideNode,
+        });
+        let alarm = due.map(|due| processes.scheduler().sleep_until(due));
+        Calling { waiting: Some(Waiting { slot, processes, me, alarm }), failed }
+    }
+}
+
+/// A call under way.
+#[must_use = "a call does nothing until awaited"]
+pub struct Calling<T, E> {
+    waiting: Option<Waiting<T, E>>,
+    failed: Option<CallError<E>>,
+}
+
+struct Waiting<T, E> {
+    slot: Arc<Slot<T, E>>,
+    processes: Arc<Processes>,
+    me: Pid,
+    alarm: Option<Sleep>,
+}
+
+impl<T, E> Unpin for Calling<T, E> {}
+
+impl<T, E> Future for Calling<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(error) = this.failed.take() {
+            this.waiting = None;
+            return Poll::Ready(Err(error));
+        }
+        let Some(waiting) = &mut this.waiting else { return Poll::Pending };
+        if let Some(answered) = waiting.slot.poll(task.waker()) {
+            let result = waiting.conclude(answered);
+            this.waiting = None;
+            return Poll::Ready(result);
+        }
+        if let Some(alarm) = &mut waiting.alarm
+            && Pin::new(alarm).poll(task).is_ready()
+        {
+            let begun = waiting.give_up();
+            this.waiting = None;
+            return Poll::Ready(Err(CallError::Timeout { begun }));
+        }
+        Poll::Pending
+    }
+}
+
+impl<T, E> Drop for Calling<T, E> {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.give_up();
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Calling<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").field("waiting", &self.waiting.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl<T, E> Waiting<T, E> {
+    fn conclude(&self, answered: Answered<T, E>) -> Result<T, CallError<E>> {
+        let Answered { answer, begun, sent } = answered;
+        match answer {
+            Answer::Value(Ok(value)) => Ok(value),
+            Answer::Value(Err(error)) => Err(CallError::App(error)),
+            Answer::Dropped => Err(CallError::NoReply),
+            Answer::Down(reason) => Err(down(reason, begun || sent.is_some())),
+            Answer::Encoded(payload) => {
+                let Some(sent) = sent else { return Err(CallError::NoReply) };
+                wire::demonitor(&self.processes, self.me, &sent.to, sent.alias);
+                let reply =
+                    wire::open_reply(&payload).map_err(|error| CallError::Decode(error.to_string()))?;
+                match (sent.decode)(reply) {
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(error)) => Err(CallError::App(error)),
+                    Err(error) => Err(CallError::Decode(error.to_string())),
+                }
+            }
+        }
+    }
+
+    fn give_up(&self) -> bool {
+        let (begun, sent) = self.slot.abandon();
+        if let Some(sent) = sent {
+            sent.close(&self.processes, self.me);
+        }
+        begun
+    }
+}
+
+fn down<E>(reason: ExitReason, begun: bool) -> CallError<E> {
+    match reason {
+        ExitReason::NoProc => CallError::NoProcess,
+        ExitReason::NoConnection => CallError::NodeDown,
+        reason => match wire::bad_request_text(&reason) {
+            Some(why) => CallError::NotUnderstood(why),
+            None => CallError::Down { reason, begun },
+        },
+    }
+}
+
+/// Calls by hand: the message is built around the reply.
+pub trait CallTarget<P: Protocol>: Target<P> {
+    /// A call whose answer is a `T`.
+    fn call<T>(&self, make: impl FnOnce(Reply<T>) -> P) -> Call<P, T> {
+        Call::new(self, make)
+    }
+
+    /// A call whose answer is a `T` or the callee's own error.
+    fn try_call<T, E>(&self, make: impl FnOnce(Reply<T, E>) -> P) -> Call<P, T, E> {
+        Call::new(self, make)
+    }
+}
+
+impl<P: Protocol> CallTarget<P> for Addr<P> {}
+impl<P: Protocol> CallTarget<P> for Service<P> {}

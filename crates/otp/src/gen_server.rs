@@ -1,0 +1,262 @@
+//! gen_server: a process that serves one request after the other.
+//!
+//! Messages: `start` waits until `init` is done, over a slot that the new process fills. Afterwards the process takes
+//! what arrives, in order: requests of its protocol go to `handle`, everything else to `info`. It ends when a handler
+//! returns an [`Exit`] (after `terminate`), panics (without `terminate`: the state may be torn), or an exit signal
+//! ends it. A server that traps exits and is told to exit by its parent runs `terminate` and ends with that reason.
+
+use engset_process::{
+    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, current,
+    set_deadline,
+};
+use engset_term::{Atom, Pid, Term};
+use parking_lot::Mutex;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// A server: state with handlers. `#[server]` on an `impl` block writes this; by hand it is as short.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a server",
+    label = "a server is expected here",
+    note = "put `#[server]` on an `impl {Self}` block with `#[call]` and `#[cast]` methods"
+)]
+pub trait Server: Sized + Send + 'static {
+    /// The requests.
+    type Msg: Protocol;
+    /// The client handle; `Addr<Self::Msg>` itself when written by hand.
+    type Ref: From<Addr<Self::Msg>>;
+
+    /// Runs in the new process before anything else; the starter waits for it.
+    fn init(&mut self, cx: &mut Cx<Self::Msg>) -> impl Future<Output = Result<(), Exit>> + Send {
+        let _ = cx;
+        async { Ok(()) }
+    }
+
+    /// Serves one request. `Err` ends the server; an answer that says no is not an `Err`.
+    fn handle(
+        &mut self,
+        message: Self::Msg,
+        cx: &mut Cx<Self::Msg>,
+    ) -> impl Future<Output = Result<(), Exit>> + Send;
+
+    /// Takes what is no request of the protocol. Without an own version it is logged and forgotten.
+    fn info(&mut self, info: Info, cx: &mut Cx<Self::Msg>) -> impl Future<Output = Result<(), Exit>> + Send {
+        tracing::warn!(pid = %cx.pid(), ?info, "server got something it does not handle");
+        async { Ok(()) }
+    }
+
+    /// Runs before the server ends with `reason`, unless it was killed or panicked.
+    fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<Self::Msg>) -> impl Future<Output = ()> + Send {
+        let _ = (reason, cx);
+        async {}
+    }
+
+    /// When nothing arrives for this long, `info` gets [`Info::Timeout`]. Asked for after each message.
+    fn idle_timeout(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What arrives at a server beside its requests.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Info {
+    /// A monitored process ended.
+    Down(Down),
+    /// A linked process ended, and the server traps exits.
+    Exit(Trapped),
+    /// A term that is no request of the protocol.
+    Message(Term),
+    /// Nothing arrived for the server's idle timeout.
+    Timeout,
+}
+
+/// A process could not be started, or ended in its `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// It was not spawned.
+    Spawn(SpawnError),
+    /// Its `init` ended it with this reason.
+    Init(ExitReason),
+}
+
+impl StartError {
+    /// The error as the exit reason that OTP would give.
+    #[must_use]
+    pub fn reason(&self) -> ExitReason {
+        match self {
+            Self::Spawn(error) => {
+                ExitReason::from_term(Term::tuple([Term::atom("error"), Term::string(&error.to_string())]))
+            }
+            Self::Init(reason) => reason.clone(),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(error) => write!(f, "not started: {error}"),
+            Self::Init(reason) => write!(f, "ended in its init: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Starts a server that nothing is linked to, from inside a node.
+///
+/// # Errors
+/// [`StartError`] when it was not spawned or its `init` failed; it is gone then.
+pub async fn start<S: Server>(server: S) -> Result<S::Ref, StartError> {
+    start_named(None, server).await
+}
+
+/// Like [`start`], registered as `name` before its `init` runs.
+///
+/// # Errors
+/// [`StartError`] when the name is taken, it was not spawned, or its `init` failed.
+pub async fn start_named<S: Server>(name: Option<Atom>, server: S) -> Result<S::Ref, StartError> {
+    let (processes, _) = current().ok_or(StartError::Spawn(SpawnError::OutsideNode))?;
+    start_on(&processes, name, server).await
+}
+
+/// Like [`start_named`], on the node of `processes`.
+///
+/// # Errors
+/// [`StartError`] when the name is taken, it was not spawned, or its `init` failed.
+pub async fn start_on<S: Server>(
+    processes: &Arc<Processes>,
+    name: Option<Atom>,
+    server: S,
+) -> Result<S::Ref, StartError> {
+    let started = Started::new();
+    let done = Arc::clone(&started);
+    let options = SpawnOptions { name };
+    let addr =
+        processes.spawn(options, move |cx| serve(server, cx, None, done)).map_err(StartError::Spawn)?;
+    started.wait().await?;
+    Ok(S::Ref::from(addr))
+}
+
+/// Starts a server linked to the running process.
+///
+/// # Errors
+/// [`StartError`] as for [`start_named`]. When `init` fails, the link's exit signal comes too.
+pub async fn start_link<M: Protocol, S: Server>(
+    parent: &mut Cx<M>,
+    name: Option<Atom>,
+    server: S,
+) -> Result<S::Ref, StartError> {
+    start_link_addr(parent, name, server).await.map(S::Ref::from)
+}
+
+pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
+    parent: &mut Cx<M>,
+    name: Option<Atom>,
+    server: S,
+) -> Result<Addr<S::Msg>, StartError> {
+    let started = Started::new();
+    let done = Arc::clone(&started);
+    let parent_pid = parent.pid();
+    let addr = parent
+        .spawn_link(SpawnOptions { name }, move |cx| serve(server, cx, Some(parent_pid), done))
+        .map_err(StartError::Spawn)?;
+    started.wait().await?;
+    Ok(addr)
+}
+
+/// The life of a server process.
+async fn serve<S: Server>(
+    mut server: S,
+    mut cx: Cx<S::Msg>,
+    parent: Option<Pid>,
+    started: Arc<Started>,
+) -> ExitReason {
+    let starting = Starting(Some(started));
+    if let Err(Exit(reason)) = server.init(&mut cx).await {
+        starting.done(Err(reason.clone()));
+        return reason;
+    }
+    starting.done(Ok(()));
+    loop {
+        let result = match next(server.idle_timeout(), &mut cx).await {
+            Some(Mail::Message(message)) => server.handle(message, &mut cx).await,
+            Some(Mail::Exit(trapped)) if Some(trapped.from) == parent => Err(Exit(trapped.reason)),
+            Some(Mail::Exit(trapped)) => server.info(Info::Exit(*trapped), &mut cx).await,
+            Some(Mail::Down(down)) => server.info(Info::Down(*down), &mut cx).await,
+            Some(Mail::Other(term)) => server.info(Info::Message(term), &mut cx).await,
+            None => server.info(Info::Timeout, &mut cx).await,
+        };
+        set_deadline(None);
+        if let Err(Exit(reason)) = result {
+            server.terminate(&reason, &mut cx).await;
+            return reason;
+        }
+    }
+}
+
+async fn next<M: Protocol>(idle_timeout: Option<Duration>, cx: &mut Cx<M>) -> Option<Mail<M>> {
+    match idle_timeout {
+        Some(patience) => cx.recv_timeout(patience).await,
+        None => Some(cx.recv().await),
+    }
+}
+
+/// Where a starter waits for the new process's `init`.
+pub(crate) struct Started {
+    state: Mutex<(Option<Result<(), ExitReason>>, Option<Waker>)>,
+}
+
+impl Started {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new((None, None)) })
+    }
+
+    pub(crate) async fn wait(&self) -> Result<(), StartError> {
+        poll_fn(|task| {
+            let mut state = self.state.lock();
+            match state.0.take() {
+                Some(result) => Poll::Ready(result),
+                None => {
+                    state.1 = Some(task.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+        .map_err(StartError::Init)
+    }
+
+    fn fill(&self, result: Result<(), ExitReason>) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.0 = Some(result);
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Held by a process in its `init`: tells the starter also when the process ends there.
+pub(crate) struct Starting(pub(crate) Option<Arc<Started>>);
+
+impl Starting {
+    pub(crate) fn done(mut self, result: Result<(), ExitReason>) {
+        if let Some(started) = self.0.take() {
+            started.fill(result);
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(started) = self.0.take() {
+            started.fill(Err(engset_process::dying().unwrap_or(ExitReason::Killed)));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! How calls and casts look as Erlang terms: the `$gen_call` and `$gen_cast` envelopes, both ways.
+//!
+//! A call is `{'$gen_call', {Pid, Tag}, Request}` and its reply `{Tag, Reply}`. A tag `[alias | Ref]` asks for the
+//! reply to be sent to the alias `Ref`, which is also the caller's monitor. Tags are echoed unchanged.
+
+use bytes::Bytes;
+use engset_etf::{Reader, put_atom, put_tuple_header};
+use engset_process::{
+    ControlSignal, Dest, EncodeError, Encoded, ExitReason, Mail, Processes, Protocol, Rejected,
+};
+use engset_term::{Pid, Reference, Term};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// Who called, as the envelope says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The calling process.
+    pub pid: Pid,
+    /// To be echoed in the reply.
+    pub tag: Term,
+}
+
+impl Caller {
+    /// A caller that awaits the reply at `alias`.
+    #[must_use]
+    pub fn alias(pid: Pid, alias: Reference) -> Self {
+        Self { pid, tag: Term::improper_list([Term::atom("alias")], Term::from(alias)) }
+    }
+
+    /// Where the reply goes.
+    #[must_use]
+    pub fn dest(&self) -> Dest {
+        self.alias_reference().map_or(Dest::Pid(self.pid), Dest::Alias)
+    }
+
+    fn from_term(term: &Term) -> Option<Self> {
+        match term.as_tuple()? {
+            [pid, tag] => Some(Self { pid: pid.as_pid()?, tag: tag.clone() }),
+            _ => None,
+        }
+    }
+
+    fn alias_reference(&self) -> Option<Reference> {
+        let list = self.tag.as_list()?;
+        if list.elements().first().is_some_and(|first| first.is_atom("alias")) {
+            list.tail().as_ref_id()
+        } else {
+            None
+        }
+    }
+
+    /// The reference that identifies the caller's monitor on the callee, where the tag tells.
+    fn monitor_reference(&self) -> Option<Reference> {
+        self.alias_reference().or_else(|| self.tag.as_ref_id())
+    }
+}
+
+/// The envelope of a message that arrived as a term.
+#[derive(Debug)]
+pub enum Envelope {
+    /// A call; the bytes are the request's.
+    Call(Caller, Bytes),
+    /// A cast; the bytes are the request's.
+    Cast(Bytes),
+    /// Anything else, whole.
+    Other(Bytes),
+}
+
+/// Takes a message apart without decoding the request.
+///
+/// # Errors
+/// When the bytes are no term.
+pub fn open(payload: &Bytes) -> Result<Envelope, engset_etf::DecodeError> {
+    let mut reader = Reader::new(payload);
+    let arity = reader.tuple_header().ok();
+    let tag = arity.and_then(|_| reader.atom().ok());
+    let tag = tag.as_ref().map(engset_term::Atom::as_str);
+    match (arity, tag) {
+        (Some(3), Some("$gen_call")) => {
+            let from = reader.term()?;
+            match Caller::from_term(&from) {
+                Some(caller) => Ok(Envelope::Call(caller, payload.slice(reader.position()..))),
+                None => Ok(Envelope::Other(payload.clone())),
+            }
+        }
+        (Some(2), Some("$gen_cast")) => Ok(Envelope::Cast(payload.slice(reader.position()..))),
+        _ => Ok(Envelope::Other(payload.clone())),
+    }
+}
+
+/// Makes a mailbox entry of what arrived as a term, for a protocol whose requests are serde values.
+///
+/// # Errors
+/// [`Rejected`] where the request is not one of the protocol's.
+pub fn decode<P, C, K>(
+    encoded: Encoded,
+    processes: &Arc<Processes>,
+    call: impl FnOnce(C, Caller, &Arc<Processes>) -> P,
+    cast: impl FnOnce(K) -> P,
+) -> Result<Mail<P>, Rejected>
+where
+    P: Protocol,
+    C: DeserializeOwned,
+    K: DeserializeOwned,
+{
+    match open(&encoded.payload).map_err(malformed)? {
+        Envelope::Call(caller, request) => match engset_etf::from_body::<C>(&request) {
+            Ok(request) => Ok(Mail::Message(call(request, caller, processes))),
+            Err(error) => Err(bad_request(caller, error)),
+        },
+        Envelope::Cast(request) => match engset_etf::from_body::<K>(&request) {
+            Ok(request) => Ok(Mail::Message(cast(request))),
+            Err(error) => Err(Rejected::NotUnderstood(Box::new(error))),
+        },
+        Envelope::Other(payload) => {
+            let limits = engset_etf::Limits::default();
+            let (term, _) = engset_etf::decode_body(&payload, &limits).map_err(malformed)?;
+            Ok(Mail::Other(term))
+        }
+    }
+}
+
+/// A call with `request`.
+///
+/// # Errors
+/// When the request has no Erlang form.
+pub fn call(caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
+    let mut out = Vec::with_capacity(128);
+    put_tuple_header(&mut out, 3);
+    put_atom(&mut out, "$gen_call");
+    put_tuple_header(&mut out, 2);
+    engset_etf::put_pid(&mut out, caller.pid);
+    engset_etf::encode_body(&caller.tag, &mut out);
+    engset_etf::to_body(request, &mut out).map_err(|error| EncodeError::Value(Box::new(error)))?;
+    Ok(out.into())
+}
+
+/// A cast with `request`.
+///
+/// # Errors
+/// When the request has no Erlang form.
+pub fn cast(request: &impl Serialize) -> Result<Bytes, EncodeError> {
+    let mut out = Vec::with_capacity(64);
+    put_tuple_header(&mut out, 2);
+    put_atom(&mut out, "$gen_cast");
+    engset_etf::to_body(request, &mut out).map_err(|error| EncodeError::Value(Box::new(error)))?;
+    Ok(out.into())
+}
+
+/// The reply `{Tag, Reply}` to `caller`; `reply` is encoded already.
+#[must_use]
+pub fn reply(caller: &Caller, reply: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(64 + reply.len());
+    put_tuple_header(&mut out, 2);
+    engset_etf::encode_body(&caller.tag, &mut out);
+    out.extend_from_slice(reply);
+    out.into()
+}
+
+/// The reply part of a message `{Tag, Reply}`.
+///
+/// # Errors
+/// When the message is no such pair.
+pub fn open_reply(payload: &[u8]) -> Result<&[u8], engset_etf::DecodeError> {
+    let mut reader = Reader::new(payload);
+    reader.tuple_header()?;
+    reader.skip_term()?;
+    Ok(reader.rest())
+}
+
+/// The reason with which the monitor of a caller fires whose request was not understood: `{bad_request, Text}`.
+#[must_use]
+pub fn bad_request_reason(why: &str) -> ExitReason {
+    ExitReason::from_term(Term::tuple([Term::atom("bad_request"), Term::string(why)]))
+}
+
+/// Whether `reason` is [`bad_request_reason`]; what it says.
+pub(crate) fn bad_request_text(reason: &ExitReason) -> Option<String> {
+    let term = reason.to_term();
+    match term.as_tuple()? {
+        [tag, why] if tag.is_atom("bad_request") => {
+            Some(String::from_utf8_lossy(why.as_binary()?).into_owned())
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn monitor(processes: &Processes, me: Pid, to: &Dest, reference: Reference) {
+    let name = match to {
+        Dest::Name(name) | Dest::RemoteName(name, _) => Some(name.clone()),
+        Dest::Pid(_) | Dest::Alias(_) => None,
+    };
+    processes.signal(me, to, ControlSignal::Monitor { watcher: me, reference, name });
+}
+
+pub(crate) fn demonitor(processes: &Processes, me: Pid, to: &Dest, reference: Reference) {
+    processes.signal(me, to, ControlSignal::Demonitor { watcher: me, reference });
+}
+
+fn bad_request(caller: Caller, error: engset_etf::DeError) -> Rejected {
+    match caller.monitor_reference() {
+        Some(reference) => {
+            let reason = bad_request_reason(&error.to_string());
+            Rejected::Call { caller: caller.pid, reference, reason }
+        }
+        None => Rejected::NotUnderstood(Box::new(error)),
+    }
+}
+
+fn malformed(error: engset_etf::DecodeError) -> Rejected {
+    Rejected::Malformed(Box::new(error))
+}

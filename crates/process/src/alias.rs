@@ -1,0 +1,87 @@
+//! Aliases: references that stand for one awaited reply, so that a late reply never reaches a mailbox.
+
+use crate::exit::ExitReason;
+use bytes::Bytes;
+use engset_term::{NodeName, Reference};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Takes the one answer to a call that left the process in external term format.
+pub trait ReplySink: Send {
+    /// The reply arrived: `payload` is the whole message, `{Tag, Reply}`.
+    fn reply(self: Box<Self>, payload: Bytes);
+    /// The callee ended, or its node was lost, before it answered.
+    fn down(self: Box<Self>, reason: ExitReason);
+}
+
+/// The active aliases of one node.
+#[derive(Default)]
+pub struct Aliases {
+    waiting: Mutex<BTreeMap<Reference, Waiting>>,
+}
+
+struct Waiting {
+    node: NodeName,
+    sink: Box<dyn ReplySink>,
+}
+
+impl Aliases {
+    /// Activates `alias` for one reply from a process on `node`.
+    pub fn open(&self, alias: Reference, node: NodeName, sink: Box<dyn ReplySink>) {
+        self.waiting.lock().insert(alias, Waiting { node, sink });
+    }
+
+    /// Takes the alias back; whether it was still active.
+    pub fn close(&self, alias: Reference) -> bool {
+        self.waiting.lock().remove(&alias).is_some()
+    }
+
+    /// Hands a reply to whoever waits; false where nobody does (any more).
+    pub fn reply(&self, alias: Reference, payload: Bytes) -> bool {
+        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+        waiting.sink.reply(payload);
+        true
+    }
+
+    /// Tells whoever waits that no reply will come; false where nobody waits (any more).
+    pub fn down(&self, alias: Reference, reason: ExitReason) -> bool {
+        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+        waiting.sink.down(reason);
+        true
+    }
+
+    /// Tells everybody who waits for a reply from `node` that the connection is lost.
+    pub fn node_down(&self, node: NodeName) {
+        let lost: Vec<Waiting> = {
+            let mut waiting = self.waiting.lock();
+            let references: Vec<Reference> = waiting
+                .iter()
+                .filter(|(_, entry)| entry.node == node)
+                .map(|(reference, _)| *reference)
+                .collect();
+            references.iter().filter_map(|reference| waiting.remove(reference)).collect()
+        };
+        for entry in lost {
+            entry.sink.down(ExitReason::NoConnection);
+        }
+    }
+
+    /// How many replies are awaited.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// Whether no reply is awaited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Aliases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aliases").field("waiting", &self.len()).finish()
+    }
+}

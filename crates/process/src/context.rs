@@ -1,0 +1,245 @@
+//! What a running process can do: its own door outwards.
+
+use crate::addr::Addr;
+use crate::exit::{ExitReason, IntoExit};
+use crate::process::{AnyProcess, Process};
+use crate::processes::{Processes, SpawnError, SpawnOptions};
+use crate::protocol::{Mail, Protocol, SendError};
+use crate::receive::{Receive, ReceiveTimeout};
+use crate::registry::RegisterError;
+use crate::scheduler::Sleep;
+use crate::send_after::TimerRef;
+use crate::signal::{ControlSignal, Dest};
+use crate::state::Monitored;
+use engset_term::{Atom, NodeName, Pid, Reference};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A process's own view of itself and the way to everything it can do.
+///
+/// Only the process has it; it is passed to the process's code. Nothing here waits except what is `async`.
+pub struct Cx<M> {
+    pub(crate) process: Arc<Process<M>>,
+}
+
+impl<M: Protocol> Cx<M> {
+    pub(crate) fn new(process: Arc<Process<M>>) -> Self {
+        Self { process }
+    }
+
+    /// This process's pid, `self()` in Erlang.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
+    /// This process's address.
+    #[must_use]
+    pub fn addr(&self) -> Addr<M> {
+        Addr::new(self.pid())
+    }
+
+    /// The name of the node.
+    #[must_use]
+    pub fn node(&self) -> NodeName {
+        self.processes().node()
+    }
+
+    /// The processes of the node.
+    #[must_use]
+    pub fn processes(&self) -> &Arc<Processes> {
+        &self.process.processes
+    }
+
+    /// Waits for the next message, down message or trapped exit, in order of arrival.
+    ///
+    /// Cancel-safe: what arrives while nobody waits stays in the mailbox.
+    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, fn(Mail<M>) -> Result<Mail<M>, Mail<M>>> {
+        Receive::new(&self.process, Ok)
+    }
+
+    /// Selective receive: waits for the first message for which `select` returns `Ok`. What `select` gives back with
+    /// `Err` stays in its place and is not offered to this receive again.
+    ///
+    /// Cancel-safe.
+    pub fn receive<T, F>(&mut self, select: F) -> Receive<'_, M, T, F>
+    where
+        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
+    {
+        Receive::new(&self.process, select)
+    }
+
+    /// Like [`Cx::recv`], but gives up after `patience` with `None`. Zero looks into the mailbox once.
+    pub fn recv_timeout(
+        &mut self,
+        patience: Duration,
+    ) -> ReceiveTimeout<'_, M, Mail<M>, fn(Mail<M>) -> Result<Mail<M>, Mail<M>>> {
+        let sleep = self.sleep(patience);
+        ReceiveTimeout::new(self.recv(), sleep)
+    }
+
+    /// Like [`Cx::receive`], but gives up after `patience` with `None`.
+    pub fn receive_timeout<T, F>(&mut self, patience: Duration, select: F) -> ReceiveTimeout<'_, M, T, F>
+    where
+        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
+    {
+        let sleep = self.sleep(patience);
+        ReceiveTimeout::new(self.receive(select), sleep)
+    }
+
+    /// Completes after `duration` by the node's clock.
+    #[must_use]
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.processes().scheduler().sleep(duration)
+    }
+
+    /// Sends a message. Never waits, and does not tell whether it arrived.
+    ///
+    /// # Errors
+    /// [`SendError`] when it was refused on this node.
+    pub fn send<N: Protocol>(&self, to: impl Into<Dest>, message: N) -> Result<(), SendError<N>> {
+        self.processes().send(self.pid(), &to.into(), message)
+    }
+
+    /// Sends `message` after `delay`, unless cancelled before.
+    ///
+    /// The timer outlives this process, as on the BEAM.
+    pub fn send_after<N: Protocol>(&self, delay: Duration, to: impl Into<Dest>, message: N) -> TimerRef {
+        TimerRef::start(self.processes(), delay, self.pid(), to.into(), message)
+    }
+
+    /// Whether exit signals reach this process as [`Mail::Exit`] instead of ending it; returns what was set before.
+    pub fn trap_exit(&mut self, trap: bool) -> bool {
+        std::mem::replace(&mut self.process.own().state.trap_exit, trap)
+    }
+
+    /// Links this process to another. When there is none, an exit signal `noproc` comes back.
+    pub fn link(&mut self, to: Pid) {
+        let signal = self.process.own().state.link(to, self.pid());
+        if let Some(signal) = signal {
+            self.processes().signal(self.pid(), &Dest::Pid(to), signal);
+        }
+    }
+
+    /// Removes the link to another process. No exit signal by this link arrives afterwards; one that was trapped
+    /// before stays in the mailbox.
+    pub fn unlink(&mut self, to: Pid) {
+        let signal = self.process.own().state.unlink(to, self.pid());
+        if let Some(signal) = signal {
+            self.processes().signal(self.pid(), &Dest::Pid(to), signal);
+        }
+    }
+
+    /// Watches a process: exactly one [`Mail::Down`] comes when it ends, is not there, or its node is lost.
+    pub fn monitor(&mut self, given: impl Into<Dest>) -> Reference {
+        let given = given.into();
+        let reference = self.processes().new_reference();
+        let me = self.pid();
+        let target = self.processes().monitor_target(&given);
+        let name = match &given {
+            Dest::Name(name) | Dest::RemoteName(name, _) => Some(name.clone()),
+            Dest::Pid(_) | Dest::Alias(_) => None,
+        };
+        let monitored = Monitored { given, target: target.clone().unwrap_or(Dest::Pid(me)) };
+        self.process.own().state.monitor(reference, monitored);
+        match target {
+            Some(target) => {
+                self.processes().signal(me, &target, ControlSignal::Monitor { watcher: me, reference, name });
+            }
+            None => {
+                let down = ControlSignal::Down { reference, reason: ExitReason::NoProc };
+                self.processes().signal(me, &Dest::Pid(me), down);
+            }
+        }
+        reference
+    }
+
+    /// Stops watching. No [`Mail::Down`] of this monitor is in the mailbox or arrives afterwards (OTP's `flush`).
+    pub fn demonitor(&mut self, reference: Reference) {
+        let me = self.pid();
+        let target = {
+            let mut own = self.process.own();
+            let target = own.state.demonitor(reference);
+            own.mailbox.discard(|mail| matches!(mail, Mail::Down(down) if down.reference == reference));
+            target
+        };
+        if let Some(target) = target {
+            self.processes().signal(me, &target, ControlSignal::Demonitor { watcher: me, reference });
+        }
+    }
+
+    /// Sends an exit signal: ends the other process unless it traps exits; [`ExitReason::Kill`] cannot be trapped.
+    pub fn exit(&self, to: Pid, reason: ExitReason) {
+        self.processes().signal(self.pid(), &Dest::Pid(to), ControlSignal::Exit { from: self.pid(), reason });
+    }
+
+    /// Gives this process a name on the node.
+    ///
+    /// # Errors
+    /// [`RegisterError`] when the name is taken.
+    pub fn register(&self, name: Atom) -> Result<(), RegisterError> {
+        self.processes().register(name, self.pid())
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the process limit is reached.
+    pub fn spawn<N, B, F>(&self, body: B) -> Result<Addr<N>, SpawnError>
+    where
+        N: Protocol,
+        B: FnOnce(Cx<N>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        self.processes().spawn(SpawnOptions::default(), body)
+    }
+
+    /// Starts a process that is linked to this one from its first moment.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the process limit is reached or the name is taken.
+    pub fn spawn_link<N, B, F>(&mut self, options: SpawnOptions, body: B) -> Result<Addr<N>, SpawnError>
+    where
+        N: Protocol,
+        B: FnOnce(Cx<N>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        let me = self.pid();
+        self.processes().spawn_prepared(options, body, |child: &Process<N>| {
+            child.own().state.link_both(me);
+            self.process.own().state.link_both(child.pid());
+        })
+    }
+
+    /// Starts a process that this one watches from its first moment.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the process limit is reached or the name is taken.
+    pub fn spawn_monitor<N, B, F>(
+        &mut self,
+        options: SpawnOptions,
+        body: B,
+    ) -> Result<(Addr<N>, Reference), SpawnError>
+    where
+        N: Protocol,
+        B: FnOnce(Cx<N>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        let me = self.pid();
+        let reference = self.processes().new_reference();
+        let addr = self.processes().spawn_prepared(options, body, |child: &Process<N>| {
+            child.own().state.watched(reference, me);
+            let dest = Dest::Pid(child.pid());
+            self.process.own().state.monitor(reference, Monitored { given: dest.clone(), target: dest });
+        })?;
+        Ok((addr, reference))
+    }
+}
+
+impl<M: Protocol> fmt::Debug for Cx<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cx({})", self.pid())
+    }
+}

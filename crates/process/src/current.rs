@@ -1,0 +1,60 @@
+//! Which process is running on this thread, if one is: set around each of its time slices.
+
+use crate::exit::ExitReason;
+use crate::processes::Processes;
+use engset_term::{Instant, Pid};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The running process.
+#[derive(Debug)]
+pub(crate) struct Current {
+    pub(crate) processes: Arc<Processes>,
+    pub(crate) pid: Pid,
+    /// Set while the process's values are dropped after its end.
+    pub(crate) dying: Option<ExitReason>,
+    /// The deadline of the request that the process is serving.
+    pub(crate) deadline: Option<Instant>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// Runs `body` as the process `current`; gives `current` back.
+pub(crate) fn enter<R>(current: Current, body: impl FnOnce() -> R) -> (Current, R) {
+    let before = CURRENT.replace(Some(current));
+    let result = body();
+    let current = CURRENT.replace(before);
+    (current.expect("the entered process is still current"), result)
+}
+
+/// Calls `body` with the running process.
+pub(crate) fn with<R>(body: impl FnOnce(Option<&mut Current>) -> R) -> R {
+    CURRENT.with_borrow_mut(|current| body(current.as_mut()))
+}
+
+/// The node whose process is running on this thread, and the process's pid.
+///
+/// `None` outside of processes: on a plain thread, or in a task spawned on another runtime.
+#[must_use]
+pub fn current() -> Option<(Arc<Processes>, Pid)> {
+    with(|current| current.map(|current| (Arc::clone(&current.processes), current.pid)))
+}
+
+/// The reason with which the running process is ending, while its values are being dropped.
+#[must_use]
+pub fn dying() -> Option<ExitReason> {
+    with(|current| current.and_then(|current| current.dying.clone()))
+}
+
+/// The deadline of the request that the running process serves; calls made meanwhile inherit it.
+#[must_use]
+pub fn deadline() -> Option<Instant> {
+    with(|current| current.and_then(|current| current.deadline))
+}
+
+/// Sets the deadline that calls made by the running process inherit; returns the one before.
+pub fn set_deadline(deadline: Option<Instant>) -> Option<Instant> {
+    with(|current| current.and_then(|current| std::mem::replace(&mut current.deadline, deadline)))
+}

@@ -1,0 +1,419 @@
+//! The processes of one node, as a value: table, names, aliases, and the ways between processes.
+
+use crate::addr::Addr;
+use crate::alias::Aliases;
+use crate::context::Cx;
+use crate::counters::Counters;
+use crate::exit::{ExitReason, IntoExit};
+use crate::panics;
+use crate::process::{AnyProcess, Process, ProcessInfo};
+use crate::protocol::{Outgoing, Protocol, SendError};
+use crate::registry::{RegisterError, Registry};
+use crate::router::Router;
+use crate::scheduler::Scheduler;
+use crate::signal::{ControlSignal, Dest, Encoded, Signal};
+use crate::table::{Table, TooManyProcesses};
+use bytes::Bytes;
+use engset_term::{Atom, NodeName, Pid, Reference};
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// How many processes a node holds unless its configuration says otherwise (as on the BEAM).
+pub const PROCESSES_MAX: usize = 1_048_576;
+
+/// The processes of one node.
+pub struct Processes {
+    node: NodeName,
+    creation: u32,
+    scheduler: Scheduler,
+    pub(crate) table: Table,
+    pub(crate) registry: Registry,
+    aliases: Aliases,
+    pub(crate) counters: Counters,
+    router: OnceLock<Weak<dyn Router>>,
+    last_reference: AtomicU64,
+    /// Makes references hard to guess from outside.
+    salt: u64,
+}
+
+/// What [`Processes::new`] needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// The node's name; [`NodeName::NONODE`] for a node that is alone.
+    pub node: NodeName,
+    /// Distinguishes this incarnation of the node from earlier ones of the same name.
+    pub creation: u32,
+    /// How many processes there may be at a time.
+    pub processes_max: usize,
+    /// Random bits that go into references.
+    pub salt: u64,
+}
+
+/// How a new process relates to others from its first moment.
+#[derive(Debug, Clone, Default)]
+pub struct SpawnOptions {
+    /// Registered before the process first runs.
+    pub name: Option<Atom>,
+}
+
+/// A process could not be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The node's process limit is reached.
+    TooManyProcesses(TooManyProcesses),
+    /// Its name could not be registered.
+    Register(RegisterError),
+    /// The caller is not a process.
+    OutsideNode,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyProcesses(error) => fmt::Display::fmt(error, f),
+            Self::Register(error) => fmt::Display::fmt(error, f),
+            Self::OutsideNode => f.write_str(
+                "spawned from outside a node: run the code in a process, for instance with `Node::block_on`",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}
+
+impl Processes {
+    /// A node's processes, none yet, run by `scheduler`.
+    #[must_use]
+    pub fn new(identity: Identity, scheduler: Scheduler) -> Arc<Self> {
+        panics::install_hook();
+        Arc::new(Self {
+            node: identity.node,
+            creation: identity.creation,
+            scheduler,
+            table: Table::new(identity.processes_max),
+            registry: Registry::default(),
+            aliases: Aliases::default(),
+            counters: Counters::default(),
+            router: OnceLock::new(),
+            last_reference: AtomicU64::new(0),
+            salt: identity.salt,
+        })
+    }
+
+    /// Sets the way to other nodes; only the first call counts.
+    pub fn set_router(&self, router: Weak<dyn Router>) {
+        if self.router.set(router).is_err() {
+            tracing::warn!("a node's router is set once; the second one is ignored");
+        }
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn node(&self) -> NodeName {
+        self.node
+    }
+
+    /// The node's creation.
+    #[must_use]
+    pub fn creation(&self) -> u32 {
+        self.creation
+    }
+
+    /// What runs the processes.
+    #[must_use]
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// The replies that are awaited.
+    #[must_use]
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// What has been counted since the node started.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A reference that no other on this node equals.
+    #[must_use]
+    pub fn new_reference(&self) -> Reference {
+        let number = self.last_reference.fetch_add(1, Ordering::Relaxed) + 1;
+        // Spread the number over the salt so that a reference seen tells little about the next one.
+        let mixed = (number ^ self.salt).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ self.salt;
+        Reference::new(self.node, self.creation, &[low(number), high(number), low(mixed), high(mixed)])
+            .expect("a reference has at most five words")
+    }
+
+    /// Starts a process that runs `body`.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the process limit is reached or the name is taken; nothing ran then.
+    pub fn spawn<M, B, F>(self: &Arc<Self>, options: SpawnOptions, body: B) -> Result<Addr<M>, SpawnError>
+    where
+        M: Protocol,
+        B: FnOnce(Cx<M>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        self.spawn_prepared(options, body, |_| {})
+    }
+
+    /// Starts a process; `prepare` makes its first relations before it can run.
+    pub(crate) fn spawn_prepared<M, B, F>(
+        self: &Arc<Self>,
+        options: SpawnOptions,
+        body: B,
+        prepare: impl FnOnce(&Process<M>),
+    ) -> Result<Addr<M>, SpawnError>
+    where
+        M: Protocol,
+        B: FnOnce(Cx<M>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        let process = self
+            .table
+            .insert(self.node, self.creation, |pid| Process::<M>::new(pid, Arc::clone(self)))
+            .map_err(SpawnError::TooManyProcesses)?;
+        let pid = process.pid();
+        if let Some(name) = options.name
+            && let Err(error) = self.register(name, pid)
+        {
+            self.table.remove(pid);
+            return Err(SpawnError::Register(error));
+        }
+        prepare(&process);
+        let start = self.scheduler.prepare(process.run(body));
+        process.set_waker(start.waker());
+        start.schedule();
+        Ok(Addr::new(pid))
+    }
+
+    /// Sends a message from `from`; the value itself where the receiver is on this node and of this message type.
+    ///
+    /// # Errors
+    /// [`SendError`] when it was refused on this node.
+    pub fn send<M: Protocol>(self: &Arc<Self>, from: Pid, to: &Dest, message: M) -> Result<(), SendError<M>> {
+        if self.is_elsewhere(to) || matches!(to, Dest::Alias(_)) {
+            return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
+        }
+        let Some(process) = self.find(to) else { return Err(SendError::NoProcess(message)) };
+        match process.as_any().downcast_ref::<Process<M>>() {
+            Some(process) => process.push(Signal::Message(message)).map_err(|signal| match signal {
+                Signal::Message(message) => SendError::NoProcess(message),
+                Signal::Encoded(_) | Signal::Control(_) => unreachable!("the message itself comes back"),
+            }),
+            None => message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode),
+        }
+    }
+
+    /// Sends a message in external term format; what finds no receiver on this node is dropped and counted.
+    pub fn send_encoded(&self, from: Pid, to: &Dest, payload: Bytes) {
+        if self.is_elsewhere(to) {
+            match self.router() {
+                Some(router) => router.message(from, to, payload),
+                None => self.counters.dropped(),
+            }
+            return;
+        }
+        self.deliver(Some(from), to, payload);
+    }
+
+    /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
+    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
+        let delivered = match to {
+            Dest::Alias(alias) => self.aliases.reply(*alias, payload),
+            Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
+                self.find(to).is_some_and(|process| process.encoded(Encoded { from, payload }))
+            }
+        };
+        if !delivered {
+            self.counters.dropped();
+        }
+    }
+
+    /// Sends a control signal from `from`; a receiver that does not exist answers as the protocol says.
+    pub fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) {
+        if self.is_elsewhere(to) {
+            match self.router() {
+                Some(router) => router.signal(from, to, signal),
+                None => self.bounce_unreachable(to, signal),
+            }
+            return;
+        }
+        if let ControlSignal::Down { reference, reason } = &signal
+            && self.aliases.down(*reference, reason.clone())
+        {
+            return;
+        }
+        let refused = match self.find(to) {
+            Some(process) => process.control(signal).err(),
+            None => Some(signal),
+        };
+        if let Some(signal) = refused {
+            self.bounce(to, signal);
+        }
+    }
+
+    /// Answers a signal to a process that does not exist (any more).
+    pub(crate) fn bounce(&self, to: &Dest, signal: ControlSignal) {
+        self.answer(to, signal, &ExitReason::NoProc);
+    }
+
+    /// The process whose pid or name is `dest` on this node.
+    #[must_use]
+    pub fn whereis(&self, name: &Atom) -> Option<Pid> {
+        self.registry.whereis(name)
+    }
+
+    /// All registered names with their holders, in order of name.
+    #[must_use]
+    pub fn registered(&self) -> Vec<(Atom, Pid)> {
+        self.registry.all()
+    }
+
+    /// Gives a live process of this node a name.
+    ///
+    /// # Errors
+    /// [`RegisterError`] when the name is taken or the process is not alive.
+    pub fn register(&self, name: Atom, pid: Pid) -> Result<(), RegisterError> {
+        let process = self.table.find(pid).filter(|_| self.is_here(pid)).ok_or(RegisterError::NoProcess)?;
+        self.registry.register(name.clone(), pid)?;
+        if process.named(name.clone()) {
+            return Ok(());
+        }
+        self.registry.unregister(&name, pid);
+        Err(RegisterError::NoProcess)
+    }
+
+    /// Frees a name; whether anybody held it.
+    pub fn unregister(&self, name: &Atom) -> bool {
+        let Some(pid) = self.registry.whereis(name) else { return false };
+        let freed = self.registry.unregister(name, pid);
+        if freed && let Some(process) = self.table.find(pid) {
+            process.unnamed(name);
+        }
+        freed
+    }
+
+    /// Whether the process is alive on this node.
+    #[must_use]
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        self.is_here(pid) && self.table.find(pid).is_some()
+    }
+
+    /// How many processes are alive.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// What can be seen of a process from outside, if it is alive.
+    #[must_use]
+    pub fn info(&self, pid: Pid) -> Option<ProcessInfo> {
+        if self.is_here(pid) { self.table.find(pid).map(|process| process.info()) } else { None }
+    }
+
+    /// Kills every process, for the end of the node. Their ends are told as always.
+    pub fn kill_all(&self) {
+        for process in self.table.all() {
+            let from = process.pid();
+            // One that ended meanwhile needs no killing.
+            drop(process.control(ControlSignal::Exit { from, reason: ExitReason::Kill }));
+        }
+    }
+
+    /// Tells `pid` that the connection to `node` is lost.
+    pub fn node_down(&self, pid: Pid, node: NodeName) {
+        if let Some(process) = self.table.find(pid) {
+            // One that ended meanwhile has no links left.
+            drop(process.control(ControlSignal::NodeDown { node }));
+        }
+    }
+
+    pub(crate) fn forget(&self, pid: Pid) {
+        if let Some(router) = self.router() {
+            router.forget(pid);
+        }
+    }
+
+    /// Where a monitor of `to` goes: names of this node are resolved once, when the monitor is made.
+    pub(crate) fn monitor_target(&self, to: &Dest) -> Option<Dest> {
+        if self.is_elsewhere(to) {
+            return Some(to.clone());
+        }
+        match to {
+            Dest::Name(name) | Dest::RemoteName(name, _) => self.registry.whereis(name).map(Dest::Pid),
+            Dest::Pid(_) => Some(to.clone()),
+            Dest::Alias(_) => None,
+        }
+    }
+
+    fn bounce_unreachable(&self, to: &Dest, signal: ControlSignal) {
+        self.answer(to, signal, &ExitReason::NoConnection);
+    }
+
+    fn answer(&self, to: &Dest, signal: ControlSignal, reason: &ExitReason) {
+        let reason = reason.clone();
+        let (receiver, answer) = match (signal, to) {
+            (ControlSignal::Link { from }, Dest::Pid(pid)) => {
+                (from, ControlSignal::LinkExit { from: *pid, reason })
+            }
+            (ControlSignal::Monitor { watcher, reference, .. }, _) => {
+                (watcher, ControlSignal::Down { reference, reason })
+            }
+            (ControlSignal::Unlink { from, id }, Dest::Pid(pid)) => {
+                (from, ControlSignal::UnlinkAck { from: *pid, id })
+            }
+            _ => return,
+        };
+        let from = match to {
+            Dest::Pid(pid) => *pid,
+            Dest::Name(_) | Dest::RemoteName(..) | Dest::Alias(_) => receiver,
+        };
+        self.signal(from, &Dest::Pid(receiver), answer);
+    }
+
+    fn find(&self, to: &Dest) -> Option<Arc<dyn AnyProcess>> {
+        let pid = match to {
+            Dest::Pid(pid) => *pid,
+            Dest::Name(name) | Dest::RemoteName(name, _) => self.registry.whereis(name)?,
+            Dest::Alias(_) => return None,
+        };
+        if self.is_here(pid) { self.table.find(pid) } else { None }
+    }
+
+    fn is_here(&self, pid: Pid) -> bool {
+        pid.node() == self.node && pid.creation() == self.creation
+    }
+
+    fn is_elsewhere(&self, to: &Dest) -> bool {
+        to.node().is_some_and(|node| node != self.node)
+    }
+
+    fn router(&self) -> Option<Arc<dyn Router>> {
+        self.router.get().and_then(Weak::upgrade)
+    }
+}
+
+impl fmt::Debug for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Processes")
+            .field("node", &self.node)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+const fn low(number: u64) -> u32 {
+    number as u32
+}
+
+const fn high(number: u64) -> u32 {
+    low(number >> 32)
+}

@@ -1,0 +1,18 @@
+//! Where signals for other nodes go.
+
+use crate::signal::{ControlSignal, Dest};
+use bytes::Bytes;
+use engset_term::Pid;
+
+/// The way out of a node. A node that is alone has none.
+///
+/// Neither method waits: what cannot be sent at once is queued up to a limit, and a connection that cannot be made
+/// is told to everybody concerned as [`ControlSignal::NodeDown`].
+pub trait Router: Send + Sync + 'static {
+    /// Sends a message in external term format (without the leading version byte).
+    fn message(&self, from: Pid, to: &Dest, payload: Bytes);
+    /// Sends a control signal.
+    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal);
+    /// The process has ended: nothing needs to be told to it any more.
+    fn forget(&self, pid: Pid);
+}

@@ -1,0 +1,201 @@
+//! What runs processes: their tasks, the clock and the timers, in one of two orders.
+
+mod seeded;
+mod threads;
+
+use crate::timer::TimerId;
+use async_task::Runnable;
+use engset_term::Instant;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+pub use seeded::{Seeded, Step};
+pub use threads::Threads;
+
+/// Runs processes, in one of two orders.
+#[derive(Clone)]
+pub enum Scheduler {
+    /// Worker threads and real time: production.
+    Threads(Arc<Threads>),
+    /// One thread, an order drawn from a seed, and virtual time: simulation.
+    Seeded(Arc<Seeded>),
+}
+
+impl Scheduler {
+    /// Starts `workers` worker threads, each with its own I/O driver. They end with [`Threads::shutdown`].
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread or an I/O driver.
+    pub fn threads(workers: usize) -> std::io::Result<Self> {
+        Threads::start(workers).map(Self::Threads)
+    }
+
+    /// A scheduler that runs only when told to, always in the same order for the same seed.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::Seeded(Arc::new(Seeded::new(seed)))
+    }
+
+    /// The time by this scheduler's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        match self {
+            Self::Threads(threads) => threads.now(),
+            Self::Seeded(seeded) => seeded.now(),
+        }
+    }
+
+    /// Completes after `duration`.
+    #[must_use]
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.sleep_until(self.now().saturating_add(duration))
+    }
+
+    /// Completes at `due`.
+    #[must_use]
+    pub fn sleep_until(&self, due: Instant) -> Sleep {
+        Sleep { scheduler: self.clone(), due, timer: None }
+    }
+
+    /// Runs `action` at `due`, on a worker; it must not block.
+    pub fn run_at(&self, due: Instant, action: impl FnOnce() + Send + 'static) -> Timer {
+        self.set_timer(due, Fire::Run(Box::new(action)))
+    }
+
+    /// Runs a future that is no process, such as the driver of a connection.
+    pub fn spawn_task(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.prepare(future).schedule();
+    }
+
+    pub(crate) fn set_timer(&self, due: Instant, fire: Fire) -> Timer {
+        let (worker, id) = match self {
+            Self::Threads(threads) => threads.set_timer(due, fire),
+            Self::Seeded(seeded) => (0, seeded.set_timer(due, fire)),
+        };
+        Timer { scheduler: self.clone(), worker, id }
+    }
+
+    /// Makes a task of `future` that has not run yet.
+    pub(crate) fn prepare(&self, future: impl Future<Output = ()> + Send + 'static) -> Start {
+        let (runnable, task) = match self {
+            Self::Threads(threads) => {
+                let threads = Arc::clone(threads);
+                async_task::spawn(future, move |runnable| threads.schedule(runnable))
+            }
+            Self::Seeded(seeded) => {
+                let seeded = Arc::clone(seeded);
+                async_task::spawn(future, move |runnable| seeded.schedule(runnable))
+            }
+        };
+        task.detach();
+        Start(runnable)
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Threads(threads) => fmt::Debug::fmt(threads, f),
+            Self::Seeded(seeded) => fmt::Debug::fmt(seeded, f),
+        }
+    }
+}
+
+/// A task that has not run yet.
+pub(crate) struct Start(Runnable);
+
+impl Start {
+    /// Wakes the task.
+    pub(crate) fn waker(&self) -> Waker {
+        self.0.waker()
+    }
+
+    /// Lets it run.
+    pub(crate) fn schedule(self) {
+        self.0.schedule();
+    }
+}
+
+/// What a timer does when due.
+pub(crate) enum Fire {
+    Wake(Waker),
+    Run(Box<dyn FnOnce() + Send>),
+}
+
+impl Fire {
+    fn run(self) {
+        match self {
+            Self::Wake(waker) => waker.wake(),
+            Self::Run(action) => action(),
+        }
+    }
+}
+
+/// A timer that was set. Dropping it does not cancel it.
+pub struct Timer {
+    scheduler: Scheduler,
+    worker: usize,
+    id: TimerId,
+}
+
+impl Timer {
+    /// Takes the timer back; how long it would have waited, or `None` where it has fired.
+    pub fn cancel(&self) -> Option<Duration> {
+        let cancelled = match &self.scheduler {
+            Scheduler::Threads(threads) => threads.cancel_timer(self.worker, self.id),
+            Scheduler::Seeded(seeded) => seeded.cancel_timer(self.id),
+        };
+        cancelled.then(|| self.id.due().saturating_duration_since(self.scheduler.now()))
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("due", &self.id.due()).finish_non_exhaustive()
+    }
+}
+
+/// Completes at its time, by the scheduler's clock. Dropping it cancels it.
+#[must_use = "a sleep does nothing until awaited"]
+pub struct Sleep {
+    scheduler: Scheduler,
+    due: Instant,
+    timer: Option<(Timer, Waker)>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        if self.scheduler.now() >= self.due {
+            return Poll::Ready(());
+        }
+        if self.timer.as_ref().is_none_or(|(_, waker)| !waker.will_wake(task.waker())) {
+            if let Some((timer, _)) = self.timer.take() {
+                timer.cancel();
+            }
+            let waker = task.waker().clone();
+            let timer = self.scheduler.set_timer(self.due, Fire::Wake(waker.clone()));
+            self.timer = Some((timer, waker));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some((timer, _)) = self.timer.take() {
+            timer.cancel();
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("due", &self.due).finish_non_exhaustive()
+    }
+}

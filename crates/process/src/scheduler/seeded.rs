@@ -1,0 +1,163 @@
+//! Simulation: one thread, the order of tasks drawn from a seed, and virtual time that moves only when told to.
+
+use super::Fire;
+use crate::timer::{TimerId, Timers};
+use async_task::Runnable;
+use engset_term::Instant;
+use parking_lot::Mutex;
+use std::fmt;
+
+/// A scheduler for simulation. Same seed and same inputs: same order.
+pub struct Seeded {
+    seed: u64,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    rng: fastrand::Rng,
+    now: Instant,
+    ready: Vec<Runnable>,
+    timers: Timers<Fire>,
+    trace: u64,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// One task ran for a time slice, or one due timer fired.
+    Ran,
+    /// Nothing can run before this time.
+    IdleUntil(Instant),
+    /// Nothing can run at all unless something from outside happens.
+    Idle,
+}
+
+impl Seeded {
+    pub(super) fn new(seed: u64) -> Self {
+        let inner = Inner {
+            rng: fastrand::Rng::with_seed(seed),
+            now: Instant::ZERO,
+            ready: Vec::new(),
+            timers: Timers::default(),
+            trace: 0xCBF2_9CE4_8422_2325,
+        };
+        Self { seed, inner: Mutex::new(inner) }
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Virtual time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.inner.lock().now
+    }
+
+    /// A number drawn from the seed, below `bound`.
+    ///
+    /// # Panics
+    /// When `bound` is 0.
+    #[must_use]
+    pub fn draw(&self, bound: u64) -> u64 {
+        self.inner.lock().rng.u64(0..bound)
+    }
+
+    /// Mixes `fact` into the trace.
+    pub fn note(&self, fact: u64) {
+        let mut inner = self.inner.lock();
+        inner.mix(fact);
+    }
+
+    /// A hash of every decision made and every fact noted so far: equal for equal runs.
+    #[must_use]
+    pub fn trace(&self) -> u64 {
+        self.inner.lock().trace
+    }
+
+    /// Fires a due timer or runs a ready task, chosen by the seed. Time stands still.
+    pub fn step(&self) -> Step {
+        let fire = {
+            let mut inner = self.inner.lock();
+            let now = inner.now;
+            inner.timers.pop_due(now)
+        };
+        if let Some(fire) = fire {
+            fire.run();
+            return Step::Ran;
+        }
+        let runnable = {
+            let mut inner = self.inner.lock();
+            let ready = inner.ready.len();
+            if ready == 0 {
+                return inner.timers.poll_timeout().map_or(Step::Idle, Step::IdleUntil);
+            }
+            let chosen = inner.rng.usize(0..ready);
+            let now = inner.now.as_nanos();
+            inner.mix(now);
+            inner.mix(chosen as u64);
+            inner.ready.swap_remove(chosen)
+        };
+        runnable.run();
+        Step::Ran
+    }
+
+    /// Moves time on to `to`; never back.
+    pub fn advance_to(&self, to: Instant) {
+        let mut inner = self.inner.lock();
+        inner.now = inner.now.max(to);
+    }
+
+    /// Runs until nothing can run at `limit` or before; time ends up at `limit`.
+    pub fn run_until(&self, limit: Instant) {
+        loop {
+            match self.step() {
+                Step::Ran => {}
+                Step::IdleUntil(due) if due <= limit => self.advance_to(due),
+                Step::IdleUntil(_) | Step::Idle => break,
+            }
+        }
+        self.advance_to(limit);
+    }
+
+    /// Runs, moving time on as needed, until `done` returns something or nothing can ever run again.
+    pub fn run_while_none<T>(&self, mut done: impl FnMut() -> Option<T>) -> Option<T> {
+        loop {
+            if let Some(result) = done() {
+                return Some(result);
+            }
+            match self.step() {
+                Step::Ran => {}
+                Step::IdleUntil(due) => self.advance_to(due),
+                Step::Idle => return done(),
+            }
+        }
+    }
+
+    pub(super) fn schedule(&self, runnable: Runnable) {
+        self.inner.lock().ready.push(runnable);
+    }
+
+    pub(super) fn set_timer(&self, due: Instant, fire: Fire) -> TimerId {
+        self.inner.lock().timers.insert(due, fire)
+    }
+
+    pub(super) fn cancel_timer(&self, id: TimerId) -> bool {
+        let cancelled = self.inner.lock().timers.cancel(id);
+        cancelled.is_some()
+    }
+}
+
+impl Inner {
+    fn mix(&mut self, fact: u64) {
+        self.trace = (self.trace ^ fact).wrapping_mul(0x0100_0000_01B3).rotate_left(23);
+    }
+}
+
+impl fmt::Debug for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seeded").field("seed", &self.seed).field("now", &self.now()).finish_non_exhaustive()
+    }
+}

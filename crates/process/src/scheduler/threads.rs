@@ -1,0 +1,370 @@
+//! Production: worker threads that steal work from each other, each with an I/O driver of its own.
+//!
+//! Each worker is a tokio current-thread runtime whose root future runs the queues of this file. So tokio's sockets
+//! and timers work inside a process, an idle worker sleeps in tokio's epoll, and a socket's wake-up stays on its
+//! worker. A worker takes tasks from, in this order: a slot for the task woken last (cache-warm, cannot be stolen,
+//! used at most [`SLOT_RUNS`] times in a row), its own queue, the common queue, other workers' queues. After
+//! [`RUNS_PER_POLL`] runs it lets tokio look at its sockets.
+//!
+//! A wake-up that comes from the I/O driver or from a tokio task runs outside the root future; it must wake the root
+//! future too, since nobody else can see the worker's own queue in time.
+
+use super::Fire;
+use crate::timer::{TimerId, Timers};
+use async_task::Runnable;
+use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
+use engset_term::Instant;
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+
+/// Task runs between two looks at the sockets.
+const RUNS_PER_POLL: u32 = 128;
+/// Runs from the slot in a row before the other tasks get their turn.
+const SLOT_RUNS: u32 = 32;
+/// Every so many runs the common queue is looked at first.
+const COMMON_QUEUE_EVERY: u32 = 61;
+/// More workers than bits in the set of parked ones make no sense.
+const WORKERS_MAX: usize = 64;
+
+/// Worker threads.
+pub struct Threads {
+    epoch: std::time::Instant,
+    common: Injector<Runnable>,
+    workers: Box<[Remote]>,
+    /// One bit for each worker that sleeps or is about to.
+    parked: AtomicU64,
+    stopping: AtomicBool,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What other threads see of a worker.
+struct Remote {
+    stealer: Stealer<Runnable>,
+    waker: Mutex<Option<Waker>>,
+    timers: Mutex<Timers<Fire>>,
+}
+
+/// What only the worker's own thread touches.
+struct Local {
+    threads: Arc<Threads>,
+    index: usize,
+    queue: Queue<Runnable>,
+    slot: Option<Runnable>,
+    slot_runs: u32,
+    runs: u32,
+    /// Whether the root future is being polled.
+    in_root: bool,
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
+}
+
+impl Threads {
+    #[expect(clippy::disallowed_methods, reason = "the clock of a scheduler with threads")]
+    pub(super) fn start(workers: usize) -> std::io::Result<Arc<Self>> {
+        let workers = workers.clamp(1, WORKERS_MAX);
+        let queues: Vec<Queue<Runnable>> = (0..workers).map(|_| Queue::new_fifo()).collect();
+        let remotes = queues.iter().map(|queue| Remote {
+            stealer: queue.stealer(),
+            waker: Mutex::new(None),
+            timers: Mutex::new(Timers::default()),
+        });
+        let threads = Arc::new(Self {
+            epoch: std::time::Instant::now(),
+            common: Injector::new(),
+            workers: remotes.collect(),
+            parked: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            handles: Mutex::default(),
+        });
+        for (index, queue) in queues.into_iter().enumerate() {
+            let handle = threads.start_worker(index, queue);
+            match handle {
+                Ok(handle) => threads.handles.lock().push(handle),
+                Err(error) => {
+                    threads.shutdown();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(threads)
+    }
+
+    /// Nanoseconds since the scheduler was started.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        let elapsed = self.epoch.elapsed().as_nanos();
+        Instant::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    /// Ends all workers and waits for their threads. Tasks that have not ended are dropped.
+    ///
+    /// Called from a worker, it does not wait for that worker.
+    pub fn shutdown(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for index in 0..self.workers.len() {
+            self.wake_worker(index);
+        }
+        let handles = std::mem::take(&mut *self.handles.lock());
+        let me = std::thread::current().id();
+        for handle in handles {
+            if handle.thread().id() != me && handle.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+
+    fn start_worker(
+        self: &Arc<Self>,
+        index: usize,
+        queue: Queue<Runnable>,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let threads = Arc::clone(self);
+        let run = move || {
+            let local = Local { threads, index, queue, slot: None, slot_runs: 0, runs: 0, in_root: false };
+            LOCAL.set(Some(local));
+            runtime.block_on(root());
+            // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
+            drop(runtime);
+            LOCAL.set(None);
+        };
+        std::thread::Builder::new().name(format!("engset-{index}")).spawn(run)
+    }
+
+    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable) {
+        let elsewhere = LOCAL.with_borrow_mut(|local| match local {
+            Some(local) if Arc::ptr_eq(&local.threads, self) => {
+                local.push(runnable);
+                None
+            }
+            _ => Some(runnable),
+        });
+        if let Some(runnable) = elsewhere {
+            self.common.push(runnable);
+            self.wake_one();
+        }
+    }
+
+    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, TimerId) {
+        let here = LOCAL.with_borrow(|local| match local {
+            Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root)),
+            _ => None,
+        });
+        let (index, in_root) = here.unwrap_or((0, false));
+        let (id, is_first) = {
+            let mut timers = self.workers[index].timers.lock();
+            let is_first = timers.poll_timeout().is_none_or(|first| due < first);
+            (timers.insert(due, fire), is_first)
+        };
+        // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
+        if is_first && !in_root {
+            self.wake_worker(index);
+        }
+        (index, id)
+    }
+
+    pub(super) fn cancel_timer(&self, worker: usize, id: TimerId) -> bool {
+        let cancelled = self.workers[worker].timers.lock().cancel(id);
+        cancelled.is_some()
+    }
+
+    /// Wakes one sleeping worker, if there is one, to look for work.
+    fn wake_one(&self) {
+        fence(Ordering::SeqCst);
+        let parked = self.parked.load(Ordering::SeqCst);
+        if parked != 0 {
+            let index = parked.trailing_zeros() as usize;
+            let bit = 1 << index;
+            if self.parked.fetch_and(!bit, Ordering::SeqCst) & bit != 0 {
+                self.wake_worker(index);
+            }
+        }
+    }
+
+    fn wake_worker(&self, index: usize) {
+        if let Some(waker) = &*self.workers[index].waker.lock() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn has_work_for_others(&self) -> bool {
+        !self.common.is_empty() || self.workers.iter().any(|worker| !worker.stealer.is_empty())
+    }
+
+    /// Runs the timers of worker `index` that are due; whether there were any.
+    fn fire_due(&self, index: usize) -> bool {
+        let now = self.now();
+        let mut fired = false;
+        loop {
+            let due = self.workers[index].timers.lock().pop_due(now);
+            let Some(fire) = due else { return fired };
+            fired = true;
+            run_caught(|| fire.run());
+        }
+    }
+}
+
+impl Local {
+    fn push(&mut self, runnable: Runnable) {
+        if self.in_root {
+            if let Some(before) = self.slot.replace(runnable) {
+                self.queue.push(before);
+                self.threads.wake_one();
+            }
+        } else {
+            self.queue.push(runnable);
+            self.threads.wake_worker(self.index);
+        }
+    }
+
+    fn next(&mut self) -> Option<Runnable> {
+        self.runs = self.runs.wrapping_add(1);
+        if self.runs.is_multiple_of(COMMON_QUEUE_EVERY)
+            && let Some(runnable) = self.from_common_queue()
+        {
+            return Some(runnable);
+        }
+        if self.slot_runs < SLOT_RUNS
+            && let Some(runnable) = self.slot.take()
+        {
+            self.slot_runs += 1;
+            return Some(runnable);
+        }
+        self.slot_runs = 0;
+        let from_queue = self.queue.pop().or_else(|| self.from_common_queue());
+        if let Some(runnable) = from_queue {
+            return Some(runnable);
+        }
+        self.slot.take().or_else(|| self.steal())
+    }
+
+    fn from_common_queue(&self) -> Option<Runnable> {
+        retry(|| self.threads.common.steal_batch_and_pop(&self.queue))
+    }
+
+    fn steal(&self) -> Option<Runnable> {
+        let workers = &self.threads.workers;
+        (1..workers.len()).find_map(|step| {
+            let victim = &workers[(self.index + step) % workers.len()];
+            retry(|| victim.stealer.steal_batch_and_pop(&self.queue))
+        })
+    }
+}
+
+/// The root future of each worker's tokio runtime.
+async fn root() {
+    let (threads, index) = with_local(|local| (Arc::clone(&local.threads), local.index));
+    let mut alarm = Box::pin(alarm_at(&threads, Instant::from_nanos(u64::MAX / 4)));
+    let mut alarm_set: Option<Instant> = None;
+    poll_fn(|task| {
+        note_waker(&threads, index, task);
+        threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
+        with_local(|local| local.in_root = true);
+        let poll = loop {
+            if threads.stopping.load(Ordering::Relaxed) {
+                break Poll::Ready(());
+            }
+            if run_some(&threads, index) {
+                // Others may have work too; tokio gets a look at the sockets first.
+                task.waker().wake_by_ref();
+                break Poll::Pending;
+            }
+            if !park(&threads, index) {
+                continue;
+            }
+            let due = threads.workers[index].timers.lock().poll_timeout();
+            if due != alarm_set {
+                alarm_set = due;
+                if let Some(due) = due {
+                    alarm.set(alarm_at(&threads, due));
+                }
+            }
+            if alarm_set.is_some() && alarm.as_mut().poll(task).is_ready() {
+                alarm_set = None;
+                continue;
+            }
+            break Poll::Pending;
+        };
+        with_local(|local| local.in_root = false);
+        poll
+    })
+    .await;
+}
+
+/// Runs tasks and due timers; true after a full round, false when there is nothing left to do.
+fn run_some(threads: &Threads, index: usize) -> bool {
+    let mut left = RUNS_PER_POLL;
+    loop {
+        while left > 0 {
+            let Some(runnable) = with_local(Local::next) else { break };
+            run_caught(|| runnable.run());
+            left -= 1;
+        }
+        let fired = threads.fire_due(index);
+        if left == 0 {
+            return true;
+        }
+        if !fired {
+            return false;
+        }
+    }
+}
+
+/// Announces that the worker is about to sleep; false when work turned up meanwhile.
+fn park(threads: &Threads, index: usize) -> bool {
+    threads.parked.fetch_or(1 << index, Ordering::SeqCst);
+    fence(Ordering::SeqCst);
+    let stays = threads.has_work_for_others() || threads.stopping.load(Ordering::SeqCst);
+    if stays {
+        threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
+    }
+    !stays
+}
+
+fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
+    let mut waker = threads.workers[index].waker.lock();
+    if waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
+        *waker = Some(task.waker().clone());
+    }
+}
+
+fn alarm_at(threads: &Threads, due: Instant) -> tokio::time::Sleep {
+    let at = threads.epoch + std::time::Duration::from_nanos(due.as_nanos());
+    tokio::time::sleep_until(at.into())
+}
+
+fn with_local<R>(body: impl FnOnce(&mut Local) -> R) -> R {
+    LOCAL.with_borrow_mut(|local| body(local.as_mut().expect("called on a worker thread")))
+}
+
+fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
+    loop {
+        match steal() {
+            Steal::Success(value) => return Some(value),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
+
+/// A task that is no process must not end the worker by a panic.
+fn run_caught<R>(run: impl FnOnce() -> R) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        tracing::error!("a task that is no process panicked");
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}

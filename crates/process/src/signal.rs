@@ -1,0 +1,145 @@
+//! The closed list of signals between processes.
+
+use crate::exit::ExitReason;
+use bytes::Bytes;
+use engset_term::{Atom, NodeName, Pid, Reference};
+
+/// What arrives at a process, in one queue, in the order in which each sender sent it.
+#[derive(Debug)]
+pub(crate) enum Signal<M> {
+    /// A typed message from a process on this node: the value itself.
+    Message(M),
+    /// A message in external term format, decoded by the receiver in its own time slice.
+    Encoded(Box<Encoded>),
+    /// Everything that is not a message.
+    Control(Box<ControlSignal>),
+}
+
+/// A message in external term format, without the leading version byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Who sent it, where the carrier tells.
+    pub from: Option<Pid>,
+    /// The term's bytes.
+    pub payload: Bytes,
+}
+
+/// The signals that act on a process instead of waiting in its mailbox.
+///
+/// They act in the receiving process when it takes them from its arrival queue, never in the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlSignal {
+    /// A linked process ended, or a link could not be made.
+    LinkExit {
+        /// The process at the other end of the link.
+        from: Pid,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+    /// `exit(Pid, Reason)`: somebody asks the process to end.
+    Exit {
+        /// Who asks.
+        from: Pid,
+        /// The reason; [`ExitReason::Kill`] cannot be trapped.
+        reason: ExitReason,
+    },
+    /// The sender linked itself to the receiver.
+    Link {
+        /// The linking process.
+        from: Pid,
+    },
+    /// The sender removed its link; to be acknowledged with the same id before any other signal to it.
+    Unlink {
+        /// The unlinking process.
+        from: Pid,
+        /// Chosen by `from`, unique among its unacknowledged ones, not 0.
+        id: u64,
+    },
+    /// Answers [`ControlSignal::Unlink`].
+    UnlinkAck {
+        /// The process that acknowledges.
+        from: Pid,
+        /// The id of the unlink signal.
+        id: u64,
+    },
+    /// The sender wants a [`ControlSignal::Down`] when the receiver ends.
+    Monitor {
+        /// Who watches.
+        watcher: Pid,
+        /// Identifies the monitor.
+        reference: Reference,
+        /// The name by which the receiver was addressed, if it was.
+        name: Option<Atom>,
+    },
+    /// The sender takes its monitor back.
+    Demonitor {
+        /// Who watched.
+        watcher: Pid,
+        /// Identifies the monitor.
+        reference: Reference,
+    },
+    /// A monitored process ended.
+    Down {
+        /// Identifies the monitor.
+        reference: Reference,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// The connection to `node` is gone: every link and monitor to it fires once with `noconnection`.
+    NodeDown {
+        /// The other node.
+        node: NodeName,
+    },
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Dest {
+    /// One process, on any node.
+    Pid(Pid),
+    /// Whoever holds this name on this node now.
+    Name(Atom),
+    /// Whoever holds this name on that node when the message arrives.
+    RemoteName(Atom, NodeName),
+    /// Whoever made this alias, while it is active.
+    Alias(Reference),
+}
+
+impl Dest {
+    /// The node that the destination names, if it names one.
+    #[must_use]
+    pub fn node(&self) -> Option<NodeName> {
+        match self {
+            Self::Pid(pid) => Some(pid.node()),
+            Self::Name(_) => None,
+            Self::RemoteName(_, node) => Some(*node),
+            Self::Alias(reference) => Some(reference.node()),
+        }
+    }
+}
+
+impl From<Pid> for Dest {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
+}
+
+/// A monitored process ended (or was never there): exactly one for each active monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// Identifies the monitor, as returned when it was made.
+    pub reference: Reference,
+    /// Whom the monitor watched, as it was given.
+    pub process: Dest,
+    /// Why it ended; `noproc` where it did not exist, `noconnection` where its node is lost.
+    pub reason: ExitReason,
+}
+
+/// An exit signal that a process which traps exits received as a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trapped {
+    /// The process at the other end of the link, or the sender of the exit signal.
+    pub from: Pid,
+    /// Its reason.
+    pub reason: ExitReason,
+}

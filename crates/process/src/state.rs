@@ -1,0 +1,228 @@
+//! Pure: one process's links, monitors and flags, and its reaction to each control signal.
+//!
+//! Links are symmetric. A link that its owner removed stays in the table, inactive, until the other side has
+//! acknowledged the unlink id; an exit signal that crosses the unlink on its way is ignored, and a link signal that
+//! arrives meanwhile does not make it active again (Erlang distribution protocol, "Link Protocol").
+
+use crate::exit::ExitReason;
+use crate::signal::{ControlSignal, Dest, Down, Trapped};
+use engset_term::{NodeName, Pid, Reference};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// What a process does because of a control signal, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Send a signal to another process.
+    Send(Pid, ControlSignal),
+    /// Put a DOWN message into the own mailbox.
+    Down(Down),
+    /// Put a trapped exit signal into the own mailbox.
+    Trapped(Trapped),
+    /// End with this reason.
+    Exit(ExitReason),
+}
+
+/// The relations of one process. Empty tables take no memory of their own.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) trap_exit: bool,
+    links: BTreeMap<Pid, LinkState>,
+    monitoring: BTreeMap<Reference, Monitored>,
+    watched_by: BTreeMap<Reference, Pid>,
+    last_unlink_id: u64,
+}
+
+/// A monitor that this process holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Monitored {
+    /// The target as the owner named it; shown in the DOWN message.
+    pub(crate) given: Dest,
+    /// Where signals about the monitor go.
+    pub(crate) target: Dest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LinkState {
+    Active,
+    /// Removed by this side; the other side has not acknowledged this id yet.
+    Unlinking(u64),
+}
+
+impl State {
+    /// Links to `to`; what must be sent, if anything.
+    pub(crate) fn link(&mut self, to: Pid, me: Pid) -> Option<ControlSignal> {
+        if to == me {
+            return None;
+        }
+        match self.links.entry(to) {
+            Entry::Occupied(mut entry) => match entry.get() {
+                LinkState::Active => None,
+                LinkState::Unlinking(_) => {
+                    entry.insert(LinkState::Active);
+                    Some(ControlSignal::Link { from: me })
+                }
+            },
+            Entry::Vacant(entry) => {
+                entry.insert(LinkState::Active);
+                Some(ControlSignal::Link { from: me })
+            }
+        }
+    }
+
+    /// Enters a link that both sides know of already, as `spawn_link` makes it.
+    pub(crate) fn link_both(&mut self, to: Pid) {
+        self.links.insert(to, LinkState::Active);
+    }
+
+    /// Removes the link to `to`; what must be sent, if anything.
+    pub(crate) fn unlink(&mut self, to: Pid, me: Pid) -> Option<ControlSignal> {
+        let link = self.links.get_mut(&to)?;
+        if *link != LinkState::Active {
+            return None;
+        }
+        self.last_unlink_id += 1;
+        *link = LinkState::Unlinking(self.last_unlink_id);
+        Some(ControlSignal::Unlink { from: me, id: self.last_unlink_id })
+    }
+
+    /// Enters a monitor that this process makes.
+    pub(crate) fn monitor(&mut self, reference: Reference, monitored: Monitored) {
+        self.monitoring.insert(reference, monitored);
+    }
+
+    /// Takes back a monitor; where to say so, if it was active.
+    pub(crate) fn demonitor(&mut self, reference: Reference) -> Option<Dest> {
+        self.monitoring.remove(&reference).map(|monitored| monitored.target)
+    }
+
+    /// Enters a monitor on this process.
+    pub(crate) fn watched(&mut self, reference: Reference, watcher: Pid) {
+        self.watched_by.insert(reference, watcher);
+    }
+
+    /// Removes a monitor that `watcher` holds on this process; whether there was one.
+    pub(crate) fn unwatched_by(&mut self, reference: Reference, watcher: Pid) -> bool {
+        let watched = self.watched_by.get(&reference) == Some(&watcher);
+        if watched {
+            self.watched_by.remove(&reference);
+        }
+        watched
+    }
+
+    /// The processes linked to this one.
+    pub(crate) fn links(&self) -> impl Iterator<Item = Pid> + '_ {
+        self.links.iter().filter(|(_, link)| **link == LinkState::Active).map(|(pid, _)| *pid)
+    }
+
+    /// How many monitors this process holds, and how many are held on it.
+    pub(crate) fn monitor_counts(&self) -> (usize, usize) {
+        (self.monitoring.len(), self.watched_by.len())
+    }
+
+    /// Reacts to one signal; effects are appended to `effects` in the order in which they must happen.
+    pub(crate) fn handle(&mut self, me: Pid, signal: ControlSignal, effects: &mut Vec<Effect>) {
+        match signal {
+            ControlSignal::LinkExit { from, reason } => self.handle_link_exit(from, reason, effects),
+            ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
+            ControlSignal::Link { from } => {
+                self.links.entry(from).or_insert(LinkState::Active);
+            }
+            ControlSignal::Unlink { from, id } => {
+                if self.links.get(&from) == Some(&LinkState::Active) {
+                    self.links.remove(&from);
+                }
+                effects.push(Effect::Send(from, ControlSignal::UnlinkAck { from: me, id }));
+            }
+            ControlSignal::UnlinkAck { from, id } => {
+                if self.links.get(&from) == Some(&LinkState::Unlinking(id)) {
+                    self.links.remove(&from);
+                }
+            }
+            ControlSignal::Monitor { watcher, reference, name: _ } => self.watched(reference, watcher),
+            ControlSignal::Demonitor { watcher, reference } => {
+                self.unwatched_by(reference, watcher);
+            }
+            ControlSignal::Down { reference, reason } => {
+                if let Some(monitored) = self.monitoring.remove(&reference) {
+                    effects.push(Effect::Down(Down { reference, process: monitored.given, reason }));
+                }
+            }
+            ControlSignal::NodeDown { node } => self.handle_node_down(node, effects),
+        }
+    }
+
+    /// What the end of this process with `reason` tells others.
+    pub(crate) fn finish(&mut self, me: Pid, reason: &ExitReason) -> Vec<(Dest, ControlSignal)> {
+        let links = std::mem::take(&mut self.links);
+        let watchers = std::mem::take(&mut self.watched_by);
+        let monitoring = std::mem::take(&mut self.monitoring);
+        let link_exits = links
+            .into_iter()
+            .filter(|(_, link)| *link == LinkState::Active)
+            .map(|(pid, _)| (Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }));
+        let downs = watchers.into_iter().map(|(reference, watcher)| {
+            (Dest::Pid(watcher), ControlSignal::Down { reference, reason: reason.clone() })
+        });
+        let demonitors = monitoring.into_iter().map(|(reference, monitored)| {
+            (monitored.target, ControlSignal::Demonitor { watcher: me, reference })
+        });
+        link_exits.chain(downs).chain(demonitors).collect()
+    }
+
+    fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+        match self.links.get(&from) {
+            Some(LinkState::Active) => {
+                self.links.remove(&from);
+                self.propagate(from, reason, effects);
+            }
+            // The other side is gone: no acknowledgement will come.
+            Some(LinkState::Unlinking(_)) => {
+                self.links.remove(&from);
+            }
+            None => {}
+        }
+    }
+
+    fn handle_exit(&self, me: Pid, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+        if reason == ExitReason::Kill {
+            effects.push(Effect::Exit(ExitReason::Killed));
+        } else if reason == ExitReason::Normal && from == me && !self.trap_exit {
+            effects.push(Effect::Exit(reason));
+        } else {
+            self.propagate(from, reason, effects);
+        }
+    }
+
+    fn propagate(&self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+        if self.trap_exit {
+            effects.push(Effect::Trapped(Trapped { from, reason }));
+        } else if reason != ExitReason::Normal {
+            effects.push(Effect::Exit(reason));
+        }
+    }
+
+    fn handle_node_down(&mut self, node: NodeName, effects: &mut Vec<Effect>) {
+        self.watched_by.retain(|_, watcher| watcher.node() != node);
+        let lost: Vec<Reference> = self
+            .monitoring
+            .iter()
+            .filter(|(_, monitored)| monitored.target.node() == Some(node))
+            .map(|(reference, _)| *reference)
+            .collect();
+        for reference in lost {
+            if let Some(monitored) = self.monitoring.remove(&reference) {
+                let process = monitored.given;
+                effects.push(Effect::Down(Down { reference, process, reason: ExitReason::NoConnection }));
+            }
+        }
+        let linked: Vec<Pid> = self.links.keys().copied().filter(|pid| pid.node() == node).collect();
+        for pid in linked {
+            self.handle_link_exit(pid, ExitReason::NoConnection, effects);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

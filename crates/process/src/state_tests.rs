@@ -1,0 +1,1 @@
+//! Facts about links and monitors of one process, signal by signal.
