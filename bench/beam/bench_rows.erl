@@ -127,27 +127,6 @@ decode(File, Ops, #{warm_up := WarmUp} = Config) ->
 decode_times(0, _Bytes, Term) -> Term;
 decode_times(Times, Bytes, _Term) -> decode_times(Times - 1, Bytes, binary_to_term(Bytes)).
 
-bytes(File, Config),
-    Term = binary_to_term(Bytes),
-    Bytes = term_to_binary(Term),
-    encode_times(WarmUp, Term),
-    ns_per_op(Ops, fun() -> encode_times(Ops, Term) end).
-
-encode_times(0, _Term) -> ok;
-encode_times(Times, Term) ->
-    _ = term_to_binary(Term),
-    encode_times(Times - 1, Term).
-
-decode(File, Ops, #{warm_up := WarmUp} = Config) ->
-    Bytes = bytes(File, Config),
-    decode_times(WarmUp, Bytes),
-    ns_per_op(Ops, fun() -> decode_times(Ops, Bytes) end).
-
-decode_times(0, _Bytes) -> ok;
-decode_times(Times, Bytes) ->
-    _ = binary_to_term(Bytes),
-    decode_times(Times - 1, Bytes).
-
 bytes(File, #{terms := Terms}) ->
     {ok, Bytes} = file:read_file(filename:join(Terms, File)),
     Bytes.

@@ -36,8 +36,8 @@ fn compile(source: &Path) -> Option<PathBuf> {
     let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     if changed(&folder.join("bench_rows.beam")) < changed(source) {
         fs::create_dir_all(&folder).expect("the build folder can be written");
-        let status = program("erlc").arg("-o").arg(&folder).arg(source).status().ok()?;
-        assert!(status.success(), "erlc failed");
+        let output = program("erlc").arg("-o").arg(&folder).arg(source).output().ok()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     Some(folder)
 }
