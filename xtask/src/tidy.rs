@@ -60,8 +60,11 @@ fn findings(root: &Path) -> Result<Vec<String>, TaskError> {
     let packages = Workspace::load()?.packages;
     graph::check(&packages, &text_or_nothing(root, "ARCHITECTURE.md")?, &mut findings);
     for table in protocol::TABLES {
-        let (code, page) = (text_or_nothing(root, table.code)?, text_or_nothing(root, table.page)?);
-        protocol::check(&table, &code, &page, &mut findings);
+        let mut code = String::new();
+        for path in table.code {
+            code.push_str(&text_or_nothing(root, path)?);
+        }
+        protocol::check(&table, &code, &text_or_nothing(root, table.page)?, &mut findings);
     }
     Ok(findings)
 }

@@ -2,7 +2,8 @@
 
 use super::SourceFile;
 
-/// An effect, how its use looks in a line of code, and the paths where it is at home.
+/// An effect, how its use looks in a line of code, and the paths where it is at home:
+/// beginnings of paths, or with a `/` in front parts of them.
 struct Effect {
     name: &'static str,
     signs: &'static [&'static str],
@@ -22,7 +23,7 @@ const EFFECTS: [Effect; 4] = [
             "UnixListener::",
             "UnixStream::",
         ],
-        homes: &["crates/net/", "crates/testkit/", "interop/", "bench/", "examples/tests/"],
+        homes: &["crates/net/", "crates/testkit/", "interop/", "bench/", "examples/", "/tests/"],
     },
     Effect {
         name: "threads",
@@ -62,7 +63,7 @@ pub(crate) fn check(source: &SourceFile, findings: &mut Vec<String>) {
         }
         for effect in &EFFECTS {
             let is_used = effect.signs.iter().any(|sign| line.contains(sign)) || is_grouped_use(line, effect);
-            if is_used && !effect.homes.iter().any(|home| source.path.starts_with(home)) {
+            if is_used && !effect.homes.iter().any(|home| is_home(home, &source.path)) {
                 let homes = effect.homes.join(", ");
                 findings.push(format!("{}:{number}: {} only in {homes}", source.path, effect.name));
             }
@@ -71,6 +72,10 @@ pub(crate) fn check(source: &SourceFile, findings: &mut Vec<String>) {
             findings.push(format!("{}:{number}: unsafe code only in the files listed in tidy", source.path));
         }
     }
+}
+
+fn is_home(home: &str, path: &str) -> bool {
+    if home.starts_with('/') { path.contains(home) } else { path.starts_with(home) }
 }
 
 /// Whether a line imports the effect in a group, as in `use std::process::{Child, Command};`.

@@ -3,49 +3,62 @@
 /// A list of names in the code and the page that explains them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
-    pub(crate) code: &'static str,
+    /// Where the names are; of several files at least one exists.
+    pub(crate) code: &'static [&'static str],
     pub(crate) page: &'static str,
+    names: fn(&str) -> Vec<String>,
 }
 
 pub(crate) const TABLES: [Table; 2] = [
-    Table { code: "crates/etf/src/tags.rs", page: "docs/protocol/etf.md" },
-    Table { code: "crates/dist/src/control.rs", page: "docs/protocol/dist.md" },
+    Table { code: &["crates/etf/src/tags.rs"], page: "docs/protocol/etf.md", names: constants },
+    Table {
+        code: &["crates/dist/src/control.rs", "crates/dist/src/control/mod.rs"],
+        page: "docs/protocol/dist.md",
+        names: operations,
+    },
 ];
 
 pub(crate) fn check(table: &Table, code: &str, page: &str, findings: &mut Vec<String>) {
-    let names = names(code);
+    let files = table.code.join(" or ");
+    let names = (table.names)(code);
     if names.is_empty() {
-        findings.push(format!("{}: no constant with a number was found", table.code));
+        findings.push(format!("{files}: no names for {} were found", table.page));
     }
     for name in names {
         if !has_word(page, &name) {
-            findings.push(format!("{}: {name} of {} is not explained", table.page, table.code));
+            findings.push(format!("{}: {name} of {files} is not explained", table.page));
         }
     }
 }
 
-/// Names of integer constants and of enum variants with a number, as in a page: `SEND_SENDER`.
-fn names(code: &str) -> Vec<String> {
-    code.lines().filter_map(|line| constant(line).or_else(|| variant(line))).collect()
+/// Names of integer constants that are no limits.
+fn constants(code: &str) -> Vec<String> {
+    code.lines().filter_map(constant).collect()
 }
 
-/// `pub(crate) const NAME: u8 = 1;`, where the value is a number and the name no limit.
+/// `pub(crate) const NAME: u8 = 1;`
 fn constant(line: &str) -> Option<String> {
     let (before, rest) = line.trim().split_once("const ")?;
     let is_item = before.is_empty() || before.starts_with("pub");
     let (name, rest) = rest.split_once(':')?;
     let (kind, value) = rest.split_once('=')?;
+    let value = value.split(';').next()?.trim();
     let is_number = matches!(kind.trim(), "u8" | "u16" | "u32" | "u64" | "i64" | "usize")
-        && value.trim().trim_end_matches(';').chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '\''));
     (is_item && is_number && !name.ends_with("_MAX")).then(|| name.trim().to_owned())
 }
 
-/// `SendSender = 22,`
+/// Names of the variants of `enum Control`, as the specification writes them: `SpawnReply` is `SPAWN_REPLY`.
+fn operations(code: &str) -> Vec<String> {
+    let lines = code.lines().skip_while(|line| !line.starts_with("pub enum Control {")).skip(1);
+    lines.take_while(|line| !line.starts_with('}')).filter_map(variant).collect()
+}
+
+/// A line that begins a variant: one level of indentation, then a capital letter.
 fn variant(line: &str) -> Option<String> {
-    let (name, value) = line.trim().strip_suffix(',')?.split_once(" = ")?;
-    let is_name =
-        name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(char::is_alphanumeric);
-    (is_name && value.parse::<u32>().is_ok()).then(|| screaming(name))
+    let name = line.strip_prefix("    ")?;
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    name.starts_with(|c: char| c.is_ascii_uppercase()).then(|| screaming(&name[..end]))
 }
 
 fn screaming(name: &str) -> String {

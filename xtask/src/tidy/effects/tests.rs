@@ -26,6 +26,8 @@ fn sockets_are_opened_in_net() {
     forbidden("crates/node/src/listen.rs", "use std::net::{Ipv4Addr, TcpListener};");
     allowed("crates/node/src/address.rs", "use std::net::{Ipv4Addr, SocketAddr};");
     allowed("crates/node/src/address.rs", "/// Never a `std::net::TcpStream`.");
+    allowed("crates/engset/tests/front_door.rs", "use tokio::net::TcpStream;");
+    forbidden("crates/tests.rs", "use tokio::net::TcpStream;");
 }
 
 #[test]
