@@ -13,6 +13,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A running node; it is killed when this value is dropped.
+///
+/// A heart beside it (`-heart`) has no command to start the node again, so it ends with the node.
+/// Evaluations block the calling thread; asynchronous code calls them on a thread for blocking work.
 #[derive(Debug)]
 pub struct Beam {
     channel: Mutex<Channel>,
@@ -122,7 +125,7 @@ impl Beam {
         self.channel().output()
     }
 
-    /// Ends the node with SIGKILL, as a power cut would; `None` when it had been ended before.
+    /// Ends the node with SIGKILL, as a power cut would, and says how it ended; it may have ended before.
     pub fn kill(&self) -> Option<ExitStatus> {
         self.channel().kill()
     }
