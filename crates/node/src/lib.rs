@@ -1,1 +1,17 @@
-//! Placeholder.
+//! One node: its processes, its peers, the way between them. No sockets, no clock of its own.
+//!
+//! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
+
+mod channel;
+mod config;
+mod deliver;
+mod kernel;
+mod node;
+mod peers;
+mod router;
+
+pub use channel::{Channel, CloseReason};
+pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
+pub use deliver::BadSignal;
+pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
+pub use peers::{AttemptId, DialError};

@@ -2,6 +2,7 @@
 
 mod addr;
 mod alias;
+mod block_on;
 mod context;
 mod counters;
 mod current;
@@ -23,6 +24,7 @@ mod timer;
 
 pub use addr::{Addr, Service, Target};
 pub use alias::{Aliases, ReplySink};
+pub use block_on::BlockOnError;
 pub use context::Cx;
 pub use counters::{Counted, Counters};
 pub use current::{current, deadline, dying, set_deadline};

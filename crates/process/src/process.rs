@@ -210,7 +210,9 @@ impl<M: Protocol> Process<M> {
                 self.processes.bounce(&Dest::Pid(self.pid), *signal);
             }
         }
-        self.processes.forget(self.pid);
+        if state.met_remote {
+            self.processes.forget(self.pid);
+        }
         drop_quietly(mailbox);
     }
 }

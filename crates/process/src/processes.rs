@@ -335,6 +335,11 @@ impl Processes {
         }
     }
 
+    /// Counts a message that found no way to its receiver.
+    pub fn count_dropped(&self) {
+        self.counters.dropped();
+    }
+
     pub(crate) fn forget(&self, pid: Pid) {
         if let Some(router) = self.router() {
             router.forget(pid);

@@ -27,6 +27,8 @@ pub(crate) enum Effect {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) trap_exit: bool,
+    /// Whether it ever had to do with a process of another node.
+    pub(crate) met_remote: bool,
     links: BTreeMap<Pid, LinkState>,
     monitoring: BTreeMap<Reference, Monitored>,
     watched_by: BTreeMap<Reference, Pid>,
@@ -55,6 +57,7 @@ impl State {
         if to == me {
             return None;
         }
+        self.met_remote |= to.node() != me.node();
         match self.links.entry(to) {
             Entry::Occupied(mut entry) => match entry.get() {
                 LinkState::Active => None,
@@ -88,6 +91,7 @@ impl State {
 
     /// Enters a monitor that this process makes.
     pub(crate) fn monitor(&mut self, reference: Reference, monitored: Monitored) {
+        self.met_remote |= monitored.target.node().is_some_and(|node| node != reference.node());
         self.monitoring.insert(reference, monitored);
     }
 
@@ -126,6 +130,7 @@ impl State {
             ControlSignal::LinkExit { from, reason } => self.handle_link_exit(from, reason, effects),
             ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
             ControlSignal::Link { from } => {
+                self.met_remote |= from.node() != me.node();
                 self.links.entry(from).or_insert(LinkState::Active);
             }
             ControlSignal::Unlink { from, id } => {
@@ -139,7 +144,10 @@ impl State {
                     self.links.remove(&from);
                 }
             }
-            ControlSignal::Monitor { watcher, reference, name: _ } => self.watched(reference, watcher),
+            ControlSignal::Monitor { watcher, reference, name: _ } => {
+                self.met_remote |= watcher.node() != me.node();
+                self.watched(reference, watcher);
+            }
             ControlSignal::Demonitor { watcher, reference } => {
                 self.unwatched_by(reference, watcher);
             }

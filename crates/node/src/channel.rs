@@ -1,0 +1,360 @@
+//! One byte stream between two nodes, from its first byte to its end: handshake, then connection.
+//!
+//! The driver (a socket's, or a simulation's) owns the channel, feeds it bytes and the time, writes what it gives,
+//! and closes the stream at the first error. After each `handle_*` it drains `poll_transmit`. Dropping the channel
+//! ends the connection for the node.
+
+use crate::deliver::BadSignal;
+use crate::node::{Dial, Node, TooManyConnections};
+use crate::peers::{AttemptId, Link};
+use bytes::Bytes;
+use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};
+use engset_dist::handshake::{
+    Acceptor, AcceptorEvent, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
+};
+use engset_term::{Instant, NodeName, NodeNameError};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// One byte stream between two nodes.
+#[derive(Debug)]
+pub struct Channel {
+    node: Arc<Node>,
+    attempt: AttemptId,
+    /// Whom we dialled.
+    dialled: Option<NodeName>,
+    phase: Phase,
+    closed: Option<CloseReason>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Dialling(Box<Initiator>),
+    Accepting(Box<Acceptor>),
+    Up(Box<Up>),
+}
+
+#[derive(Debug)]
+struct Up {
+    link: Arc<Link>,
+    incoming: Incoming,
+    ticker: Ticker,
+    /// The rest of the handshake: our acknowledgement.
+    unsent: Vec<u8>,
+}
+
+/// Why a stream is to be closed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The handshake failed.
+    Handshake(HandshakeError),
+    /// The peer's own attempt to connect goes on instead.
+    PeerDialsUs,
+    /// The peer's name cannot be used.
+    PeerName(NodeNameError),
+    /// There are too many connections.
+    TooMany(TooManyConnections),
+    /// The peer broke the protocol.
+    Connection(ConnectionError),
+    /// The peer sent a signal that it must not send.
+    Signal(Arc<BadSignal>),
+    /// The peer was silent for too long.
+    TickTimeout,
+    /// The peer closed the stream.
+    ClosedByPeer,
+    /// This node closed the connection: it disconnected, or a newer one took over.
+    ClosedHere,
+    /// The carrier failed.
+    Carrier(Arc<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake(error) => fmt::Display::fmt(error, f),
+            Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
+            Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
+            Self::TooMany(error) => fmt::Display::fmt(error, f),
+            Self::Connection(error) => fmt::Display::fmt(error, f),
+            Self::Signal(error) => fmt::Display::fmt(error, f),
+            Self::TickTimeout => f.write_str("the peer was silent for longer than net_ticktime"),
+            Self::ClosedByPeer => f.write_str("the peer closed the connection"),
+            Self::ClosedHere => f.write_str("this node closed the connection, or a newer one took over"),
+            Self::Carrier(error) => write!(f, "the carrier failed: {error}"),
+        }
+    }
+}
+
+impl Error for CloseReason {}
+
+impl Channel {
+    /// A channel on a stream that this node opened; `challenge` is a fresh random number.
+    ///
+    /// # Errors
+    /// When the names cannot be sent.
+    pub fn dialled(
+        node: Arc<Node>,
+        dial: Dial,
+        now: Instant,
+        challenge: u32,
+        framing: Framing,
+    ) -> Result<Self, HandshakeError> {
+        let local = node.config().local_node();
+        let initiator = Initiator::new(now, local, &dial.peer.text(), challenge, framing)?
+            .with_timeout(node.config().handshake_timeout);
+        let phase = Phase::Dialling(Box::new(initiator));
+        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, closed: None })
+    }
+
+    /// A channel on a stream that a peer opened; `challenge` is a fresh random number.
+    ///
+    /// # Errors
+    /// When our own name cannot be sent.
+    pub fn accepted(
+        node: Arc<Node>,
+        now: Instant,
+        challenge: u32,
+        framing: Framing,
+    ) -> Result<Self, HandshakeError> {
+        let local = node.config().local_node();
+        let acceptor =
+            Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
+        let attempt = node.new_attempt();
+        Ok(Self { node, attempt, dialled: None, phase: Phase::Accepting(Box::new(acceptor)), closed: None })
+    }
+
+    /// Bytes arrived.
+    ///
+    /// # Errors
+    /// The stream is to be closed, after what `poll_transmit` still gives.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+        let result = match &mut self.phase {
+            Phase::Dialling(initiator) => initiator
+                .handle_bytes(now, bytes)
+                .map_err(CloseReason::Handshake)
+                .and_then(|()| self.dialling(now)),
+            Phase::Accepting(acceptor) => acceptor
+                .handle_bytes(now, bytes)
+                .map_err(CloseReason::Handshake)
+                .and_then(|()| self.accepting(now)),
+            Phase::Up(up) => up.handle_bytes(&self.node, now, bytes),
+        };
+        self.note(result)
+    }
+
+    /// The peer closed the stream; why it may have.
+    pub fn handle_eof(&mut self) -> CloseReason {
+        let reason = match &mut self.phase {
+            Phase::Dialling(initiator) => initiator.handle_eof().map(CloseReason::Handshake),
+            Phase::Accepting(acceptor) => acceptor.handle_eof().map(CloseReason::Handshake),
+            Phase::Up(_) => None,
+        };
+        let reason = reason.unwrap_or(CloseReason::ClosedByPeer);
+        self.closed.get_or_insert(reason).clone()
+    }
+
+    /// The carrier failed.
+    pub fn handle_carrier_error(&mut self, error: Arc<dyn Error + Send + Sync>) -> CloseReason {
+        self.closed.get_or_insert(CloseReason::Carrier(error)).clone()
+    }
+
+    /// The time went on.
+    ///
+    /// # Errors
+    /// The stream is to be closed.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
+        let result = match &mut self.phase {
+            Phase::Dialling(initiator) => initiator.handle_timeout(now).map_err(CloseReason::Handshake),
+            Phase::Accepting(acceptor) => acceptor.handle_timeout(now).map_err(CloseReason::Handshake),
+            Phase::Up(up) => up.handle_timeout(now),
+        };
+        self.note(result)
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Dialling(initiator) => initiator.poll_timeout(),
+            Phase::Accepting(acceptor) => acceptor.poll_timeout(),
+            Phase::Up(up) => {
+                let tick = up.ticker.poll_timeout();
+                Some(up.incoming.poll_timeout().map_or(tick, |fragments| fragments.min(tick)))
+            }
+        }
+    }
+
+    /// Appends pieces to be written, in order; a few hundred kilobytes at most. With nothing to write, `driver` is
+    /// woken when there is.
+    ///
+    /// # Errors
+    /// When this node closed the connection.
+    pub fn poll_transmit(&mut self, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
+        let mut handshake = Vec::new();
+        let result = match &mut self.phase {
+            Phase::Dialling(initiator) => {
+                initiator.poll_transmit(&mut handshake);
+                Ok(())
+            }
+            Phase::Accepting(acceptor) => {
+                acceptor.poll_transmit(&mut handshake);
+                Ok(())
+            }
+            Phase::Up(up) => {
+                handshake = std::mem::take(&mut up.unsent);
+                up.poll_transmit(out, driver)
+            }
+        };
+        if !handshake.is_empty() {
+            out.insert(0, handshake.into());
+        }
+        self.note(result)
+    }
+
+    /// The peer, once it has proven who it is.
+    #[must_use]
+    pub fn peer(&self) -> Option<NodeName> {
+        match &self.phase {
+            Phase::Up(up) => Some(up.link.peer),
+            Phase::Dialling(_) | Phase::Accepting(_) => None,
+        }
+    }
+
+    fn dialling(&mut self, now: Instant) -> Result<(), CloseReason> {
+        while let Phase::Dialling(initiator) = &mut self.phase
+            && let Some(event) = initiator.poll_event()
+        {
+            match event {
+                // What the peer still has is stale, unless it reached us while we dialled.
+                InitiatorEvent::AskAlive => {
+                    let stale = self.dialled.is_none_or(|peer| self.node.link(peer).is_none());
+                    initiator.answer_alive(stale).map_err(CloseReason::Handshake)?;
+                }
+                InitiatorEvent::WaitForOther => {
+                    if let Some(peer) = self.dialled {
+                        self.node.await_peer(peer, self.attempt);
+                    }
+                    return Err(CloseReason::PeerDialsUs);
+                }
+                InitiatorEvent::Established(established) => {
+                    let mut unsent = Vec::new();
+                    initiator.poll_transmit(&mut unsent);
+                    let peer = self.dialled.map_or_else(|| NodeName::new(&established.peer), Ok);
+                    self.up(now, peer.map_err(CloseReason::PeerName)?, &established, unsent)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accepting(&mut self, now: Instant) -> Result<(), CloseReason> {
+        while let Phase::Accepting(acceptor) = &mut self.phase
+            && let Some(event) = acceptor.poll_event()
+        {
+            match event {
+                AcceptorEvent::Name { wants_name: true, .. } => {
+                    acceptor
+                        .decide(engset_dist::handshake::Decision::NotAllowed)
+                        .map_err(CloseReason::Handshake)?;
+                }
+                AcceptorEvent::Name { peer, .. } => {
+                    let decision = self.node.decide(&peer, self.attempt);
+                    acceptor.decide(decision).map_err(CloseReason::Handshake)?;
+                }
+                AcceptorEvent::Established(established) => {
+                    let mut unsent = Vec::new();
+                    acceptor.poll_transmit(&mut unsent);
+                    let peer = NodeName::new(&established.peer).map_err(CloseReason::PeerName)?;
+                    self.up(now, peer, &established, unsent)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn up(
+        &mut self,
+        now: Instant,
+        peer: NodeName,
+        established: &Established,
+        unsent: Vec<u8>,
+    ) -> Result<(), CloseReason> {
+        let link = self.node.established(self.attempt, peer, established).map_err(CloseReason::TooMany)?;
+        let config = self.node.config();
+        let incoming = Incoming::new(now, established.flags, &config.incoming);
+        let ticker = Ticker::new(now, config.tick);
+        let mut up = Box::new(Up { link, incoming, ticker, unsent });
+        let begun = up.handle_bytes(&self.node, now, &established.leftover);
+        self.phase = Phase::Up(up);
+        begun
+    }
+
+    fn note(&mut self, result: Result<(), CloseReason>) -> Result<(), CloseReason> {
+        if let Err(reason) = &result {
+            self.closed.get_or_insert_with(|| reason.clone());
+        }
+        result
+    }
+}
+
+impl Up {
+    fn handle_bytes(&mut self, node: &Node, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+        let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
+        while let Some(received) = self.incoming.poll_event() {
+            node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
+        }
+        read
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
+        self.incoming.handle_timeout(now).map_err(CloseReason::Connection)?;
+        match self.ticker.handle_timeout(now, self.incoming.last_received()) {
+            Tick::Wait => Ok(()),
+            Tick::Send => {
+                self.link.state.lock().outgoing.tick_due();
+                Ok(())
+            }
+            Tick::Down => Err(CloseReason::TickTimeout),
+        }
+    }
+
+    fn poll_transmit(&self, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
+        let senders = {
+            let mut state = self.link.state.lock();
+            if state.closed {
+                return Err(CloseReason::ClosedHere);
+            }
+            state.outgoing.poll_chunks(out);
+            if state.outgoing.is_empty() {
+                match &mut state.driver {
+                    Some(known) => known.clone_from(driver),
+                    none => *none = Some(driver.clone()),
+                }
+            }
+            if state.outgoing.is_busy() { Vec::new() } else { std::mem::take(&mut state.senders) }
+        };
+        senders.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        let reason = self.closed.take().unwrap_or(CloseReason::ClosedHere);
+        match (&self.phase, self.dialled) {
+            (Phase::Up(up), _) => self.node.link_down(&up.link, &reason),
+            // A peer that dials us takes over; otherwise the attempt has failed.
+            (Phase::Dialling(_), Some(peer)) if !matches!(reason, CloseReason::PeerDialsUs) => {
+                self.node.dial_failed(peer, self.attempt, Arc::new(reason));
+            }
+            (Phase::Dialling(_), _) => {}
+            (Phase::Accepting(_), _) => {
+                tracing::debug!("an incoming connection was not made: {reason}");
+                self.node.accept_failed(self.attempt, &reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! All settings of a node, validated where they are made.
+
+use engset_dist::Flags;
+use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
+use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
+use engset_process::PROCESSES_MAX;
+use engset_term::NodeName;
+use std::time::Duration;
+
+/// What a peer may have queued for it while the connection to it is being made, in bytes.
+pub const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Connections to peers, those in the making included.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// The settings of a node.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// `name@host`.
+    pub name: NodeName,
+    /// The incarnation; not 0, and different at each start.
+    pub creation: u32,
+    /// The secret shared with all peers.
+    pub cookie: Cookie,
+    /// Whether peers list the node in `nodes()` and treat it as a member of the mesh.
+    pub visible: bool,
+    /// What the node offers.
+    pub flags: Flags,
+    /// The absolute time limit of a handshake.
+    pub handshake_timeout: Duration,
+    /// How often to tick, and when to give up on a silent peer.
+    pub tick: TickConfig,
+    /// Limits of what is received.
+    pub incoming: IncomingConfig,
+    /// Limits of what is queued for sending.
+    pub outgoing: OutgoingConfig,
+    /// What may be queued while a connection is being made, in bytes.
+    pub pending_bytes_max: usize,
+    /// How many connections there may be.
+    pub connections_max: usize,
+    /// How many processes there may be.
+    pub processes_max: usize,
+    /// Random bits that make references hard to guess.
+    pub salt: u64,
+}
+
+impl NodeConfig {
+    /// A hidden node with default limits.
+    #[must_use]
+    pub fn new(name: NodeName, creation: u32, cookie: Cookie, salt: u64) -> Self {
+        Self {
+            name,
+            creation,
+            cookie,
+            visible: false,
+            flags: Flags::OURS,
+            handshake_timeout: TIMEOUT_DEFAULT,
+            tick: TickConfig::default(),
+            incoming: IncomingConfig::default(),
+            outgoing: OutgoingConfig { queue_bytes_max: 128 * 1024 * 1024, ..OutgoingConfig::default() },
+            pending_bytes_max: PENDING_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
+            processes_max: PROCESSES_MAX,
+            salt,
+        }
+    }
+
+    /// The node as it presents itself in a handshake.
+    #[must_use]
+    pub fn local_node(&self) -> LocalNode {
+        LocalNode {
+            name: self.name.text().to_string(),
+            flags: self.flags,
+            creation: self.creation,
+            cookie: self.cookie.clone(),
+            visible: self.visible,
+        }
+    }
+}

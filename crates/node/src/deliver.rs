@@ -1,0 +1,206 @@
+//! The way in: control messages from a peer become process signals.
+//!
+//! A peer speaks for its own processes only: a signal whose sender lives elsewhere closes the connection. What is
+//! well formed but comes too late (a pid of an earlier incarnation, a monitor that is gone) is ignored, because legal
+//! races produce it.
+
+use crate::node::Node;
+use crate::peers::Link;
+use engset_dist::connection::Received;
+use engset_dist::control::{AltactTarget, Control, Process, Reason, SpawnResult};
+use engset_etf::{DecodeError, Limits, decode_body};
+use engset_process::{ControlSignal, Dest, ExitReason};
+use engset_term::{Atom, Pid, Reference};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// A signal that the peer must not send; the connection is closed. The peer is at fault.
+#[derive(Debug)]
+pub enum BadSignal {
+    /// It speaks for a process of another node.
+    ForeignSender(Pid),
+    /// It is for a process of another node.
+    ForeignReceiver(Pid),
+    /// Its exit reason is no term.
+    Reason(DecodeError),
+}
+
+impl fmt::Display for BadSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForeignSender(pid) => {
+                write!(f, "the peer sent a signal in the name of {pid}, which is not its own")
+            }
+            Self::ForeignReceiver(pid) => write!(f, "the peer sent us a signal for {pid}, which is not ours"),
+            Self::Reason(error) => write!(f, "the peer sent an exit reason that is no term: {error}"),
+        }
+    }
+}
+
+impl Error for BadSignal {}
+
+impl Node {
+    /// Lets a signal from the peer of `link` act.
+    pub(crate) fn deliver(&self, link: &Arc<Link>, received: Received) -> Result<(), BadSignal> {
+        let Received { control, payload } = received;
+        self.check(link, &control)?;
+        let payload = payload.unwrap_or_default();
+        let reason = |reason: Reason| match reason {
+            Reason::Inline(term) => Ok(ExitReason::from_term(term)),
+            Reason::Payload => decode_body(&payload, &Limits::default())
+                .map(|(term, _)| ExitReason::from_term(term))
+                .map_err(BadSignal::Reason),
+        };
+        match control {
+            Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),
+            Control::RegSend { from, to, .. } => {
+                self.processes().deliver(Some(from), &Dest::Name(to), payload)
+            }
+            Control::AliasSend { from, to, .. } => {
+                self.processes().deliver(Some(from), &Dest::Alias(to), payload);
+            }
+            Control::AltactSigSend { exit: false, from, to, .. } => {
+                self.processes().deliver(Some(from), &altact_dest(to), payload);
+            }
+            Control::AltactSigSend { exit: true, from, to, .. } => {
+                let reason = reason(Reason::Payload)?;
+                self.act(from, &altact_dest(to), ControlSignal::Exit { from, reason });
+            }
+            Control::Exit { from, to, reason: why, .. } => {
+                let reason = reason(why)?;
+                self.act(from, &Dest::Pid(to), ControlSignal::LinkExit { from, reason });
+            }
+            Control::Exit2 { from, to, reason: why, .. } => {
+                let reason = reason(why)?;
+                self.act(from, &Dest::Pid(to), ControlSignal::Exit { from, reason });
+            }
+            Control::MonitorPExit { from, to, reference, reason: why } => {
+                let reason = reason(why)?;
+                let from = if let Process::Pid(pid) = from { pid } else { to };
+                self.act(from, &Dest::Pid(to), ControlSignal::Down { reference, reason });
+            }
+            Control::Link { from, to } => {
+                concern(link, to);
+                self.act(from, &Dest::Pid(to), ControlSignal::Link { from });
+            }
+            Control::UnlinkId { id, from, to } => {
+                self.act(from, &Dest::Pid(to), ControlSignal::Unlink { from, id });
+            }
+            Control::UnlinkIdAck { id, from, to } => {
+                self.act(from, &Dest::Pid(to), ControlSignal::UnlinkAck { from, id });
+            }
+            Control::MonitorP { from, to, reference } => self.monitored(link, from, &to, reference),
+            Control::DemonitorP { from, to, reference } => self.demonitored(link, from, &to, reference),
+            Control::SpawnRequest { request, from, .. } => self.refuse_spawn(link, request, from),
+            // Obsolete, or an answer to what this node does not ask.
+            Control::Unlink { .. }
+            | Control::NodeLink
+            | Control::GroupLeader { .. }
+            | Control::SpawnReply { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn act(&self, from: Pid, to: &Dest, signal: ControlSignal) {
+        self.processes().signal(from, to, signal);
+    }
+
+    fn monitored(&self, link: &Arc<Link>, watcher: Pid, to: &Process, reference: Reference) {
+        let (target, name) = match to {
+            Process::Pid(pid) => (Some(*pid), None),
+            Process::Name(name) => (self.processes().whereis(name), Some(name.clone())),
+        };
+        let signal = ControlSignal::Monitor { watcher, reference, name: name.clone() };
+        match target {
+            Some(pid) => {
+                concern(link, pid);
+                if name.is_some() {
+                    link.state.lock().concerned.by_name.insert(reference, pid);
+                }
+                self.act(watcher, &Dest::Pid(pid), signal);
+            }
+            None => {
+                let control = Control::MonitorPExit {
+                    from: to.clone(),
+                    to: watcher,
+                    reference,
+                    reason: Reason::Inline(ExitReason::NoProc.to_term()),
+                };
+                self.transmit(link.peer, None, control, None);
+            }
+        }
+    }
+
+    fn demonitored(&self, link: &Arc<Link>, watcher: Pid, to: &Process, reference: Reference) {
+        let target = match to {
+            Process::Pid(pid) => Some(*pid),
+            Process::Name(_) => link.state.lock().concerned.by_name.remove(&reference),
+        };
+        if let Some(pid) = target {
+            self.act(watcher, &Dest::Pid(pid), ControlSignal::Demonitor { watcher, reference });
+        }
+    }
+
+    /// Nothing is spawned on behalf of others; the peer is told at once, since it waits.
+    fn refuse_spawn(&self, link: &Arc<Link>, request: Reference, from: Pid) {
+        let control = Control::SpawnReply {
+            request,
+            to: from,
+            linked: false,
+            monitored: false,
+            result: SpawnResult::Error(Atom::from_static("notsup")),
+            token: None,
+        };
+        self.transmit(link.peer, None, control, None);
+    }
+
+    fn check(&self, link: &Arc<Link>, control: &Control) -> Result<(), BadSignal> {
+        if let Some(sender) = control.sender()
+            && sender.node() != link.peer
+        {
+            return Err(BadSignal::ForeignSender(sender));
+        }
+        match receiver(control) {
+            Some(pid) if pid.node() != self.name() => Err(BadSignal::ForeignReceiver(pid)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn concern(link: &Arc<Link>, pid: Pid) {
+    link.state.lock().concerned.pids.insert(pid);
+}
+
+fn altact_dest(to: AltactTarget) -> Dest {
+    match to {
+        AltactTarget::Pid(pid) => Dest::Pid(pid),
+        AltactTarget::Alias(alias) => Dest::Alias(alias),
+        AltactTarget::Name(name) => Dest::Name(name),
+    }
+}
+
+fn receiver(control: &Control) -> Option<Pid> {
+    match control {
+        Control::Link { to, .. }
+        | Control::Send { to, .. }
+        | Control::Exit { to, .. }
+        | Control::Unlink { to, .. }
+        | Control::GroupLeader { to, .. }
+        | Control::Exit2 { to, .. }
+        | Control::MonitorPExit { to, .. }
+        | Control::SpawnReply { to, .. }
+        | Control::UnlinkId { to, .. }
+        | Control::UnlinkIdAck { to, .. }
+        | Control::MonitorP { to: Process::Pid(to), .. }
+        | Control::DemonitorP { to: Process::Pid(to), .. }
+        | Control::AltactSigSend { to: AltactTarget::Pid(to), .. } => Some(*to),
+        Control::MonitorP { to: Process::Name(_), .. }
+        | Control::DemonitorP { to: Process::Name(_), .. }
+        | Control::AltactSigSend { .. }
+        | Control::NodeLink
+        | Control::RegSend { .. }
+        | Control::SpawnRequest { .. }
+        | Control::AliasSend { .. } => None,
+    }
+}

@@ -1,0 +1,12 @@
+//! The processes that every node has.
+
+mod net_kernel;
+
+use engset_otp::StartError;
+use engset_process::Processes;
+use std::sync::Arc;
+
+/// Starts them.
+pub(crate) async fn start(processes: &Arc<Processes>) -> Result<(), StartError> {
+    net_kernel::start(processes).await
+}

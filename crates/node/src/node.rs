@@ -1,0 +1,496 @@
+//! The node: its processes, its peers, and what happens when connections come and go.
+
+use crate::config::NodeConfig;
+use crate::kernel;
+use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
+use bytes::Bytes;
+use engset_dist::Flags;
+use engset_dist::connection::Outgoing;
+use engset_dist::control::Control;
+use engset_dist::handshake::{Decision, Established, Winner, simultaneous};
+use engset_otp::StartError;
+use engset_process::{Identity, Processes, Scheduler};
+use engset_term::{NodeName, Pid};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// What carries a node's connections: sockets, or a simulated network.
+pub trait Network: Send + Sync + 'static {
+    /// Begins to connect `node` to `dial.peer`. Must not block. The outcome is told by a
+    /// [`Channel`](crate::Channel) for this dial, or by [`Node::dial_failed`] when it did not get that far.
+    fn dial(&self, node: Arc<Node>, dial: Dial);
+}
+
+/// A wish to be connected to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dial {
+    /// Whom to reach.
+    pub peer: NodeName,
+    /// The attempt that this is.
+    pub attempt: AttemptId,
+}
+
+/// A node: a value, as many in one program as you like.
+pub struct Node {
+    this: Weak<Self>,
+    config: NodeConfig,
+    processes: Arc<Processes>,
+    network: Arc<dyn Network>,
+    peers: Mutex<BTreeMap<NodeName, Peer>>,
+    last_attempt: AtomicU64,
+    _name: engset_term::PinnedNodeName,
+}
+
+/// A connection was not made because there are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyConnections {
+    /// The limit, from the node's configuration.
+    pub limit: usize,
+}
+
+impl fmt::Display for TooManyConnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this node's limit of {} connections is reached", self.limit)
+    }
+}
+
+impl Error for TooManyConnections {}
+
+/// The connection attempt ended in another way than expected; says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abandoned {
+    /// The peer refused our attempt in favour of its own, which then did not come.
+    PeerNeverCame,
+    /// More was sent to the peer than may wait for a connection in the making.
+    PendingQueueFull,
+    /// The node was told to disconnect.
+    Disconnected,
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerNeverCame => "the peer preferred its own connection to ours and then did not make it",
+            Self::PendingQueueFull => "too much was sent to the peer before the connection was up",
+            Self::Disconnected => "this node was told to disconnect from the peer",
+        })
+    }
+}
+
+impl Error for Abandoned {}
+
+impl Node {
+    /// A node without connections; its processes run on `scheduler`.
+    #[must_use]
+    pub fn new(config: NodeConfig, scheduler: Scheduler, network: Arc<dyn Network>) -> Arc<Self> {
+        let identity = Identity {
+            node: config.name,
+            creation: config.creation,
+            processes_max: config.processes_max,
+            salt: config.salt,
+        };
+        let processes = Processes::new(identity, scheduler);
+        let name = config.name.pin();
+        let node = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            config,
+            processes,
+            network,
+            peers: Mutex::default(),
+            last_attempt: AtomicU64::new(0),
+            _name: name,
+        });
+        let router: Weak<Self> = Arc::downgrade(&node);
+        node.processes.set_router(router);
+        node
+    }
+
+    /// Starts the processes that every node has, such as `net_kernel`.
+    ///
+    /// # Errors
+    /// When one of them could not be started.
+    pub async fn start_kernel(&self) -> Result<(), StartError> {
+        kernel::start(&self.processes).await
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn name(&self) -> NodeName {
+        self.config.name
+    }
+
+    /// The node's settings.
+    #[must_use]
+    pub fn config(&self) -> &NodeConfig {
+        &self.config
+    }
+
+    /// The node's processes.
+    #[must_use]
+    pub fn processes(&self) -> &Arc<Processes> {
+        &self.processes
+    }
+
+    /// The nodes connected now: name, and whether it is visible.
+    #[must_use]
+    pub fn connected(&self) -> Vec<(NodeName, bool)> {
+        let peers = self.peers.lock();
+        let up = peers.values().filter_map(|peer| match peer {
+            Peer::Up(link) => Some((link.peer, link.visible)),
+            Peer::Connecting(_) => None,
+        });
+        up.collect()
+    }
+
+    /// Connects to `peer`, unless connected, and tells `done` how that went.
+    pub fn connect(
+        self: &Arc<Self>,
+        peer: NodeName,
+        done: impl FnOnce(Result<(), DialError>) + Send + 'static,
+    ) {
+        let mut peers = self.peers.lock();
+        match peers.get_mut(&peer) {
+            Some(Peer::Up(_)) => {
+                drop(peers);
+                done(Ok(()));
+            }
+            Some(Peer::Connecting(connecting)) => connecting.waiters.push(Box::new(done)),
+            None => {
+                if let Err(error) = self.check_room(&peers) {
+                    drop(peers);
+                    done(Err(Arc::new(error)));
+                    return;
+                }
+                let mut connecting = Connecting::new(self.new_attempt());
+                connecting.waiters.push(Box::new(done));
+                let dial = Dial { peer, attempt: connecting.attempt };
+                peers.insert(peer, Peer::Connecting(connecting));
+                drop(peers);
+                self.network.dial(Arc::clone(self), dial);
+            }
+        }
+    }
+
+    /// Cuts the connection to `peer`, or the attempt to make one; whether there was any.
+    pub fn disconnect(&self, peer: NodeName) -> bool {
+        let removed = self.peers.lock().remove(&peer);
+        match removed {
+            Some(Peer::Up(link)) => self.link_lost(&link),
+            Some(Peer::Connecting(connecting)) => {
+                self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
+            }
+            None => return false,
+        }
+        true
+    }
+
+    /// Cuts all connections.
+    pub fn disconnect_all(&self) {
+        let names: Vec<NodeName> = self.peers.lock().keys().copied().collect();
+        for name in names {
+            self.disconnect(name);
+        }
+    }
+
+    /// The attempt did not succeed: whoever waits for it hears so, and everybody concerned gets `noconnection`.
+    /// Without effect when another attempt has taken over.
+    pub fn dial_failed(&self, peer: NodeName, attempt: AttemptId, error: DialError) {
+        let failed = {
+            let mut peers = self.peers.lock();
+            match peers.get(&peer) {
+                Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => peers.remove(&peer),
+                _ => None,
+            }
+        };
+        if let Some(Peer::Connecting(connecting)) = failed {
+            tracing::debug!(%peer, "no connection: {error}");
+            self.abandon(peer, connecting, &error);
+        }
+    }
+
+    /// An attempt of a peer did not succeed: when it had taken over from ours, ours has failed too.
+    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &crate::CloseReason) {
+        let taken_over = self.peers.lock().iter().find_map(|(name, peer)| match peer {
+            Peer::Connecting(connecting) if connecting.attempt == attempt => Some(*name),
+            Peer::Connecting(_) | Peer::Up(_) => None,
+        });
+        if let Some(peer) = taken_over {
+            self.dial_failed(peer, attempt, Arc::new(reason.clone()));
+        }
+    }
+
+    pub(crate) fn new_attempt(&self) -> AttemptId {
+        AttemptId(self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What to answer a peer of this name that dials us; `attempt` is its attempt.
+    pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
+        let mut peers = self.peers.lock();
+        // A name that is not in the table yet belongs to nobody we know: no entry is made for it before it proves
+        // that it knows the cookie.
+        let known = peers.iter_mut().find(|(name, _)| name.text() == peer);
+        match known {
+            None => Decision::Ok,
+            Some((_, Peer::Up(_))) => Decision::Alive,
+            Some((_, Peer::Connecting(connecting))) if connecting.awaits_peer => {
+                connecting.attempt = attempt;
+                Decision::Ok
+            }
+            Some((_, Peer::Connecting(connecting))) => match simultaneous(&self.config.name.text(), peer) {
+                Winner::Ours => Decision::Nok,
+                Winner::Theirs => {
+                    connecting.attempt = attempt;
+                    Decision::OkSimultaneous
+                }
+            },
+        }
+    }
+
+    /// The peer refused our attempt because its own is under way.
+    pub(crate) fn await_peer(self: &Arc<Self>, peer: NodeName, attempt: AttemptId) {
+        {
+            let mut peers = self.peers.lock();
+            match peers.get_mut(&peer) {
+                Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => {
+                    connecting.awaits_peer = true;
+                }
+                _ => return,
+            }
+        }
+        let node = Arc::downgrade(self);
+        let scheduler = self.processes.scheduler();
+        let due = scheduler.now().saturating_add(self.config.handshake_timeout);
+        scheduler.run_at(due, move || {
+            if let Some(node) = node.upgrade() {
+                node.dial_failed(peer, attempt, Arc::new(Abandoned::PeerNeverCame));
+            }
+        });
+    }
+
+    /// The handshake succeeded: signals that waited are sent, an older connection is lost.
+    pub(crate) fn established(
+        &self,
+        attempt: AttemptId,
+        peer: NodeName,
+        established: &Established,
+    ) -> Result<Arc<Link>, TooManyConnections> {
+        let before = {
+            let mut peers = self.peers.lock();
+            if !peers.contains_key(&peer) {
+                self.check_room(&peers)?;
+            }
+            peers.remove(&peer)
+        };
+        if let Some(Peer::Up(old)) = &before {
+            // The loss is told before anything of the new connection can arrive.
+            self.link_lost(old);
+        }
+        let connecting = match before {
+            Some(Peer::Connecting(connecting)) => connecting,
+            Some(Peer::Up(_)) | None => Connecting::new(attempt),
+        };
+        let mut outgoing = Outgoing::new(established.flags, self.config.outgoing.clone());
+        for (control, payload) in connecting.queue {
+            if let Err(error) = outgoing.send(&control, payload) {
+                tracing::warn!(%peer, "a signal that waited for the connection is dropped: {error}");
+            }
+        }
+        let visible = established.peer_flags.contains(Flags::PUBLISHED);
+        let link = Link::new(attempt, peer, (established.flags, visible), outgoing, connecting.concerned);
+        let raced = self.peers.lock().insert(peer, Peer::Up(Arc::clone(&link)));
+        if let Some(Peer::Connecting(raced)) = raced {
+            self.adopt(&link, raced.queue, raced.concerned);
+            raced.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
+        }
+        tracing::info!(%peer, visible, "node up");
+        connecting.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
+        Ok(link)
+    }
+
+    /// The connection of this link is gone.
+    pub(crate) fn link_down(&self, link: &Arc<Link>, reason: &dyn fmt::Display) {
+        {
+            let mut peers = self.peers.lock();
+            if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
+                peers.remove(&link.peer);
+            }
+        }
+        tracing::info!(peer = %link.peer, "node down: {reason}");
+        self.link_lost(link);
+    }
+
+    /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
+    pub(crate) fn transmit(
+        &self,
+        peer: NodeName,
+        concerned: Option<Pid>,
+        control: Control,
+        payload: Option<Bytes>,
+    ) {
+        let mut signal = (control, payload);
+        loop {
+            let link = match self.link_or_queue(peer, concerned, signal) {
+                Ok(queued) => return queued,
+                Err((link, back)) => {
+                    signal = back;
+                    link
+                }
+            };
+            let driver = {
+                let mut state = link.state.lock();
+                if state.closed {
+                    // The loss is being told: what was to be sent now belongs to the next connection.
+                    drop(state);
+                    self.forget_closed(&link);
+                    continue;
+                }
+                if let Some(pid) = concerned {
+                    state.concerned.pids.insert(pid);
+                }
+                match state.outgoing.send(&signal.0, signal.1) {
+                    Ok(()) => state.driver.take(),
+                    Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
+                        drop(state);
+                        self.link_down(&link, &error);
+                        return;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%peer, "a signal cannot be sent: {error}");
+                        None
+                    }
+                }
+            };
+            if let Some(driver) = driver {
+                driver.wake();
+            }
+            return;
+        }
+    }
+
+    /// The link to `peer`, if it is up.
+    pub(crate) fn link(&self, peer: NodeName) -> Option<Arc<Link>> {
+        match self.peers.lock().get(&peer) {
+            Some(Peer::Up(link)) => Some(Arc::clone(link)),
+            Some(Peer::Connecting(_)) | None => None,
+        }
+    }
+
+    /// Notes that a process needs not be told of anything any more.
+    pub(crate) fn forget_process(&self, pid: Pid) {
+        let mut peers = self.peers.lock();
+        for peer in peers.values_mut() {
+            match peer {
+                Peer::Connecting(connecting) => {
+                    connecting.concerned.pids.remove(&pid);
+                }
+                Peer::Up(link) => {
+                    link.state.lock().concerned.pids.remove(&pid);
+                }
+            }
+        }
+    }
+
+    /// Queues the signal when the peer is not connected; gives it back with the link when it is.
+    #[expect(clippy::type_complexity, reason = "a signal is a pair here and nowhere else")]
+    fn link_or_queue(
+        &self,
+        peer: NodeName,
+        concerned: Option<Pid>,
+        signal: (Control, Option<Bytes>),
+    ) -> Result<(), (Arc<Link>, (Control, Option<Bytes>))> {
+        let dial = {
+            let mut peers = self.peers.lock();
+            if let Some(Peer::Up(link)) = peers.get(&peer) {
+                return Err((Arc::clone(link), signal));
+            }
+            let is_new = !peers.contains_key(&peer);
+            if is_new && let Err(error) = self.check_room(&peers) {
+                drop(peers);
+                tracing::warn!(%peer, "{error}");
+                self.tell_lost(
+                    peer,
+                    &Concerned { pids: concerned.into_iter().collect(), ..Concerned::default() },
+                );
+                return Ok(());
+            }
+            let entry =
+                peers.entry(peer).or_insert_with(|| Peer::Connecting(Connecting::new(self.new_attempt())));
+            let Peer::Connecting(connecting) = entry else { return Ok(()) };
+            connecting.concerned.pids.extend(concerned);
+            connecting.queued_bytes += signal.1.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
+            connecting.queue.push(signal);
+            let attempt = connecting.attempt;
+            if connecting.queued_bytes > self.config.pending_bytes_max {
+                drop(peers);
+                self.dial_failed(peer, attempt, Arc::new(Abandoned::PendingQueueFull));
+                return Ok(());
+            }
+            is_new.then_some(Dial { peer, attempt })
+        };
+        if let (Some(dial), Some(node)) = (dial, self.this.upgrade()) {
+            self.network.dial(node, dial);
+        }
+        Ok(())
+    }
+
+    fn adopt(&self, link: &Arc<Link>, queue: Vec<(Control, Option<Bytes>)>, concerned: Concerned) {
+        let mut state = link.state.lock();
+        state.concerned.pids.extend(concerned.pids);
+        state.concerned.by_name.extend(concerned.by_name);
+        for (control, payload) in queue {
+            if let Err(error) = state.outgoing.send(&control, payload) {
+                tracing::warn!(peer = %link.peer, "a signal that waited for the connection is dropped: {error}");
+            }
+        }
+    }
+
+    fn forget_closed(&self, link: &Arc<Link>) {
+        let mut peers = self.peers.lock();
+        if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
+            peers.remove(&link.peer);
+        }
+    }
+
+    fn link_lost(&self, link: &Arc<Link>) {
+        if let Some(concerned) = link.close() {
+            self.tell_lost(link.peer, &concerned);
+        }
+    }
+
+    fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+        for _ in connecting.queue.iter().filter(|(control, _)| control.has_payload()) {
+            self.processes.count_dropped();
+        }
+        self.tell_lost(peer, &connecting.concerned);
+        fail(connecting.waiters, error);
+    }
+
+    fn tell_lost(&self, peer: NodeName, concerned: &Concerned) {
+        for pid in concerned.pids.iter().chain(concerned.by_name.values()) {
+            self.processes.node_down(*pid, peer);
+        }
+        self.processes.aliases().node_down(peer);
+    }
+
+    fn check_room(&self, peers: &BTreeMap<NodeName, Peer>) -> Result<(), TooManyConnections> {
+        let limit = self.config.connections_max;
+        if peers.len() < limit { Ok(()) } else { Err(TooManyConnections { limit }) }
+    }
+}
+
+/// What a queued control message is taken to weigh.
+const CONTROL_BYTES: usize = 128;
+
+fn fail(waiters: Vec<Waiter>, error: &DialError) {
+    waiters.into_iter().for_each(|waiter| waiter(Err(Arc::clone(error))));
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! The other nodes: being connected, connected, and who must be told when a connection is lost.
+//!
+//! A connection is made when the first signal for a node is sent; signals wait in a queue until it is up. When two
+//! nodes dial each other at once the attempt of the greater name goes on (`engset_dist::handshake::simultaneous`).
+//! A process that may have a link or monitor over a connection is noted with it; when the connection is lost, each
+//! of them gets one `NodeDown` signal and fires its own links and monitors. That a process does not lose a signal in
+//! the gap between "looked up the connection" and "the connection is lost" is kept by the link's lock: whoever finds
+//! it closed looks again.
+
+use bytes::Bytes;
+use engset_dist::Flags;
+use engset_dist::connection::Outgoing;
+use engset_dist::control::Control;
+use engset_term::{NodeName, Pid, PinnedNodeName, Reference};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Identifies one attempt to connect, made by either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub(crate) u64);
+
+/// Why a connection could not be made.
+pub type DialError = Arc<dyn Error + Send + Sync>;
+
+/// Called once with how an attempt to connect ended.
+pub(crate) type Waiter = Box<dyn FnOnce(Result<(), DialError>) + Send>;
+
+/// What is known of another node.
+pub(crate) enum Peer {
+    Connecting(Connecting),
+    Up(Arc<Link>),
+}
+
+/// A connection in the making.
+pub(crate) struct Connecting {
+    /// The attempt that decides; another may have taken over from the one that began.
+    pub(crate) attempt: AttemptId,
+    /// Ours was refused because the peer dials us: its attempt will take over.
+    pub(crate) awaits_peer: bool,
+    pub(crate) queue: Vec<(Control, Option<Bytes>)>,
+    pub(crate) queued_bytes: usize,
+    pub(crate) concerned: Concerned,
+    pub(crate) waiters: Vec<Waiter>,
+}
+
+/// Which local processes must hear of the loss of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Concerned {
+    pub(crate) pids: BTreeSet<Pid>,
+    /// Monitors that peers made by name, so that they can be taken back after the name has moved on.
+    pub(crate) by_name: BTreeMap<Reference, Pid>,
+}
+
+/// A connection that is up.
+pub(crate) struct Link {
+    pub(crate) attempt: AttemptId,
+    pub(crate) peer: NodeName,
+    pub(crate) flags: Flags,
+    pub(crate) visible: bool,
+    pub(crate) state: Mutex<LinkState>,
+    /// Keeps the peer's name from being forgotten.
+    _pin: PinnedNodeName,
+}
+
+pub(crate) struct LinkState {
+    pub(crate) outgoing: Outgoing,
+    pub(crate) concerned: Concerned,
+    pub(crate) closed: bool,
+    /// Woken when there is something to write, or to close.
+    pub(crate) driver: Option<Waker>,
+    /// Woken when the queue has become shorter.
+    pub(crate) senders: Vec<Waker>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        attempt: AttemptId,
+        peer: NodeName,
+        (flags, visible): (Flags, bool),
+        outgoing: Outgoing,
+        concerned: Concerned,
+    ) -> Arc<Self> {
+        let state = LinkState { outgoing, concerned, closed: false, driver: None, senders: Vec::new() };
+        Arc::new(Self { attempt, peer, flags, visible, state: Mutex::new(state), _pin: peer.pin() })
+    }
+
+    /// Closes the link for senders; who is concerned, the first time.
+    pub(crate) fn close(&self) -> Option<Concerned> {
+        let (concerned, driver, senders) = {
+            let mut state = self.state.lock();
+            if state.closed {
+                return None;
+            }
+            state.closed = true;
+            let concerned = std::mem::take(&mut state.concerned);
+            (concerned, state.driver.take(), std::mem::take(&mut state.senders))
+        };
+        driver.into_iter().chain(senders).for_each(Waker::wake);
+        Some(concerned)
+    }
+}
+
+impl Connecting {
+    pub(crate) fn new(attempt: AttemptId) -> Self {
+        Self {
+            attempt,
+            awaits_peer: false,
+            queue: Vec::new(),
+            queued_bytes: 0,
+            concerned: Concerned::default(),
+            waiters: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).field("flags", &self.flags).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! The way out: process signals become control messages for a peer.
+
+use crate::node::Node;
+use bytes::Bytes;
+use engset_dist::Flags;
+use engset_dist::control::{AltactTarget, Control, Process, Reason};
+use engset_process::{ControlSignal, Dest, ExitReason, Router};
+use engset_term::{NodeName, Pid};
+
+impl Router for Node {
+    fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
+        let Some(peer) = to.node() else { return };
+        let control = match to {
+            Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
+            Dest::Name(name) | Dest::RemoteName(name, _) => {
+                Control::RegSend { from, to: name.clone(), token: None }
+            }
+            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
+                Control::AliasSend { from, to: *alias, token: None }
+            }
+            Dest::Alias(alias) => {
+                let to = AltactTarget::Alias(*alias);
+                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
+            }
+        };
+        self.transmit(peer, None, control, Some(payload));
+    }
+
+    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) {
+        let Some(peer) = to.node() else { return };
+        let concerned = match &signal {
+            ControlSignal::Link { .. } | ControlSignal::Monitor { .. } => Some(from),
+            _ => None,
+        };
+        if let ControlSignal::Down { reference, .. } | ControlSignal::Demonitor { reference, .. } = &signal
+            && let Some(link) = self.link(peer)
+        {
+            link.state.lock().concerned.by_name.remove(reference);
+        }
+        if let Some(control) = control(from, to, signal) {
+            self.transmit(peer, concerned, control, None);
+        }
+    }
+
+    fn forget(&self, pid: Pid) {
+        self.forget_process(pid);
+    }
+}
+
+impl Node {
+    /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
+    fn takes(&self, peer: NodeName, flag: Flags) -> bool {
+        self.link(peer).is_none_or(|link| link.flags.contains(flag))
+    }
+}
+
+fn control(from: Pid, to: &Dest, signal: ControlSignal) -> Option<Control> {
+    let pid = match to {
+        Dest::Pid(pid) => Some(*pid),
+        Dest::Name(_) | Dest::RemoteName(..) | Dest::Alias(_) => None,
+    };
+    let process = match to {
+        Dest::Pid(pid) => Process::Pid(*pid),
+        Dest::Name(name) | Dest::RemoteName(name, _) => Process::Name(name.clone()),
+        Dest::Alias(_) => return None,
+    };
+    let inline = |reason: &ExitReason| Reason::Inline(reason.to_term());
+    Some(match signal {
+        ControlSignal::LinkExit { from, reason } => {
+            Control::Exit { from, to: pid?, token: None, reason: inline(&reason) }
+        }
+        ControlSignal::Exit { from, reason } => {
+            Control::Exit2 { from, to: pid?, token: None, reason: inline(&reason) }
+        }
+        ControlSignal::Link { from } => Control::Link { from, to: pid? },
+        ControlSignal::Unlink { from, id } => Control::UnlinkId { id, from, to: pid? },
+        ControlSignal::UnlinkAck { from, id } => Control::UnlinkIdAck { id, from, to: pid? },
+        ControlSignal::Monitor { watcher, reference, .. } => {
+            Control::MonitorP { from: watcher, to: process, reference }
+        }
+        ControlSignal::Demonitor { watcher, reference } => {
+            Control::DemonitorP { from: watcher, to: process, reference }
+        }
+        ControlSignal::Down { reference, reason } => {
+            Control::MonitorPExit { from: Process::Pid(from), to: pid?, reference, reason: inline(&reason) }
+        }
+        ControlSignal::NodeDown { .. } => return None,
+    })
+}
