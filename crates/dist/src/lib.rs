@@ -28,6 +28,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod connection;
+pub mod control;
 mod cursor;
 pub mod epmd;
 pub mod flags;

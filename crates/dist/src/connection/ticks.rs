@@ -23,7 +23,8 @@ impl TickConfig {
     /// The time between two ticks.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        let interval = self.net_ticktime.checked_div(self.net_tickintensity.max(1)).unwrap_or(self.net_ticktime);
+        let interval =
+            self.net_ticktime.checked_div(self.net_tickintensity.max(1)).unwrap_or(self.net_ticktime);
         interval.max(Duration::from_millis(1))
     }
 }
@@ -87,7 +88,7 @@ mod tests {
     use engset_term::Instant;
 
     fn seconds(seconds: u64) -> Instant {
-        Instant::from_millis(seconds * 1000)
+        Instant::ZERO.saturating_add(Duration::from_secs(seconds))
     }
 
     #[test]

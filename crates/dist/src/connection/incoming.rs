@@ -1,0 +1,256 @@
+//! The receiving side of a connection: bytes in, signals out.
+
+use super::atom_section::parse_atom_section;
+use super::error::ConnectionError;
+use super::fragments::{Assembler, FragmentLimits};
+use super::{FIRST_FRAGMENT, NEXT_FRAGMENT, NORMAL_HEADER, PASS_THROUGH, VERSION};
+use crate::control::Control;
+use crate::cursor::Cursor;
+use crate::flags::Flags;
+use crate::frame::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
+use alloc::collections::VecDeque;
+use bytes::{Buf, Bytes};
+use core::time::Duration;
+use engset_term::Instant;
+
+/// Limits of the receiving side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingConfig {
+    /// The longest frame, in bytes; 64 KiB to 1 GiB.
+    pub frame_bytes_max: usize,
+    /// The most fragmented signals that are incomplete at one time.
+    pub sequences_max: usize,
+    /// The most bytes that incomplete fragmented signals may hold; also the limit of one such signal.
+    pub fragments_bytes_max: usize,
+    /// How long an incomplete signal may wait for its next fragment.
+    pub fragment_idle_max: Duration,
+}
+
+impl Default for IncomingConfig {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
+            sequences_max: 256,
+            fragments_bytes_max: 64 * 1024 * 1024,
+            fragment_idle_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A signal from the peer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// What it is and whom it is for.
+    pub control: Control,
+    /// The message, the exit reason or the arguments: one term in external format without the version byte,
+    /// not looked into. Present exactly if the control message says so ([`Control::has_payload`]).
+    pub payload: Option<Bytes>,
+}
+
+/// The receiving side of a connection.
+#[derive(Debug)]
+pub struct Incoming {
+    frames: FrameReader,
+    assembler: Assembler,
+    form: Form,
+    events: VecDeque<Received>,
+    last_received: Instant,
+    failed: Option<ConnectionError>,
+}
+
+/// In which form frames come.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    PassThrough,
+    Header { fragments: bool },
+}
+
+impl Incoming {
+    /// Begins with the first byte after the handshake; `flags` are the negotiated ones.
+    #[must_use]
+    pub fn new(now: Instant, flags: Flags, config: &IncomingConfig) -> Self {
+        let fragments = flags.contains(Flags::FRAGMENTS);
+        let form = if fragments || flags.contains(Flags::DIST_HDR_ATOM_CACHE) {
+            Form::Header { fragments }
+        } else {
+            Form::PassThrough
+        };
+        Self {
+            frames: FrameReader::new(config.frame_bytes_max),
+            assembler: Assembler::new(FragmentLimits {
+                sequences_max: config.sequences_max,
+                bytes_max: config.fragments_bytes_max,
+                idle_max: config.fragment_idle_max,
+            }),
+            form,
+            events: VecDeque::new(),
+            last_received: now,
+            failed: None,
+        }
+    }
+
+    /// Takes bytes from the peer. Drain [`Self::poll_event`] before the next bytes.
+    ///
+    /// # Errors
+    /// The connection is to be closed. Signals before the fault are still in `poll_event`.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ConnectionError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if !bytes.is_empty() {
+            self.last_received = now;
+        }
+        self.frames.handle_bytes(bytes);
+        let result = self.take_frames(now);
+        self.failed = result.clone().err();
+        result
+    }
+
+    /// The next signal.
+    pub fn poll_event(&mut self) -> Option<Received> {
+        self.events.pop_front()
+    }
+
+    /// When bytes last came from the peer; ticks count.
+    #[must_use]
+    pub fn last_received(&self) -> Instant {
+        self.last_received
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called: while a fragmented signal is incomplete.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.assembler.poll_timeout()
+    }
+
+    /// The time went on.
+    ///
+    /// # Errors
+    /// When an incomplete signal waited too long for its next fragment.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        let result = self.assembler.handle_timeout(now);
+        if self.failed.is_none() {
+            self.failed = result.clone().err();
+        }
+        result
+    }
+
+    /// How many bytes wait for the rest of their frame or signal.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.frames.held_bytes().saturating_add(self.assembler.held_bytes())
+    }
+
+    fn take_frames(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        while let Some(frame) = self.frames.poll_frame().map_err(ConnectionError::FrameTooLong)? {
+            match frame {
+                Frame::Tick => {}
+                Frame::Body(body) => self.handle_frame(now, body)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, now: Instant, body: Bytes) -> Result<(), ConnectionError> {
+        let (first, second) = (body.first().copied().unwrap_or(0), body.get(1).copied());
+        match (self.form, first, second) {
+            (Form::PassThrough, PASS_THROUGH, Some(VERSION)) => self.handle_pass_through(body),
+            (Form::Header { .. }, PASS_THROUGH, _) => Err(ConnectionError::PassThroughAfterHeader),
+            (Form::PassThrough, VERSION, Some(tag @ (NORMAL_HEADER | FIRST_FRAGMENT | NEXT_FRAGMENT))) => {
+                Err(ConnectionError::HeaderNotNegotiated { tag })
+            }
+            (Form::Header { .. }, VERSION, Some(NORMAL_HEADER)) => self.handle_normal(&body),
+            (Form::Header { fragments: false }, VERSION, Some(FIRST_FRAGMENT | NEXT_FRAGMENT)) => {
+                Err(ConnectionError::FragmentsNotNegotiated)
+            }
+            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => {
+                self.handle_first(now, &body)
+            }
+            (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(now, &body),
+            (_, first, second) => Err(ConnectionError::UnknownFrame { first, second }),
+        }
+    }
+
+    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<(), ConnectionError> {
+        body.advance(2.min(body.len()));
+        let (control, used) = Control::decode(&body)?;
+        let mut payload = body.slice(used.min(body.len())..);
+        if control.has_payload() {
+            match payload.first() {
+                None => return Err(ConnectionError::MissingPayload { op: control.op() }),
+                Some(&VERSION) => payload.advance(1),
+                Some(&got) => return Err(ConnectionError::BadPayloadVersion { got }),
+            }
+        }
+        self.receive(control, payload)
+    }
+
+    fn handle_normal(&mut self, body: &Bytes) -> Result<(), ConnectionError> {
+        let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
+        skip_atom_section(&mut cursor, NORMAL_HEADER)?;
+        let (control, used) = Control::decode(cursor.rest())?;
+        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        self.receive(control, payload)
+    }
+
+    fn handle_first(&mut self, now: Instant, body: &Bytes) -> Result<(), ConnectionError> {
+        let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
+        let (sequence, number) = fragment_ids(&mut cursor, FIRST_FRAGMENT)?;
+        if number == 0 {
+            return Err(ConnectionError::FragmentZero { sequence });
+        }
+        skip_atom_section(&mut cursor, FIRST_FRAGMENT)?;
+        let (control, used) = Control::decode(cursor.rest())?;
+        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        if number == 1 {
+            return self.receive(control, payload);
+        }
+        if !control.has_payload() {
+            return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
+        }
+        self.assembler.begin(now, (sequence, number), (control, used), &payload)
+    }
+
+    fn handle_next(&mut self, now: Instant, body: &[u8]) -> Result<(), ConnectionError> {
+        let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
+        let ids = fragment_ids(&mut cursor, NEXT_FRAGMENT)?;
+        match self.assembler.go_on(now, ids, cursor.rest())? {
+            Some((control, payload)) => self.receive(control, payload),
+            None => Ok(()),
+        }
+    }
+
+    fn receive(&mut self, control: Control, payload: Bytes) -> Result<(), ConnectionError> {
+        let payload = match (control.has_payload(), payload.is_empty()) {
+            (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
+            (false, false) => {
+                return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
+            }
+            (true, false) => Some(payload),
+            (false, true) => None,
+        };
+        self.events.push_back(Received { control, payload });
+        Ok(())
+    }
+}
+
+fn fragment_ids(cursor: &mut Cursor<'_>, tag: u8) -> Result<(u64, u64), ConnectionError> {
+    cursor.u64().zip(cursor.u64()).ok_or(ConnectionError::BadHeader { tag })
+}
+
+/// Moves behind the atom section, which has to be empty: we never negotiate the cache.
+fn skip_atom_section(cursor: &mut Cursor<'_>, tag: u8) -> Result<(), ConnectionError> {
+    let Ok(entries) = parse_atom_section(cursor) else { return Err(ConnectionError::BadHeader { tag }) };
+    let Some(first) = entries.first() else { return Ok(()) };
+    Err(ConnectionError::AtomCacheNotNegotiated {
+        references: entries.len(),
+        new: entries.iter().filter(|entry| entry.text.is_some()).count(),
+        first_slot: first.slot,
+    })
+}
+
+/// The last `len` bytes of a frame, without copying.
+fn tail(body: &Bytes, len: usize) -> Bytes {
+    let start = body.len().saturating_sub(len);
+    body.slice(start..)
+}
