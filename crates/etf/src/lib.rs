@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Erlang's external term format: bytes to terms, terms to bytes, and serde over both.
+//!
+//! Three ways in and out:
+//! * [`decode()`] and [`encode()`] for whole [`Term`](engset_term::Term)s;
+//! * [`Reader`] and the `put_*` functions for envelopes that are taken apart and put together without
+//!   building a term;
+//! * [`from_body`] and [`to_body`] for types with serde.
+//!
+//! Every byte read is taken to come from a stranger: nothing panics, nothing is allocated because a
+//! length was claimed, depth costs a stack of our own, and each [`Limits`] field ends one kind of excess.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::iter_over_hash_type,
+    clippy::panic
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod decode;
+mod encode;
+mod error;
+mod inflate;
+mod limits;
+mod reader;
+pub mod tags;
+mod write;
+
+pub use decode::{decode, decode_body, decode_bytes, decode_with};
+pub use encode::{encode, encode_body};
+pub use error::{DecodeError, DecodeErrorKind};
+pub use limits::Limits;
+pub use reader::Reader;
+pub use write::{
+    put_atom, put_big, put_binary, put_float, put_int, put_list_header, put_map_header, put_nil, put_pid,
+    put_port_id, put_reference, put_tuple_header,
+};

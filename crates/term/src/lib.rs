@@ -14,8 +14,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::iter_over_hash_type,
-    clippy::panic,
-    clippy::wildcard_enum_match_arm
+    clippy::panic
 )]
 
 extern crate alloc;

@@ -31,6 +31,20 @@ impl Map {
         if unique { Ok(Self::from_sorted(pairs)) } else { Err(MapError::DuplicateKey) }
     }
 
+    /// The map of keys and values by turns, in any order; fails when a key occurs twice.
+    /// A last key without a value is left out.
+    ///
+    /// Takes exactly one allocation where the iterator knows its length and the keys are in order.
+    pub fn try_from_cells(cells: impl IntoIterator<Item = Term>) -> Result<Self, MapError> {
+        let cells: Arc<[Term]> = cells.into_iter().collect();
+        let map = Self { cells };
+        let (entries, rest) = map.cells.as_chunks::<2>();
+        if rest.is_empty() && entries.is_sorted_by(|[a, _], [b, _]| a.key_cmp(b).is_lt()) {
+            return Ok(map);
+        }
+        Self::try_from_pairs(entries.iter().map(|[key, value]| (key.clone(), value.clone())))
+    }
+
     /// The value at `key`.
     pub fn get(&self, key: &Term) -> Option<&Term> {
         self.find(|probe| probe.key_cmp(key))

@@ -68,12 +68,26 @@ impl NodeName {
         known.map_or_else(|| TABLE.write().intern(text), Ok)
     }
 
+    /// The name with this text, if it is in the table already; never adds to the table.
+    pub fn find(text: &str) -> Option<Self> {
+        if text == NONODE_TEXT { Some(Self::NONODE) } else { TABLE.read().find(text) }
+    }
+
     /// The name as text; `gone@gone` if its spelling was given up.
     pub fn text(self) -> SmolStr {
         if self == Self::NONODE {
             return SmolStr::new_static(NONODE_TEXT);
         }
-        TABLE.read().text(self).unwrap_or(SmolStr::new_static(GONE_TEXT))
+        TABLE.read().text(self).map_or(SmolStr::new_static(GONE_TEXT), SmolStr::new)
+    }
+
+    /// Calls `use_text` with the name as text, while the table is held for reading: the call must be
+    /// short and must not make or pin names. Spares the copy [`text`](Self::text) makes.
+    pub fn with_text<R>(self, use_text: impl FnOnce(&str) -> R) -> R {
+        if self == Self::NONODE {
+            return use_text(NONODE_TEXT);
+        }
+        use_text(TABLE.read().text(self).unwrap_or(GONE_TEXT))
     }
 
     /// The part before the `@`.
@@ -201,9 +215,9 @@ impl Table {
         Some(NodeName { slot, generation: found.generation })
     }
 
-    fn text(&self, name: NodeName) -> Option<SmolStr> {
+    fn text(&self, name: NodeName) -> Option<&str> {
         let slot = self.slots.get(place(name.slot)?)?;
-        (slot.generation == name.generation).then(|| slot.text.clone())
+        (slot.generation == name.generation).then(|| slot.text.as_str())
     }
 
     fn intern(&mut self, text: &str) -> Result<NodeName, NodeNameError> {

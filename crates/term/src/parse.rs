@@ -1,6 +1,5 @@
 //! Reading terms as they are typed in an Erlang shell, without recursion.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -271,7 +270,7 @@ fn binary(scanner: &mut Scanner<'_>) -> Result<Term, ParseErrorKind> {
     }
 }
 
-fn latin1(text: &String, bits: &mut Bits) -> Result<(), ParseErrorKind> {
+fn latin1(text: &str, bits: &mut Bits) -> Result<(), ParseErrorKind> {
     for c in text.chars() {
         bits.push(u8::try_from(c).map_err(|_wide| ParseErrorKind::BadSegment)?, 8);
     }
