@@ -1,5 +1,8 @@
 //! Manners between processes: calls, gen_server, supervisors.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod call;
 mod dynamic;
 mod gen_server;

@@ -1,0 +1,29 @@
+//! What stands in the parentheses of `#[server(…)]`.
+
+use proc_macro2::TokenStream;
+use syn::parse::Parser;
+use syn::{LitStr, Path, parse_quote};
+
+/// The arguments of the attribute.
+pub(crate) struct Options {
+    /// The crate that the generated code uses.
+    pub(crate) root: Path,
+    /// Whether messages stay on the node.
+    pub(crate) local: bool,
+}
+
+pub(crate) fn parse(arguments: TokenStream) -> syn::Result<Options> {
+    let mut options = Options { root: parse_quote!(::engset), local: false };
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("local") {
+            options.local = true;
+        } else if meta.path.is_ident("crate") {
+            options.root = meta.value()?.parse::<LitStr>()?.parse()?;
+        } else {
+            return Err(meta.error("unknown argument: expected `local` or `crate = \"path\"`"));
+        }
+        Ok(())
+    });
+    parser.parse2(arguments)?;
+    Ok(options)
+}

@@ -1,0 +1,1 @@
+//! What the attribute says about blocks that it cannot take.

@@ -1,0 +1,67 @@
+//! What the code that `#[server]` makes refers to. Not for use by hand.
+
+pub use crate::{Call, Info, Reply, Server, decode_fallible_reply, decode_reply, wire};
+pub use engset_process::{
+    Addr, Cx, EncodeError, Encoded, Exit, ExitReason, Mail, Outgoing, Processes, Protocol, Rejected,
+    SendError, Service, Target,
+};
+pub use engset_term::{Atom, NodeName, Pid};
+pub use serde;
+pub use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A `Result` by whatever alias.
+pub trait Fallible {
+    /// The value.
+    type Ok;
+    /// The error.
+    type Err;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}
+
+/// What a method without an answer may return.
+#[diagnostic::on_unimplemented(
+    message = "a method without an answer cannot return `{Self}`",
+    label = "expected `()` or `Result<(), Exit>`",
+    note = "an `Exit` ends the server; mark the method `#[call]` if the caller is to get what it returns"
+)]
+pub trait Outcome {
+    /// Whether the server goes on.
+    fn into_result(self) -> Result<(), Exit>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), Exit> {
+        Ok(())
+    }
+}
+
+impl Outcome for Result<(), Exit> {
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// Whether the server goes on after a method that returned `outcome`.
+pub fn outcome(outcome: impl Outcome) -> Result<(), Exit> {
+    outcome.into_result()
+}
+
+/// An argument or an answer of a server that other nodes can reach. One that cannot travel needs `#[server(local)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel to another node",
+    label = "an argument or an answer must be a serde type",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`, or keep the server on its node with `#[server(local)]`"
+)]
+pub trait TravelsUnlessServerLocal: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> TravelsUnlessServerLocal for T {}
+
+/// Holds where `T` can travel to another node.
+pub fn travels<T: TravelsUnlessServerLocal>() {}
