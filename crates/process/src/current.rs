@@ -1,6 +1,7 @@
 //! Which process is running on this thread, if one is: set around each of its time slices.
 
 use crate::exit::ExitReason;
+use crate::panics;
 use crate::processes::Processes;
 use engset_term::{Instant, Pid};
 use std::cell::RefCell;
@@ -43,9 +44,12 @@ pub fn current() -> Option<(Arc<Processes>, Pid)> {
 }
 
 /// The reason with which the running process is ending, while its values are being dropped.
+///
+/// In a panic that the process's code will catch, the reason with which it would end.
 #[must_use]
 pub fn dying() -> Option<ExitReason> {
-    with(|current| current.and_then(|current| current.dying.clone()))
+    let dying = with(|current| current.map(|current| current.dying.clone()));
+    dying.and_then(|dying| dying.or_else(panics::unwinding))
 }
 
 /// The deadline of the request that the running process serves; calls made meanwhile inherit it.

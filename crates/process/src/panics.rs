@@ -9,11 +9,22 @@ use std::panic::PanicHookInfo;
 use std::sync::Once;
 
 thread_local! {
-    /// Where the panic that is unwinding on this thread began.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The panic that is unwinding on this thread.
+    static PANIC: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-/// Makes panics inside processes note their place instead of printing; others go to the hook that was there before.
+/// What is said of a panic whose payload is no text.
+const NO_TEXT: &str = "a value that is not a text";
+/// What is said of a panic whose place was not noted.
+const NO_PLACE: &str = "an unknown place";
+
+/// What a panic says, and where it began.
+struct Panic {
+    message: String,
+    place: String,
+}
+
+/// Makes panics inside processes note their message and place instead of printing; others go to the hook that was there before.
 ///
 /// The panic hook is the one thing here that belongs to the whole program, because Rust has only one.
 pub(crate) fn install_hook() {
@@ -22,7 +33,9 @@ pub(crate) fn install_hook() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             if current::with(|current| current.is_some()) {
-                PLACE.set(info.location().map(ToString::to_string));
+                let message = info.payload_as_str().unwrap_or(NO_TEXT).to_owned();
+                let place = info.location().map_or_else(|| NO_PLACE.to_owned(), ToString::to_string);
+                PANIC.set(Some(Panic { message, place }));
             } else {
                 before(info);
             }
@@ -32,17 +45,29 @@ pub(crate) fn install_hook() {
 
 /// The exit reason of a process that panicked with `payload`.
 pub(crate) fn reason(payload: &(dyn Any + Send)) -> ExitReason {
+    let noted = PANIC.take();
     let message = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a value that is not a text");
-    let place = PLACE.take().unwrap_or_else(|| "an unknown place".to_owned());
-    ExitReason::panic(message, &place)
+        .unwrap_or(NO_TEXT);
+    ExitReason::panic(message, noted.as_ref().map_or(NO_PLACE, |panic| &panic.place))
+}
+
+/// The exit reason of the running process while it unwinds: its values are dropped before it has ended.
+pub(crate) fn unwinding() -> Option<ExitReason> {
+    if !std::thread::panicking() {
+        return None;
+    }
+    PANIC.with_borrow(|noted| {
+        let (message, place) =
+            noted.as_ref().map_or((NO_TEXT, NO_PLACE), |panic| (&panic.message, &panic.place));
+        Some(ExitReason::panic(message, place))
+    })
 }
 
 /// Says that a destructor panicked while an ended process was being cleared away.
 pub(crate) fn report_in_drop(pid: Pid) {
-    let place = PLACE.take().unwrap_or_default();
+    let place = PANIC.take().map_or_else(String::new, |panic| panic.place);
     tracing::error!(%pid, place, "a value of an ended process panicked while it was dropped");
 }
