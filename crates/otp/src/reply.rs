@@ -258,7 +258,9 @@ impl<T, E> Slot<T, E> {
     fn begin(&self) -> Option<Option<Instant>> {
         let mut state = self.state.lock();
         let expired = state.deadline.is_some_and(|deadline| deadline <= self.scheduler.now());
-        if state.abandoned || expired {
+        // An expired call ends as a timeout, not as a dropped reply, even if its caller has not noticed yet.
+        state.abandoned |= expired;
+        if state.abandoned {
             return None;
         }
         state.begun = true;
