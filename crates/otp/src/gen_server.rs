@@ -132,11 +132,10 @@ pub async fn start_on<S: Server>(
     name: Option<Atom>,
     server: S,
 ) -> Result<S::Ref, StartError> {
-    let started = Started::new();
-    let done = Arc::clone(&started);
+    let (started, starting) = Started::new();
     let options = SpawnOptions { name };
     let addr =
-        processes.spawn(options, move |cx| serve(server, cx, None, done)).map_err(StartError::Spawn)?;
+        processes.spawn(options, move |cx| serve(server, cx, None, starting)).map_err(StartError::Spawn)?;
     started.wait().await?;
     Ok(S::Ref::from(addr))
 }
@@ -158,11 +157,10 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
     name: Option<Atom>,
     server: S,
 ) -> Result<Addr<S::Msg>, StartError> {
-    let started = Started::new();
-    let done = Arc::clone(&started);
+    let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let addr = parent
-        .spawn_link(SpawnOptions { name }, move |cx| serve(server, cx, Some(parent_pid), done))
+        .spawn_link(SpawnOptions { name }, move |cx| serve(server, cx, Some(parent_pid), starting))
         .map_err(StartError::Spawn)?;
     started.wait().await?;
     Ok(addr)
@@ -173,9 +171,8 @@ async fn serve<S: Server>(
     mut server: S,
     mut cx: Cx<S::Msg>,
     parent: Option<Pid>,
-    started: Arc<Started>,
+    starting: Starting,
 ) -> ExitReason {
-    let starting = Starting(Some(started));
     if let Err(Exit(reason)) = server.init(&mut cx).await {
         starting.done(Err(reason.clone()));
         return reason;
@@ -211,8 +208,9 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new((None, None)) })
+    pub(crate) fn new() -> (Arc<Self>, Starting) {
+        let started = Arc::new(Self { state: Mutex::new((None, None)) });
+        (Arc::clone(&started), Starting(Some(started)))
     }
 
     pub(crate) async fn wait(&self) -> Result<(), StartError> {
@@ -242,8 +240,8 @@ impl Started {
     }
 }
 
-/// Held by a process in its `init`: tells the starter also when the process ends there.
-pub(crate) struct Starting(pub(crate) Option<Arc<Started>>);
+/// Held by a process up to the end of its `init`: tells the starter also when the process ends there, or before.
+pub(crate) struct Starting(Option<Arc<Started>>);
 
 impl Starting {
     pub(crate) fn done(mut self, result: Result<(), ExitReason>) {

@@ -110,11 +110,11 @@ impl Supervisor {
     /// # Errors
     /// [`StartError`] when a child could not be started: those started before it are stopped again.
     pub async fn start_on(self, processes: &Arc<Processes>) -> Result<SupervisorRef, StartError> {
-        let started = Started::new();
-        let done = Arc::clone(&started);
+        let (started, starting) = Started::new();
         let options = SpawnOptions { name: self.name.clone() };
-        let addr =
-            processes.spawn(options, move |cx| supervise(self, cx, None, done)).map_err(StartError::Spawn)?;
+        let addr = processes
+            .spawn(options, move |cx| supervise(self, cx, None, starting))
+            .map_err(StartError::Spawn)?;
         started.wait().await?;
         Ok(SupervisorRef::new(addr))
     }
@@ -142,12 +142,11 @@ async fn start_linked<M: engset_process::Protocol>(
     parent: &mut Cx<M>,
     supervisor: Supervisor,
 ) -> Result<Addr<SupervisorMsg>, StartError> {
-    let started = Started::new();
-    let done = Arc::clone(&started);
+    let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let options = SpawnOptions { name: supervisor.name.clone() };
     let addr = parent
-        .spawn_link(options, move |cx| supervise(supervisor, cx, Some(parent_pid), done))
+        .spawn_link(options, move |cx| supervise(supervisor, cx, Some(parent_pid), starting))
         .map_err(StartError::Spawn)?;
     started.wait().await?;
     Ok(addr)
@@ -158,9 +157,8 @@ async fn supervise(
     supervisor: Supervisor,
     mut cx: Cx<SupervisorMsg>,
     parent: Option<Pid>,
-    started: Arc<Started>,
+    starting: Starting,
 ) -> ExitReason {
-    let starting = Starting(Some(started));
     cx.trap_exit(true);
     let mut running = Running {
         parent,
@@ -277,7 +275,7 @@ impl Running {
     }
 
     fn try_again(&self, cx: &Cx<SupervisorMsg>, key: Key) -> Result<(), ExitReason> {
-        let sent = cx.send(cx.pid(), SupervisorMsg::TryAgain(requests::Retry(key)));
+        let sent = cx.send(cx.pid(), SupervisorMsg::TryAgain(Retry(key)));
         sent.map_err(|_| ExitReason::Shutdown)
     }
 
