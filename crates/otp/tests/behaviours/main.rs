@@ -1,0 +1,5 @@
+//! The behaviours as their users see them: value in, effects out, in simulated order and with threads.
+
+mod calls;
+mod gen_server;
+mod node;
