@@ -1,0 +1,192 @@
+//! A puppet: a process that does as it is told by messages.
+
+use engset::{
+    Atom, CallError, Cx, Dest, Down, Dynamic, ExitReason, Mail, NodeName, Pid, Reference, Service, SpawnOptions,
+    Term, Trapped,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const CALL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The life of a puppet.
+pub(super) async fn run(cx: Cx<Term>) -> ExitReason {
+    let mut puppet = Puppet { cx, exits_to: None, monitors: BTreeMap::new() };
+    loop {
+        match puppet.cx.recv().await {
+            Mail::Message(message) => {
+                if message.is_atom("stop") {
+                    return ExitReason::Normal;
+                }
+                if let Some(reason) = exit_order(&message) {
+                    return reason;
+                }
+                puppet.obey(&message).await;
+            }
+            Mail::Down(down) => puppet.tell_down(&down),
+            Mail::Exit(trapped) => puppet.tell_exit(&trapped),
+            Mail::Other(_) => {}
+        }
+    }
+}
+
+/// A destination as it is written in a message: a pid, an alias reference, `{Name, Node}`, or a local name.
+pub(super) fn dest(term: &Term) -> Option<Dest> {
+    if let Some(pid) = term.as_pid() {
+        return Some(Dest::Pid(pid));
+    }
+    if let Some(alias) = term.as_ref_id() {
+        return Some(Dest::Alias(alias));
+    }
+    if let Some(name) = term.as_atom() {
+        return Some(Dest::Name(name.clone()));
+    }
+    match term.as_tuple()? {
+        [name, node] => {
+            let node = NodeName::new(node.as_atom()?.as_str()).ok()?;
+            Some(Dest::RemoteName(name.as_atom()?.clone(), node))
+        }
+        _ => None,
+    }
+}
+
+struct Puppet {
+    cx: Cx<Term>,
+    /// Whom trapped exits are told.
+    exits_to: Option<Pid>,
+    /// Whom the DOWN of each monitor is told.
+    monitors: BTreeMap<Reference, Pid>,
+}
+
+impl Puppet {
+    /// Does what a message says, as far as it is understood.
+    async fn obey(&mut self, message: &Term) -> Option<()> {
+        let (order, arguments) = message.as_tuple()?.split_first()?;
+        match (order.as_atom()?.as_str(), arguments) {
+            ("link", [pid]) => self.cx.link(pid.as_pid()?),
+            ("unlink", [pid]) => self.cx.unlink(pid.as_pid()?),
+            ("monitor", [target, rep]) => {
+                let reference = self.cx.monitor(dest(target)?);
+                self.monitors.insert(reference, rep.as_pid()?);
+                self.tell(rep.as_pid()?, "monitored", [Term::from(reference)]);
+            }
+            ("demonitor", [reference]) => {
+                let reference = reference.as_ref_id()?;
+                self.monitors.remove(&reference);
+                self.cx.demonitor(reference);
+            }
+            ("trap", [trap, rep]) => {
+                let trap = trap.as_bool()?;
+                self.cx.trap_exit(trap);
+                self.exits_to = trap.then_some(rep.as_pid()?);
+                self.tell(rep.as_pid()?, "trapping", [Term::from(trap)]);
+            }
+            ("exit2", [pid, reason]) => self.cx.exit(pid.as_pid()?, ExitReason::from_term(reason.clone())),
+            ("send", [to, what]) => {
+                // As in Erlang, a receiver that is gone is no error.
+                drop(self.cx.send(dest(to)?, what.clone()));
+            }
+            ("register", [name, rep]) => {
+                let registered = self.cx.register(name.as_atom()?.clone()).is_ok();
+                self.tell(rep.as_pid()?, "registered", [Term::from(registered)]);
+            }
+            ("unregister", [name, rep]) => {
+                let unregistered = self.cx.processes().unregister(name.as_atom()?);
+                self.tell(rep.as_pid()?, "unregistered", [Term::from(unregistered)]);
+            }
+            ("info", [from]) => self.tell_info(from.as_pid()?)?,
+            ("spawn", [from]) => {
+                let spawned = self.cx.spawn(run).ok()?;
+                self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
+            }
+            ("spawn_link", [from]) => {
+                let spawned = self.cx.spawn_link(SpawnOptions::default(), run).ok()?;
+                self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
+            }
+            ("call", [to, request, rep]) => {
+                let reply = self.call(dest(to)?, request.clone()).await;
+                self.tell(rep.as_pid()?, "called", [reply]);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    async fn call(&self, to: Dest, request: Term) -> Term {
+        let called = match to {
+            Dest::Pid(pid) => Dynamic::call(&engset::Addr::new(pid), request).timeout(CALL_PATIENCE).await,
+            Dest::Name(name) => Dynamic::call(&Service::local(name), request).timeout(CALL_PATIENCE).await,
+            Dest::RemoteName(name, node) => {
+                Dynamic::call(&Service::at(name, node), request).timeout(CALL_PATIENCE).await
+            }
+            Dest::Alias(_) => Err(CallError::NoProcess),
+        };
+        called.unwrap_or_else(|error| exit_term(&error))
+    }
+
+    fn tell_info(&self, to: Pid) -> Option<()> {
+        let info = self.cx.processes().info(self.cx.pid())?;
+        let links = Term::list(info.links.into_iter().map(Term::from));
+        let items = [
+            Term::tuple([Term::atom("links"), links]),
+            Term::tuple([Term::atom("trap_exit"), Term::from(info.trap_exit)]),
+        ];
+        self.tell(to, "info", [Term::list(items)]);
+        Some(())
+    }
+
+    fn tell_down(&mut self, down: &Down) {
+        let Some(rep) = self.monitors.remove(&down.reference) else { return };
+        let process = match &down.process {
+            Dest::Pid(pid) => Term::from(*pid),
+            Dest::Name(name) => named(name, self.cx.node()),
+            Dest::RemoteName(name, node) => named(name, *node),
+            Dest::Alias(alias) => Term::from(*alias),
+        };
+        let message = Term::tuple([
+            Term::atom("DOWN"),
+            Term::from(down.reference),
+            Term::atom("process"),
+            process,
+            down.reason.to_term(),
+        ]);
+        self.tell(rep, "down", [Term::from(self.cx.pid()), message]);
+    }
+
+    fn tell_exit(&self, trapped: &Trapped) {
+        if let Some(rep) = self.exits_to {
+            let from = Term::from(trapped.from);
+            self.tell(rep, "exit", [Term::from(self.cx.pid()), from, trapped.reason.to_term()]);
+        }
+    }
+
+    fn tell<const N: usize>(&self, to: Pid, tag: &'static str, rest: [Term; N]) {
+        let message = Term::tuple(std::iter::once(Term::atom(tag)).chain(rest));
+        // Whoever asked and is gone needs no answer.
+        drop(self.cx.send(to, message));
+    }
+}
+
+fn named(name: &Atom, node: NodeName) -> Term {
+    let node = Atom::new(&node.text()).map_or(Term::Nil, Term::Atom);
+    Term::tuple([Term::Atom(name.clone()), node])
+}
+
+fn exit_order(message: &Term) -> Option<ExitReason> {
+    match message.as_tuple()? {
+        [order, reason] if order.is_atom("exit") => Some(ExitReason::from_term(reason.clone())),
+        _ => None,
+    }
+}
+
+/// A failed call as Erlang's `catch gen_server:call(...)` shows it: `{'EXIT', {Reason, What}}`.
+fn exit_term(error: &CallError) -> Term {
+    let reason = match error {
+        CallError::NoProcess => Term::atom("noproc"),
+        CallError::Down { reason, .. } => reason.to_term(),
+        CallError::Timeout { .. } => Term::atom("timeout"),
+        CallError::NodeDown => Term::atom("noconnection"),
+        other => Term::string(&other.to_string()),
+    };
+    Term::tuple([Term::atom("EXIT"), Term::tuple([reason, Term::atom("call")])])
+}
