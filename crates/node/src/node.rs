@@ -17,6 +17,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 /// What carries a node's connections: sockets, or a simulated network.
 pub trait Network: Send + Sync + 'static {
@@ -304,9 +305,11 @@ impl Node {
         let raced = self.peers.lock().insert(peer, Peer::Up(Arc::clone(&link)));
         if let Some(Peer::Connecting(raced)) = raced {
             self.adopt(&link, raced.queue, raced.concerned);
+            raced.senders.into_iter().for_each(Waker::wake);
             raced.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
         }
         tracing::info!(%peer, visible, "node up");
+        connecting.senders.into_iter().for_each(Waker::wake);
         connecting.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
         Ok(link)
     }
@@ -377,6 +380,30 @@ impl Node {
             Some(Peer::Up(link)) => Some(Arc::clone(link)),
             Some(Peer::Connecting(_)) | None => None,
         }
+    }
+
+    /// Whether more is queued for `peer` than should be; `sender` is woken when it is not any more.
+    pub(crate) fn peer_is_busy(&self, peer: NodeName, sender: &Waker) -> bool {
+        let link = {
+            let mut peers = self.peers.lock();
+            match peers.get_mut(&peer) {
+                None => return false,
+                Some(Peer::Up(link)) => Arc::clone(link),
+                Some(Peer::Connecting(connecting)) => {
+                    let busy = connecting.queued_bytes > self.config.outgoing.busy_bytes;
+                    if busy {
+                        connecting.senders.push(sender.clone());
+                    }
+                    return busy;
+                }
+            }
+        };
+        let mut state = link.state.lock();
+        let busy = !state.closed && state.outgoing.is_busy();
+        if busy {
+            state.senders.push(sender.clone());
+        }
+        busy
     }
 
     /// Notes that a process needs not be told of anything any more.
@@ -466,6 +493,7 @@ impl Node {
             self.processes.count_dropped();
         }
         self.tell_lost(peer, &connecting.concerned);
+        connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Connecting {
     pub(crate) queued_bytes: usize,
     pub(crate) concerned: Concerned,
     pub(crate) waiters: Vec<Waiter>,
+    /// Woken when the queue is gone.
+    pub(crate) senders: Vec<Waker>,
 }
 
 /// Which local processes must hear of the loss of a connection.
@@ -113,6 +115,7 @@ impl Connecting {
             queued_bytes: 0,
             concerned: Concerned::default(),
             waiters: Vec::new(),
+            senders: Vec::new(),
         }
     }
 }

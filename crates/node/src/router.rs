@@ -6,6 +6,7 @@ use engset_dist::Flags;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
 use engset_process::{ControlSignal, Dest, ExitReason, Router};
 use engset_term::{NodeName, Pid};
+use std::task::Waker;
 
 impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
@@ -40,6 +41,10 @@ impl Router for Node {
         if let Some(control) = control(from, to, signal) {
             self.transmit(peer, concerned, control, None);
         }
+    }
+
+    fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
+        to.node().is_some_and(|peer| self.peer_is_busy(peer, sender))
     }
 
     fn forget(&self, pid: Pid) {

@@ -13,8 +13,9 @@ use crate::signal::{ControlSignal, Dest};
 use crate::state::Monitored;
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// A process's own view of itself and the way to everything it can do.
@@ -101,6 +102,16 @@ impl<M: Protocol> Cx<M> {
     /// [`SendError`] when it was refused on this node.
     pub fn send<N: Protocol>(&self, to: impl Into<Dest>, message: N) -> Result<(), SendError<N>> {
         self.processes().send(self.pid(), &to.into(), message)
+    }
+
+    /// Waits until the connection to the receiver's node has room, as the BEAM suspends a sender whose distribution
+    /// port is busy. Await it between messages when sending much; for receivers on this node it completes at once.
+    pub async fn ready(&self, to: impl Into<Dest>) {
+        let to = to.into();
+        poll_fn(|task| {
+            if self.processes().is_busy(&to, task.waker()) { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 
     /// Sends `message` after `delay`, unless cancelled before.

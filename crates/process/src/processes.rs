@@ -19,6 +19,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
 
 /// How many processes a node holds unless its configuration says otherwise (as on the BEAM).
 pub const PROCESSES_MAX: usize = 1_048_576;
@@ -221,6 +222,12 @@ impl Processes {
             return;
         }
         self.deliver(Some(from), to, payload);
+    }
+
+    /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`
+    /// is woken when it has not any more. Always false for receivers on this node.
+    pub fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
+        self.is_elsewhere(to) && self.router().is_some_and(|router| router.is_busy(to, sender))
     }
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.

@@ -38,9 +38,7 @@ pub trait Protocol: Sized + Send + 'static {
     /// [`Rejected`] where the bytes are no message of this protocol.
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let _ = at;
-        let (term, _) = engset_etf::decode_body(&encoded.payload, &engset_etf::Limits::default())
-            .map_err(|error| Rejected::Malformed(Box::new(error)))?;
-        Ok(Mail::Other(term))
+        encoded.term().map(Mail::Other)
     }
 }
 
@@ -54,9 +52,20 @@ impl Protocol for Term {
 
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let _ = at;
-        let (term, _) = engset_etf::decode_body(&encoded.payload, &engset_etf::Limits::default())
-            .map_err(|error| Rejected::Malformed(Box::new(error)))?;
-        Ok(Mail::Message(term))
+        encoded.term().map(Mail::Message)
+    }
+}
+
+impl Encoded {
+    /// The message as a term; its binaries share the message's memory.
+    ///
+    /// # Errors
+    /// [`Rejected::Malformed`] where the bytes are no term.
+    pub fn term(&self) -> Result<Term, Rejected> {
+        let limits = engset_etf::Limits::default();
+        let mut reader = engset_etf::Reader::shared(&self.payload, &limits);
+        let term = reader.term().and_then(|term| reader.expect_end().map(|()| term));
+        term.map_err(|error| Rejected::Malformed(Box::new(error)))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::signal::{ControlSignal, Dest};
 use bytes::Bytes;
 use engset_term::Pid;
+use std::task::Waker;
 
 /// The way out of a node. A node that is alone has none.
 ///
@@ -13,6 +14,9 @@ pub trait Router: Send + Sync + 'static {
     fn message(&self, from: Pid, to: &Dest, payload: Bytes);
     /// Sends a control signal.
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal);
+    /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
+    /// when it has not any more.
+    fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;
     /// The process has ended: nothing needs to be told to it any more.
     fn forget(&self, pid: Pid);
 }
