@@ -6,6 +6,7 @@
 use crate::memory::resident_bytes;
 use crate::row::Row;
 use crate::stopwatch::Stopwatch;
+use std::pin::Pin;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Workers of every system that lets one choose.
@@ -94,8 +95,13 @@ pub(crate) async fn idle_memory<Kept>(spawn: impl AsyncFn(Done) -> Kept) -> f64 
     after.saturating_sub(before) as f64 / ops as f64
 }
 
-/// `send` sends one item to the one receiver, which reports when it has what it expects.
+/// Work that a system runs beside the measuring task.
+pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// `spawn` runs a sender as the system runs its processes, `send` sends one item to the one receiver, which reports
+/// when it has what it expects.
 pub(crate) async fn fan_in(
+    spawn: impl Fn(Work),
     send: impl Fn(Item) + Clone + Send + 'static,
     mut done: UnboundedReceiver<()>,
 ) -> f64 {
@@ -104,7 +110,7 @@ pub(crate) async fn fan_in(
         send(Item::Expect(count));
         for _ in 0..FAN_IN_SENDERS {
             let send = send.clone();
-            tokio::spawn(async move { (0..count / FAN_IN_SENDERS).for_each(|_| send(Item::Number(1))) });
+            spawn(Box::pin(async move { (0..count / FAN_IN_SENDERS).for_each(|_| send(Item::Number(1))) }));
         }
         wait(&mut done, 1).await;
     };
@@ -112,6 +118,11 @@ pub(crate) async fn fan_in(
     let stopwatch = Stopwatch::start();
     round(ops).await;
     stopwatch.ns_per_op(ops)
+}
+
+/// Starts a sender of [`fan_in`] as a task of tokio's runtime.
+pub(crate) fn spawn_task(work: Work) {
+    tokio::spawn(work);
 }
 
 /// How often the work is done before it is measured.

@@ -41,7 +41,7 @@ fn start_worker(done: Done) {
 async fn fan_in() -> f64 {
     let (done, finished) = unbounded_channel();
     let receiver = Receiver { left: 0, done }.start();
-    driver::fan_in(move |item| receiver.do_send(item), finished).await
+    driver::fan_in(driver::spawn_task, move |item| receiver.do_send(item), finished).await
 }
 
 struct Player {

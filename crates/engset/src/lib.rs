@@ -48,6 +48,16 @@ pub mod prelude;
 pub use engset_otp::__private;
 
 pub use engset_macros::server;
+/// Connecting, EPMD, and their errors.
+pub mod net {
+    pub use engset_net::{ConnectError, NodeBuilder, StartNodeError, Step, epmd};
+    pub use engset_node::{
+        Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, Network, Node as NodeCore, NodeConfig,
+        TooManyConnections,
+    };
+}
+
+pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
     CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId, ChildInfo, ChildKind,
     ChildState, Counts, Dynamic, Factory, Info, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, Start,
