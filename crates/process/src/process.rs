@@ -131,6 +131,11 @@ impl<M: Protocol> Process<M> {
         self.waker.get().is_some_and(|own| own.will_wake(waker))
     }
 
+    /// Whether the process must end: its code never runs past the receive in which this turned out.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.own.lock().exiting.is_some()
+    }
+
     /// Lets all signals that have arrived act; false when the process must end.
     pub(crate) fn drain(&self, own: &mut Own<M>) -> bool {
         if own.exiting.is_some() {

@@ -77,6 +77,9 @@ impl<M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Future for
         if let Poll::Ready(value) = Pin::new(&mut self.receive).poll(task) {
             return Poll::Ready(Some(value));
         }
+        if self.receive.process.is_ending() {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.sleep).poll(task).map(|()| None)
     }
 }
