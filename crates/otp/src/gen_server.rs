@@ -7,7 +7,7 @@
 
 use engset_process::{
     Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, current,
-    set_deadline,
+    dying, set_deadline,
 };
 use engset_term::{Atom, Pid, Term};
 use parking_lot::Mutex;
@@ -246,6 +246,9 @@ pub(crate) struct Starting(Option<Arc<Started>>);
 impl Starting {
     pub(crate) fn done(mut self, result: Result<(), ExitReason>) {
         if let Some(started) = self.0.take() {
+            if result.is_err() {
+                free_names();
+            }
             started.fill(result);
         }
     }
@@ -253,8 +256,22 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        if let Some(started) = self.0.take() {
-            started.fill(Err(engset_process::dying().unwrap_or(ExitReason::Killed)));
+        let Some(started) = self.0.take() else { return };
+        match dying() {
+            Some(reason) => {
+                free_names();
+                started.fill(Err(reason));
+            }
+            // It was not spawned; the starter knows already.
+            None => started.fill(Err(ExitReason::NoProc)),
         }
+    }
+}
+
+/// Frees the running process's names before its end, so that a starter that hears of the end finds them free.
+fn free_names() {
+    let Some((processes, me)) = current() else { return };
+    for name in processes.info(me).map(|info| info.names).unwrap_or_default() {
+        processes.unregister(&name);
     }
 }

@@ -240,6 +240,37 @@ fn a_server_killed_before_it_runs_is_the_starters_error() {
     });
 }
 
+#[test]
+fn a_name_is_free_again_when_the_starter_hears_that_init_failed() {
+    on_threads(|_| async {
+        for _ in 0..200 {
+            let record = Record::default();
+            for (value, why) in [(13, "unlucky"), (14, "nearly unlucky")] {
+                let error = start_named(Some(atom("c")), Counter::new(value, &record)).await.unwrap_err();
+                let StartError::Init(reason) = error else { panic!("{error}") };
+                assert!(reason.to_string().contains(why), "{reason}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_process_that_kills_itself_runs_no_further() {
+    each_seed(|mut cx| async move {
+        let record = Record::default();
+        let told = record.clone();
+        let body = move |mut cx: Cx<Term>| async move {
+            cx.exit(cx.pid(), ExitReason::Kill);
+            told.add("before");
+            cx.recv_timeout(Duration::ZERO).await;
+            told.add("after");
+        };
+        cx.spawn_monitor(engset_process::SpawnOptions::default(), body).unwrap();
+        assert_eq!(down(&mut cx).await.reason, ExitReason::Killed);
+        assert_eq!(record.take(), ["before"]);
+    });
+}
+
 /// Whether its own name is there in `init`.
 struct Named(Record);
 
