@@ -4,7 +4,8 @@
 //! restart. To stop a child the supervisor monitors it, sends `shutdown` (or `kill`), and waits for the DOWN. A
 //! restart that fails is tried again by a message of the supervisor to itself, counted like any restart, so that
 //! requests and exits that arrive meanwhile get their turn. When the intensity is exceeded all children are stopped
-//! in reverse order and the supervisor ends with `shutdown`.
+//! in reverse order and the supervisor ends with `shutdown`. A supervisor that cannot start its first children ends with
+//! `{shutdown, {failed_to_start_child, Id, Reason}}`.
 
 mod children;
 mod requests;
@@ -14,7 +15,7 @@ pub(crate) mod spec;
 use crate::gen_server::{StartError, Started, Starting};
 use children::{Children, Key, State};
 use engset_process::{Addr, Cx, Dest, ExitReason, Mail, Processes, SpawnOptions, Trapped, current};
-use engset_term::{Atom, Pid};
+use engset_term::{Atom, Instant, Pid, Reference, Term};
 use restart::{Intensity, Strategy, Verdict, verdict};
 use spec::{Child, Restart, Shutdown};
 use std::sync::Arc;
@@ -99,7 +100,8 @@ impl Supervisor {
     /// Starts the supervisor and its children, from inside a node; nothing is linked to it.
     ///
     /// # Errors
-    /// [`StartError`] when a child could not be started: those started before it are stopped again.
+    /// [`StartError`] when a child could not be started, or two have the same id: those started before are stopped
+    /// again.
     pub async fn start(self) -> Result<SupervisorRef, StartError> {
         let (processes, _) = current().ok_or(StartError::Spawn(engset_process::SpawnError::OutsideNode))?;
         self.start_on(&processes).await
@@ -108,7 +110,8 @@ impl Supervisor {
     /// Starts the supervisor and its children on the node of `processes`; nothing is linked to it.
     ///
     /// # Errors
-    /// [`StartError`] when a child could not be started: those started before it are stopped again.
+    /// [`StartError`] when a child could not be started, or two have the same id: those started before are stopped
+    /// again.
     pub async fn start_on(self, processes: &Arc<Processes>) -> Result<SupervisorRef, StartError> {
         let (started, starting) = Started::new();
         let options = SpawnOptions { name: self.name.clone() };
@@ -166,13 +169,10 @@ async fn supervise(
         intensity: Intensity::new(supervisor.restarts, supervisor.period),
         children: Children::new(supervisor.dynamic),
     };
-    for child in supervisor.children {
-        if let Err(error) = running.add(&mut cx, child).await {
-            running.stop_all(&mut cx).await;
-            let reason = error.reason();
-            starting.done(Err(reason));
-            return ExitReason::Shutdown;
-        }
+    if let Err(reason) = running.start_all(&mut cx, supervisor.children).await {
+        running.stop_all(&mut cx).await;
+        starting.done(Err(reason.clone()));
+        return reason;
     }
     starting.done(Ok(()));
     loop {
@@ -202,6 +202,24 @@ struct Running {
 }
 
 impl Running {
+    /// Starts the children that the supervisor has from its beginning; an error is the end of the supervisor.
+    async fn start_all(
+        &mut self,
+        cx: &mut Cx<SupervisorMsg>,
+        children: Vec<Child>,
+    ) -> Result<(), ExitReason> {
+        for child in children {
+            let id = requests::id_term(&child.id);
+            if !self.children.is_dynamic() && self.children.find(&child.id).is_some() {
+                return Err(not_started("duplicate_child_name", [id]));
+            }
+            if let Err(error) = self.add(cx, child).await {
+                return Err(not_started("failed_to_start_child", [id, error.reason().to_term()]));
+            }
+        }
+        Ok(())
+    }
+
     /// Starts a new child and enters it.
     async fn add(&mut self, cx: &mut Cx<SupervisorMsg>, child: Child) -> Result<Pid, StartError> {
         let pid = (child.start)(cx).await?;
@@ -250,12 +268,10 @@ impl Running {
             return Err(ExitReason::Shutdown);
         }
         let affected = self.children.affected(self.strategy, key);
-        for other in affected.iter().rev() {
-            if *other != key {
-                self.stop_child(cx, *other).await;
-                self.children.set(*other, State::Restarting);
-            }
+        for other in affected.iter().rev().filter(|other| **other != key) {
+            self.stop_child(cx, *other).await;
         }
+        self.children.set(key, State::Stopped);
         for next in affected {
             let Some(entry) = self.children.entry(next) else { continue };
             if entry.child.restart == Restart::Temporary && next != key {
@@ -267,6 +283,7 @@ impl Running {
                 Ok(pid) => self.children.set(next, State::Running(pid)),
                 Err(error) => {
                     tracing::error!(supervisor = %cx.pid(), child = %id, "restart failed: {error}");
+                    self.children.set(next, State::Restarting);
                     return self.try_again(cx, next);
                 }
             }
@@ -283,44 +300,60 @@ impl Running {
     async fn stop_all(&mut self, cx: &mut Cx<SupervisorMsg>) {
         let keys = self.children.keys();
         if self.children.is_dynamic() {
-            for key in &keys {
-                self.ask_to_stop(cx, *key);
+            let stopping: Vec<Stopping> =
+                keys.into_iter().filter_map(|key| self.ask_to_stop(cx, key)).collect();
+            for asked in stopping {
+                self.await_stop(cx, asked).await;
             }
-        }
-        for key in keys.into_iter().rev() {
-            self.stop_child(cx, key).await;
-        }
-    }
-
-    fn ask_to_stop(&self, cx: &Cx<SupervisorMsg>, key: Key) {
-        if let Some((pid, shutdown)) = self.children.running(key) {
-            let reason =
-                if shutdown == Shutdown::BrutalKill { ExitReason::Kill } else { ExitReason::Shutdown };
-            cx.exit(pid, reason);
+        } else {
+            for key in keys.into_iter().rev() {
+                self.stop_child(cx, key).await;
+            }
         }
     }
 
     /// Stops one child in the way and within the time that its specification says.
     async fn stop_child(&mut self, cx: &mut Cx<SupervisorMsg>, key: Key) {
-        let Some((pid, shutdown)) = self.children.running(key) else { return };
+        match self.ask_to_stop(cx, key) {
+            Some(asked) => self.await_stop(cx, asked).await,
+            None => self.children.set(key, State::Stopped),
+        }
+    }
+
+    fn ask_to_stop(&self, cx: &mut Cx<SupervisorMsg>, key: Key) -> Option<Stopping> {
+        let (pid, shutdown) = self.children.running(key)?;
         let watch = cx.monitor(Dest::Pid(pid));
-        self.ask_to_stop(cx, key);
+        let (reason, due) = match shutdown {
+            Shutdown::BrutalKill => (ExitReason::Kill, None),
+            Shutdown::Infinity => (ExitReason::Shutdown, None),
+            Shutdown::Timeout(patience) => {
+                (ExitReason::Shutdown, Some(cx.processes().scheduler().now().saturating_add(patience)))
+            }
+        };
+        let expected = if reason == ExitReason::Kill { ExitReason::Killed } else { ExitReason::Shutdown };
+        cx.exit(pid, reason);
+        Some(Stopping { key, pid, watch, expected, due })
+    }
+
+    async fn await_stop(&mut self, cx: &mut Cx<SupervisorMsg>, asked: Stopping) {
+        let Stopping { key, pid, watch, expected, due } = asked;
         let is_down = |mail| match mail {
             Mail::Down(down) if down.reference == watch => Ok(down.reason),
             mail => Err(mail),
         };
-        let reason = match shutdown {
-            Shutdown::Timeout(patience) => match cx.receive_timeout(patience, is_down).await {
-                Some(reason) => reason,
-                None => {
-                    cx.exit(pid, ExitReason::Kill);
-                    cx.receive(is_down).await
+        let reason = match due {
+            Some(due) => {
+                let patience = due.saturating_duration_since(cx.processes().scheduler().now());
+                match cx.receive_timeout(patience, is_down).await {
+                    Some(reason) => reason,
+                    None => {
+                        cx.exit(pid, ExitReason::Kill);
+                        cx.receive(is_down).await
+                    }
                 }
-            },
-            Shutdown::BrutalKill | Shutdown::Infinity => cx.receive(is_down).await,
+            }
+            None => cx.receive(is_down).await,
         };
-        let expected =
-            if shutdown == Shutdown::BrutalKill { ExitReason::Killed } else { ExitReason::Shutdown };
         if reason != expected && !reason.is_orderly() && reason != ExitReason::NoProc {
             tracing::warn!(supervisor = %cx.pid(), child = %pid, "child did not stop as asked: {reason}");
         }
@@ -333,4 +366,21 @@ impl Running {
         };
         cx.receive_timeout(Duration::ZERO, from_child).await;
     }
+}
+
+/// A child that was asked to stop.
+struct Stopping {
+    key: Key,
+    pid: Pid,
+    watch: Reference,
+    /// How it ends if it does what it was asked.
+    expected: ExitReason,
+    /// When it is killed, if ever.
+    due: Option<Instant>,
+}
+
+/// The exit reason `{shutdown, {What, …}}` of a supervisor that could not start its children, as in OTP.
+fn not_started(what: &'static str, why: impl IntoIterator<Item = Term>) -> ExitReason {
+    let what = Term::tuple([Term::atom(what)].into_iter().chain(why));
+    ExitReason::from_term(Term::tuple([Term::atom("shutdown"), what]))
 }

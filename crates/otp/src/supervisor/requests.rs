@@ -84,8 +84,8 @@ pub struct Counts {
     pub workers: usize,
 }
 
-/// Why a supervisor did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a supervisor did not do what it was asked. As a term what OTP's `supervisor` has in `{error, Error}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildError {
     /// No child has this id.
@@ -94,8 +94,10 @@ pub enum ChildError {
     Running,
     /// The child is being restarted.
     Restarting,
-    /// A child with this id is there already.
+    /// A child with this id is there already, not running.
     AlreadyPresent,
+    /// A child with this id is there already, running as this process.
+    AlreadyStarted(Pid),
     /// It could not be started, for this reason.
     Start(Term),
 }
@@ -106,7 +108,12 @@ impl fmt::Display for ChildError {
             Self::NotFound => f.write_str("the supervisor has no such child"),
             Self::Running => f.write_str("the child is running"),
             Self::Restarting => f.write_str("the child is being restarted"),
-            Self::AlreadyPresent => f.write_str("the supervisor has a child with this id already"),
+            Self::AlreadyPresent => {
+                f.write_str("the supervisor has a child with this id, which is not running")
+            }
+            Self::AlreadyStarted(pid) => {
+                write!(f, "the supervisor has a child with this id, running as {pid}")
+            }
             Self::Start(reason) => write!(f, "the child could not be started: {reason}"),
         }
     }
@@ -249,8 +256,13 @@ impl Running {
     }
 
     async fn start_child(&mut self, cx: &mut Cx<SupervisorMsg>, child: Child) -> Result<Pid, ChildError> {
-        if !self.children.is_dynamic() && self.children.find(&child.id).is_some() {
-            return Err(ChildError::AlreadyPresent);
+        if !self.children.is_dynamic()
+            && let Some(key) = self.children.find(&child.id)
+        {
+            return Err(match self.children.running(key) {
+                Some((pid, _)) => ChildError::AlreadyStarted(pid),
+                None => ChildError::AlreadyPresent,
+            });
         }
         self.add(cx, child).await.map_err(|error| start_error(&error))
     }
@@ -388,7 +400,7 @@ impl ChildId {
 }
 
 /// An id as an atom, as OTP's children have it, where it fits into one.
-fn id_term(id: &str) -> Term {
+pub(super) fn id_term(id: &str) -> Term {
     Atom::new(id).map_or_else(|_| Term::string(id), Term::Atom)
 }
 
@@ -421,6 +433,38 @@ impl<'de> Deserialize<'de> for ChildInfo {
         };
         let kind = if kind.is_atom("supervisor") { ChildKind::Supervisor } else { ChildKind::Worker };
         Ok(Self { id, state, kind })
+    }
+}
+
+impl Serialize for ChildError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let term = match self {
+            Self::NotFound => Term::atom("not_found"),
+            Self::Running => Term::atom("running"),
+            Self::Restarting => Term::atom("restarting"),
+            Self::AlreadyPresent => Term::atom("already_present"),
+            Self::AlreadyStarted(pid) => Term::tuple([Term::atom("already_started"), Term::Pid(*pid)]),
+            Self::Start(reason) => return reason.serialize(serializer),
+        };
+        term.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChildError {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let term = Term::deserialize(deserializer)?;
+        if let Some([tag, pid]) = term.as_tuple()
+            && let (true, Some(pid)) = (tag.is_atom("already_started"), pid.as_pid())
+        {
+            return Ok(Self::AlreadyStarted(pid));
+        }
+        Ok(match term.as_atom().map(Atom::as_str) {
+            Some("not_found") => Self::NotFound,
+            Some("running") => Self::Running,
+            Some("restarting") => Self::Restarting,
+            Some("already_present") => Self::AlreadyPresent,
+            _ => Self::Start(term),
+        })
     }
 }
 
