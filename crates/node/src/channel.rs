@@ -123,6 +123,7 @@ impl Channel {
         let acceptor =
             Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
         let attempt = node.new_attempt();
+        node.challenge_opened(attempt, challenge);
         Ok(Self { node, attempt, dialled: None, phase: Phase::Accepting(Box::new(acceptor)), closed: None })
     }
 
@@ -287,6 +288,7 @@ impl Channel {
         let incoming = Incoming::new(now, established.flags, &config.incoming);
         let ticker = Ticker::new(now, config.tick);
         let mut up = Box::new(Up { link, incoming, ticker, unsent });
+        self.node.challenge_closed(self.attempt);
         let begun = up.handle_bytes(&self.node, now, &established.leftover);
         self.phase = Phase::Up(up);
         begun
@@ -353,6 +355,7 @@ impl Drop for Channel {
             (Phase::Dialling(_), _) => {}
             (Phase::Accepting(_), _) => {
                 tracing::debug!("an incoming connection was not made: {reason}");
+                self.node.challenge_closed(self.attempt);
                 self.node.accept_failed(self.attempt, &reason);
             }
         }

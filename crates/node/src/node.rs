@@ -43,6 +43,8 @@ pub struct Node {
     network: Arc<dyn Network>,
     peers: Mutex<BTreeMap<NodeName, Peer>>,
     last_attempt: AtomicU64,
+    /// The challenges that peers which dialled us have not answered yet.
+    open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -103,6 +105,7 @@ impl Node {
             network,
             peers: Mutex::default(),
             last_attempt: AtomicU64::new(0),
+            open_challenges: Mutex::default(),
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -222,6 +225,18 @@ impl Node {
         if let Some(peer) = taken_over {
             self.dial_failed(peer, attempt, Arc::new(reason.clone()));
         }
+    }
+
+    pub(crate) fn challenge_opened(&self, attempt: AttemptId, challenge: u32) {
+        self.open_challenges.lock().insert(attempt, challenge);
+    }
+
+    pub(crate) fn challenge_closed(&self, attempt: AttemptId) {
+        self.open_challenges.lock().remove(&attempt);
+    }
+
+    pub(crate) fn open_challenges(&self) -> Vec<u32> {
+        self.open_challenges.lock().values().copied().collect()
     }
 
     pub(crate) fn new_attempt(&self) -> AttemptId {
