@@ -432,6 +432,11 @@ impl<'a> Reader<'a> {
         self.body.len().saturating_sub(self.at)
     }
 
+    /// Goes back to an earlier position.
+    pub(crate) const fn rewind(&mut self, position: usize) {
+        self.at = position;
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let end = self.at.saturating_add(len);
         let bytes = self.body.get(self.at..end).ok_or_else(|| self.error(Kind::Truncated))?;

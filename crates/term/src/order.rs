@@ -264,7 +264,7 @@ fn float_cmp(integer: &Term, float: Float) -> Ordering {
     let value = float.value();
     let whole = integral_part(value);
     // A fraction decides only where the whole parts are equal; it has the float's own sign.
-    let fraction = if value.fract_is_zero() {
+    let fraction = if is_whole(value) {
         Ordering::Equal
     } else if value > 0.0 {
         Ordering::Less
@@ -306,20 +306,13 @@ fn integral_part(value: f64) -> Whole {
     Whole::Large(if value < 0.0 { -magnitude } else { magnitude })
 }
 
-trait Fraction {
-    fn fract_is_zero(self) -> bool;
-}
-
-impl Fraction for f64 {
-    /// Whether nothing stands behind the point. The argument is finite.
-    fn fract_is_zero(self) -> bool {
-        // From 2^52 on all floats are whole.
-        #[expect(clippy::cast_possible_truncation, reason = "dropping the fraction is the purpose")]
-        #[expect(clippy::cast_precision_loss, reason = "below 2^52 nothing is lost")]
-        #[expect(clippy::float_cmp, reason = "exact comparison is meant")]
-        let whole = self.abs() >= 4_503_599_627_370_496.0 || (self as i64) as f64 == self;
-        whole
-    }
+/// Whether nothing stands behind the point. The argument is finite.
+#[expect(clippy::cast_possible_truncation, reason = "dropping the fraction is the purpose")]
+#[expect(clippy::cast_precision_loss, reason = "below 2^52 nothing is lost")]
+#[expect(clippy::float_cmp, reason = "exact comparison is meant")]
+fn is_whole(value: f64) -> bool {
+    // From 2^52 on all floats are whole.
+    value.abs() >= 4_503_599_627_370_496.0 || (value as i64) as f64 == value
 }
 
 fn hash_leaf<H: Hasher>(term: &Term, state: &mut H) {
