@@ -3,3 +3,7 @@
 mod calls;
 mod gen_server;
 mod node;
+mod supervisor;
+mod supervisor_requests;
+mod supervisor_stop;
+mod worker;
