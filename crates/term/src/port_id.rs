@@ -7,7 +7,7 @@ use crate::NodeName;
 
 /// The identifier of an Erlang port: its node, that node's incarnation, and a number.
 ///
-/// Orders by number, then node name, then creation.
+/// Orders as Erlang's do: by node name, then creation, then number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PortId {
     node: NodeName,
@@ -39,10 +39,10 @@ impl PortId {
 
 impl Ord for PortId {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.id
-            .cmp(&other.id)
-            .then_with(|| self.node.cmp(&other.node))
+        self.node
+            .cmp(&other.node)
             .then_with(|| self.creation.cmp(&other.creation))
+            .then_with(|| self.id.cmp(&other.id))
     }
 }
 

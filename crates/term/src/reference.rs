@@ -2,15 +2,16 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use crate::NodeName;
 use crate::limits::REFERENCE_WORDS_MAX;
 
 /// An Erlang reference: its node, that node's incarnation, and one to five words.
 ///
-/// Orders by node name and creation after the words, most significant (last) word first,
-/// a missing word counting as zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Orders as Erlang's do: by node name, then creation, then words, the most significant (last) first.
+/// A missing word counts as zero, in equality too.
+#[derive(Clone, Copy)]
 pub struct Reference {
     node: NodeName,
     creation: u32,
@@ -62,15 +63,26 @@ impl Reference {
     }
 }
 
+impl PartialEq for Reference {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words && self.node == other.node && self.creation == other.creation
+    }
+}
+
+impl Eq for Reference {}
+
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.node, self.creation, self.words).hash(state);
+    }
+}
+
 impl Ord for Reference {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.words
-            .iter()
-            .rev()
-            .cmp(other.words.iter().rev())
-            .then_with(|| self.node.cmp(&other.node))
+        self.node
+            .cmp(&other.node)
             .then_with(|| self.creation.cmp(&other.creation))
-            .then_with(|| (self.len as u8).cmp(&(other.len as u8)))
+            .then_with(|| self.words.iter().rev().cmp(other.words.iter().rev()))
     }
 }
 
@@ -109,7 +121,7 @@ impl fmt::Display for ReferenceError {
 impl core::error::Error for ReferenceError {}
 
 /// A count of words; an enum so that a term finds room for its own tag beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 enum Len {
     One = 1,
