@@ -133,10 +133,12 @@ impl Channel {
     /// The stream is to be closed, after what `poll_transmit` still gives.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         let result = match &mut self.phase {
-            Phase::Dialling(initiator) => initiator
-                .handle_bytes(now, bytes)
-                .map_err(CloseReason::Handshake)
-                .and_then(|()| self.dialling(now)),
+            Phase::Dialling(initiator) => {
+                // A peer that hands us a challenge of ours wants the answer for somebody else.
+                initiator.forbid_challenges(self.node.open_challenges());
+                let read = initiator.handle_bytes(now, bytes).map_err(CloseReason::Handshake);
+                read.and_then(|()| self.dialling(now))
+            }
             Phase::Accepting(acceptor) => acceptor
                 .handle_bytes(now, bytes)
                 .map_err(CloseReason::Handshake)

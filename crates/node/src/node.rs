@@ -150,6 +150,20 @@ impl Node {
         up.collect()
     }
 
+    /// How many processes would be told if all connections were lost now; for checking that none is kept in vain.
+    #[must_use]
+    pub fn concerned(&self) -> usize {
+        let peers = self.peers.lock();
+        let count = |concerned: &Concerned| concerned.pids.len() + concerned.by_name.len();
+        peers
+            .values()
+            .map(|peer| match peer {
+                Peer::Connecting(connecting) => count(&connecting.concerned),
+                Peer::Up(link) => count(&link.state.lock().concerned),
+            })
+            .sum()
+    }
+
     /// Connects to `peer`, unless connected, and tells `done` how that went.
     pub fn connect(
         self: &Arc<Self>,

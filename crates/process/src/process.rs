@@ -272,11 +272,21 @@ impl<M: Protocol> AnyProcess for Process<M> {
 
 pin_project! {
     /// A process's code between its first and its last time slice.
-    struct Life<M, F> {
+    struct Life<M: Protocol, F> {
         process: Arc<Process<M>>,
         current: Option<Current>,
         #[pin]
         code: Option<F>,
+    }
+
+    impl<M: Protocol, F> PinnedDrop for Life<M, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Still there when the scheduler drops a process that has not ended.
+            if let Some(current) = this.current.take() {
+                current::enter(current, || end(this.process, this.code.as_mut(), &ExitReason::Killed));
+            }
+        }
     }
 }
 
@@ -289,12 +299,7 @@ impl<M: Protocol, F: Future<Output = ExitReason>> Future for Life<M, F> {
         let process = &**this.process;
         let (current, ended) = current::enter(current, || {
             let reason = time_slice(process, this.code.as_mut(), task)?;
-            current::with(|current| current.map(|current| current.dying = Some(reason.clone())));
-            let dropped = catch_unwind(AssertUnwindSafe(|| this.code.set(None)));
-            if dropped.is_err() {
-                panics::report_in_drop(process.pid);
-            }
-            process.finish(&reason);
+            end(process, this.code.as_mut(), &reason);
             Some(())
         });
         if ended.is_some() {
@@ -303,6 +308,16 @@ impl<M: Protocol, F: Future<Output = ExitReason>> Future for Life<M, F> {
         *this.current = Some(current);
         Poll::Pending
     }
+}
+
+/// Drops the code, then tells everybody. The process is the current one.
+fn end<M: Protocol, F>(process: &Process<M>, mut code: Pin<&mut Option<F>>, reason: &ExitReason) {
+    current::with(|current| current.map(|current| current.dying = Some(reason.clone())));
+    let dropped = catch_unwind(AssertUnwindSafe(|| code.set(None)));
+    if dropped.is_err() {
+        panics::report_in_drop(process.pid);
+    }
+    process.finish(reason);
 }
 
 /// Lets signals act, then runs the code until it waits; why the process must end, if it must.

@@ -147,7 +147,9 @@ impl Processes {
         let number = self.last_reference.fetch_add(1, Ordering::Relaxed) + 1;
         // Spread the number over the salt so that a reference seen tells little about the next one.
         let mixed = (number ^ self.salt).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ self.salt;
-        Reference::new(self.node, self.creation, &[low(number), high(number), low(mixed), high(mixed)])
+        // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
+        let words = [low(number), high(number), low(mixed), high(mixed), low(self.salt)];
+        Reference::new(self.node, self.creation, &words)
             .expect("a reference has at most five words")
     }
 

@@ -5,6 +5,7 @@ use engset::{
     Term, Trapped,
 };
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 const CALL_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +29,11 @@ pub(super) async fn run(cx: Cx<Term>) -> ExitReason {
             Mail::Other(_) => {}
         }
     }
+}
+
+/// The life of a puppet that a puppet starts; boxed, since it would otherwise contain itself.
+fn run_boxed(cx: Cx<Term>) -> Pin<Box<dyn Future<Output = ExitReason> + Send>> {
+    Box::pin(run(cx))
 }
 
 /// A destination as it is written in a message: a pid, an alias reference, `{Name, Node}`, or a local name.
@@ -96,11 +102,11 @@ impl Puppet {
             }
             ("info", [from]) => self.tell_info(from.as_pid()?)?,
             ("spawn", [from]) => {
-                let spawned = self.cx.spawn(run).ok()?;
+                let spawned = self.cx.spawn(run_boxed).ok()?;
                 self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
             }
             ("spawn_link", [from]) => {
-                let spawned = self.cx.spawn_link(SpawnOptions::default(), run).ok()?;
+                let spawned = self.cx.spawn_link(SpawnOptions::default(), run_boxed).ok()?;
                 self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
             }
             ("call", [to, request, rep]) => {

@@ -136,6 +136,24 @@ impl Seeded {
         }
     }
 
+    /// Drops all tasks that are ready and all timers. Processes among them end as killed.
+    ///
+    /// A process that waits is kept by whoever can wake it: end those with [`crate::Processes::kill_all`] first.
+    pub fn shutdown(&self) {
+        loop {
+            let (ready, timers) = {
+                let mut inner = self.inner.lock();
+                (std::mem::take(&mut inner.ready), std::mem::take(&mut inner.timers))
+            };
+            if ready.is_empty() && timers.poll_timeout().is_none() {
+                return;
+            }
+            // Dropping them may wake others and set timers.
+            drop(timers);
+            drop(ready);
+        }
+    }
+
     pub(super) fn schedule(&self, runnable: Runnable) {
         self.inner.lock().ready.push(runnable);
     }

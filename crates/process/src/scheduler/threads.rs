@@ -105,8 +105,10 @@ impl Threads {
         Instant::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
-    /// Ends all workers and waits for their threads. Tasks that have not ended are dropped.
+    /// Ends all workers and waits for their threads. Tasks that are ready and timers are dropped; processes among
+    /// them end as killed.
     ///
+    /// A process that waits is kept by whoever can wake it: end those with [`crate::Processes::kill_all`] first.
     /// Called from a worker, it does not wait for that worker.
     pub fn shutdown(&self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -119,6 +121,23 @@ impl Threads {
             if handle.thread().id() != me && handle.join().is_err() {
                 tracing::error!("a worker thread panicked");
             }
+        }
+        self.clear();
+    }
+
+    /// Drops what no worker will run any more.
+    fn clear(&self) {
+        loop {
+            let timers: Vec<Timers<Fire>> =
+                self.workers.iter().map(|worker| std::mem::take(&mut *worker.timers.lock())).collect();
+            let had_timers = timers.iter().any(|timers| timers.poll_timeout().is_some());
+            drop(timers);
+            let runnable = retry(|| self.common.steal());
+            if !had_timers && runnable.is_none() {
+                return;
+            }
+            // Dropping a task may wake others and set timers.
+            drop(runnable);
         }
     }
 
