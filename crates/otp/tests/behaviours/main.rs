@@ -6,4 +6,5 @@ mod node;
 mod supervisor;
 mod supervisor_requests;
 mod supervisor_stop;
+mod terms;
 mod worker;
