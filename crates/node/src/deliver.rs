@@ -44,6 +44,7 @@ impl Node {
     /// Lets a signal from the peer of `link` act.
     pub(crate) fn deliver(&self, link: &Arc<Link>, received: Received) -> Result<(), BadSignal> {
         let Received { control, payload } = received;
+        tracing::trace!(peer = %link.peer, ?control, "signal from peer");
         self.check(link, &control)?;
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {

@@ -435,6 +435,11 @@ impl Node {
         busy
     }
 
+    /// Whether there is a connection to `peer`, or one in the making.
+    pub(crate) fn knows(&self, peer: NodeName) -> bool {
+        self.peers.lock().contains_key(&peer)
+    }
+
     /// Notes that a process needs not be told of anything any more.
     pub(crate) fn forget_process(&self, pid: Pid) {
         let mut peers = self.peers.lock();

@@ -29,7 +29,12 @@ impl Router for Node {
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) {
         let Some(peer) = to.node() else { return };
+        if !connects(&signal) && !self.knows(peer) {
+            return;
+        }
         let concerned = match &signal {
+            // A caller hears of the loss by its alias.
+            ControlSignal::Monitor { reference, .. } if self.processes().aliases().is_open(*reference) => None,
             ControlSignal::Link { .. } | ControlSignal::Monitor { .. } => Some(from),
             _ => None,
         };
@@ -56,6 +61,19 @@ impl Node {
     /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
     fn takes(&self, peer: NodeName, flag: Flags) -> bool {
         self.link(peer).is_none_or(|link| link.flags.contains(flag))
+    }
+}
+
+/// Whether the signal is worth a connection. Those that end a relation are not: without a connection there is none.
+fn connects(signal: &ControlSignal) -> bool {
+    match signal {
+        ControlSignal::Exit { .. } | ControlSignal::Link { .. } | ControlSignal::Monitor { .. } => true,
+        ControlSignal::LinkExit { .. }
+        | ControlSignal::Unlink { .. }
+        | ControlSignal::UnlinkAck { .. }
+        | ControlSignal::Demonitor { .. }
+        | ControlSignal::Down { .. }
+        | ControlSignal::NodeDown { .. } => false,
     }
 }
 

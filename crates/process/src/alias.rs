@@ -2,6 +2,7 @@
 
 use crate::exit::ExitReason;
 use bytes::Bytes;
+use engset_etf::{Reader, tags};
 use engset_term::{NodeName, Reference};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -30,6 +31,12 @@ impl Aliases {
     /// Activates `alias` for one reply from a process on `node`.
     pub fn open(&self, alias: Reference, node: NodeName, sink: Box<dyn ReplySink>) {
         self.waiting.lock().insert(alias, Waiting { node, sink });
+    }
+
+    /// Whether a reply is awaited at `alias`.
+    #[must_use]
+    pub fn is_open(&self, alias: Reference) -> bool {
+        self.waiting.lock().contains_key(&alias)
     }
 
     /// Takes the alias back; whether it was still active.
@@ -78,6 +85,22 @@ impl Aliases {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The alias that a message `{[alias | Alias], Reply}` answers.
+///
+/// Some servers (OTP's `net_kernel` is one) send the reply to the caller's pid although the tag names an alias.
+pub(crate) fn answered_alias(payload: &Bytes) -> Option<Reference> {
+    // A pair whose first element is a list: decided by three bytes for nearly every message.
+    if !payload.starts_with(&[tags::SMALL_TUPLE, 2, tags::LIST]) {
+        return None;
+    }
+    let mut reader = Reader::new(payload);
+    reader.tuple_header().ok()?;
+    if reader.list_header().ok()? != 1 || !reader.accept_atom("alias") {
+        return None;
+    }
+    reader.reference().ok()
 }
 
 impl fmt::Debug for Aliases {

@@ -1,7 +1,7 @@
 //! The processes of one node, as a value: table, names, aliases, and the ways between processes.
 
 use crate::addr::Addr;
-use crate::alias::Aliases;
+use crate::alias::{Aliases, answered_alias};
 use crate::context::Cx;
 use crate::counters::Counters;
 use crate::exit::{ExitReason, IntoExit};
@@ -234,8 +234,11 @@ impl Processes {
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
+        let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) => self.aliases.reply(*alias, payload),
+            // A reply never reaches a mailbox, however it was addressed and however late it comes.
+            Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
                 self.find(to).is_some_and(|process| process.encoded(Encoded { from, payload }))
             }
@@ -270,6 +273,13 @@ impl Processes {
 
     /// Answers a signal to a process that does not exist (any more).
     pub(crate) fn bounce(&self, to: &Dest, signal: ControlSignal) {
+        // A router that noted whom a loss of connection concerns did so before it saw that nobody is there.
+        if let ControlSignal::Link { from } | ControlSignal::Monitor { watcher: from, .. } = &signal
+            && from.node() != self.node
+            && let Dest::Pid(pid) = to
+        {
+            self.forget(*pid);
+        }
         self.answer(to, signal, &ExitReason::NoProc);
     }
 
@@ -390,6 +400,11 @@ impl Processes {
             Dest::Name(_) | Dest::RemoteName(..) | Dest::Alias(_) => receiver,
         };
         self.signal(from, &Dest::Pid(receiver), answer);
+    }
+
+    /// The alias of this node that a message answers, if it is a reply to one.
+    fn own_alias(&self, payload: &Bytes) -> Option<Reference> {
+        answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 
     fn find(&self, to: &Dest) -> Option<Arc<dyn AnyProcess>> {
