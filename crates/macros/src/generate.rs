@@ -117,7 +117,7 @@ fn protocol(server: &Server, options: &Options, names: &Names) -> TokenStream {
                     at: &#private::Arc<#private::Processes>,
                 ) -> ::core::result::Result<#private::Mail<Self>, #private::Rejected> {
                     #private::wire::decode(
-                        encoded,
+                        &encoded,
                         at,
                         |call: #call, caller, at: &#private::Arc<#private::Processes>| match call {
                             #(#decoded_calls)*

@@ -51,7 +51,7 @@ pub(crate) enum Parameter {
     /// The server's own context.
     Context,
     /// The right to answer.
-    Reply { name: Ident, reply: Type },
+    Reply { name: Ident, reply: Box<Type> },
     /// What the message carries.
     Value { name: Ident, value: Box<Type> },
 }
@@ -81,12 +81,12 @@ pub(crate) enum Role {
 }
 
 /// Reads the block. What comes first is to stay in the program: the block without the marks, or what was not one.
-pub(crate) fn parse(block: TokenStream) -> (TokenStream, Result<Server>) {
+pub(crate) fn parse(block: &TokenStream) -> (TokenStream, Result<Server>) {
     let mut item: ItemImpl = match syn::parse2(block.clone()) {
         Ok(item) => item,
         Err(_) => {
             let message = "`#[server]` goes on an inherent `impl` block: `#[server] impl Counter { … }`";
-            return (block.clone(), Err(Error::new(first_span(&block), message)));
+            return (block.clone(), Err(Error::new(first_span(block), message)));
         }
     };
     let server = read(&mut item);
@@ -100,7 +100,17 @@ fn read(item: &mut ItemImpl) -> Result<Server> {
     for member in &mut item.items {
         if let ImplItem::Fn(function) = member {
             match take_role(function) {
-                Ok(Some(role)) => marked.push((role, function.clone())),
+                Ok(Some(role)) => {
+                    marked.push((role, function.clone()));
+                    function.attrs.push(parse_quote!(#[allow(
+                        clippy::boxed_local,
+                        clippy::needless_pass_by_ref_mut,
+                        clippy::needless_pass_by_value,
+                        clippy::unused_async,
+                        clippy::unused_self,
+                        reason = "a server's methods take what requests bring"
+                    )]));
+                }
                 Ok(None) => {}
                 Err(error) => errors.push(error),
             }
@@ -260,7 +270,7 @@ fn parameter(typed: &PatType) -> Result<Parameter> {
         pattern => return Err(Error::new_spanned(pattern, "an argument must have a plain name")),
     };
     if type_segment(&typed.ty).is_some_and(|segment| segment.ident == "Reply") {
-        return Ok(Parameter::Reply { name, reply: (*typed.ty).clone() });
+        return Ok(Parameter::Reply { name, reply: typed.ty.clone() });
     }
     Ok(Parameter::Value { name, value: typed.ty.clone() })
 }
