@@ -46,6 +46,6 @@ impl Protocol for Dynamic {
 
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let call = |request, caller, at: &Arc<Processes>| Self::Call(request, Reply::from_term(caller, at));
-        wire::decode(encoded, at, call, Self::Cast)
+        wire::decode(&encoded, at, call, Self::Cast)
     }
 }

@@ -204,22 +204,28 @@ async fn next<M: Protocol>(idle_timeout: Option<Duration>, cx: &mut Cx<M>) -> Op
 
 /// Where a starter waits for the new process's `init`.
 pub(crate) struct Started {
-    state: Mutex<(Option<Result<(), ExitReason>>, Option<Waker>)>,
+    state: Mutex<InitState>,
+}
+
+#[derive(Default)]
+struct InitState {
+    result: Option<Result<(), ExitReason>>,
+    waker: Option<Waker>,
 }
 
 impl Started {
     pub(crate) fn new() -> (Arc<Self>, Starting) {
-        let started = Arc::new(Self { state: Mutex::new((None, None)) });
+        let started = Arc::new(Self { state: Mutex::default() });
         (Arc::clone(&started), Starting(Some(started)))
     }
 
     pub(crate) async fn wait(&self) -> Result<(), StartError> {
         poll_fn(|task| {
             let mut state = self.state.lock();
-            match state.0.take() {
+            match state.result.take() {
                 Some(result) => Poll::Ready(result),
                 None => {
-                    state.1 = Some(task.waker().clone());
+                    state.waker = Some(task.waker().clone());
                     Poll::Pending
                 }
             }
@@ -231,8 +237,8 @@ impl Started {
     fn fill(&self, result: Result<(), ExitReason>) {
         let waker = {
             let mut state = self.state.lock();
-            state.0 = Some(result);
-            state.1.take()
+            state.result = Some(result);
+            state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();

@@ -95,7 +95,7 @@ pub fn open(payload: &Bytes) -> Result<Envelope, engset_etf::DecodeError> {
 /// # Errors
 /// [`Rejected`] where the request is not one of the protocol's.
 pub fn decode<P, C, K>(
-    encoded: Encoded,
+    encoded: &Encoded,
     processes: &Arc<Processes>,
     call: impl FnOnce(C, Caller, &Arc<Processes>) -> P,
     cast: impl FnOnce(K) -> P,
@@ -108,7 +108,7 @@ where
     match open(&encoded.payload).map_err(malformed)? {
         Envelope::Call(caller, request) => match engset_etf::from_body::<C>(&request) {
             Ok(request) => Ok(Mail::Message(call(request, caller, processes))),
-            Err(error) => Err(bad_request(caller, error)),
+            Err(error) => Err(bad_request(&caller, error)),
         },
         Envelope::Cast(request) => match engset_etf::from_body::<K>(&request) {
             Ok(request) => Ok(Mail::Message(cast(request))),
@@ -199,7 +199,7 @@ pub(crate) fn demonitor(processes: &Processes, me: Pid, to: &Dest, reference: Re
     processes.signal(me, to, ControlSignal::Demonitor { watcher: me, reference });
 }
 
-fn bad_request(caller: Caller, error: engset_etf::DeError) -> Rejected {
+fn bad_request(caller: &Caller, error: engset_etf::DeError) -> Rejected {
     match caller.monitor_reference() {
         Some(reference) => {
             let reason = bad_request_reason(&error.to_string());

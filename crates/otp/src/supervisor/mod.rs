@@ -293,7 +293,7 @@ impl Running {
 
     fn try_again(&self, cx: &Cx<SupervisorMsg>, key: Key) -> Result<(), ExitReason> {
         let sent = cx.send(cx.pid(), SupervisorMsg::TryAgain(Retry(key)));
-        sent.map_err(|_| ExitReason::Shutdown)
+        sent.map_err(|_unsent| ExitReason::Shutdown)
     }
 
     /// Stops all children in reverse start order; a dynamic supervisor stops them together.

@@ -369,7 +369,7 @@ impl Protocol for SupervisorMsg {
                 Self::DeleteChild(ChildId::from_term(&id), Reply::from_term_fallible(caller, at))
             }
         };
-        wire::decode(encoded, at, call, |none: NoCast| match none {})
+        wire::decode(&encoded, at, call, |none: NoCast| match none {})
     }
 }
 

@@ -296,9 +296,7 @@ impl Homely {
     }
 
     #[cast]
-    fn keep(&self, secret: Secret) {
-        drop(secret);
-    }
+    fn keep(&self, _secret: Secret) {}
 
     #[info]
     fn info(&self, _info: Info) {}
