@@ -34,10 +34,10 @@ use quote::quote;
 /// `#[server(crate = "path")]` names the crate that the generated code uses, `::engset` without.
 #[proc_macro_attribute]
 pub fn server(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    expand(arguments.into(), &block.into()).into()
+    expand(arguments.into(), block.into()).into()
 }
 
-fn expand(arguments: TokenStream, block: &TokenStream) -> TokenStream {
+fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let options = options::parse(arguments);
     let (unmarked, server) = server::parse(block);
     let made = match (options, server) {

@@ -81,13 +81,12 @@ pub(crate) enum Role {
 }
 
 /// Reads the block. What comes first is to stay in the program: the block without the marks, or what was not one.
-pub(crate) fn parse(block: &TokenStream) -> (TokenStream, Result<Server>) {
-    let mut item: ItemImpl = match syn::parse2(block.clone()) {
-        Ok(item) => item,
-        Err(_) => {
-            let message = "`#[server]` goes on an inherent `impl` block: `#[server] impl Counter { … }`";
-            return (block.clone(), Err(Error::new(first_span(block), message)));
-        }
+pub(crate) fn parse(block: TokenStream) -> (TokenStream, Result<Server>) {
+    let as_it_was = block.clone();
+    let Ok(mut item) = syn::parse2::<ItemImpl>(block) else {
+        let message = "`#[server]` goes on an inherent `impl` block: `#[server] impl Counter { … }`";
+        let error = Error::new(first_span(&as_it_was), message);
+        return (as_it_was, Err(error));
     };
     let server = read(&mut item);
     (item.into_token_stream(), server)

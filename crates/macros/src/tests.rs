@@ -6,7 +6,7 @@ use quote::quote;
 
 /// Everything that is made, without spaces and without what is said about lints of methods.
 fn made(arguments: TokenStream, block: TokenStream) -> String {
-    let mut made = expand(arguments, &block).to_string().replace(' ', "");
+    let mut made = expand(arguments, block).to_string().replace(' ', "");
     while let Some(start) = made.find("#[allow(clippy") {
         let length = made[start..].find(")]").expect("the attribute ends") + 2;
         made.replace_range(start..start + length, "");
@@ -20,7 +20,7 @@ fn errors(block: TokenStream) -> Vec<String> {
 }
 
 fn errors_with(arguments: TokenStream, block: TokenStream) -> Vec<String> {
-    let made = expand(arguments, &block).to_string();
+    let made = expand(arguments, block).to_string();
     let messages = made.split("compile_error ! {").skip(1);
     messages.map(|rest| rest.split('"').nth(1).unwrap_or_default().trim().replace("\\\"", "\"")).collect()
 }
