@@ -6,6 +6,7 @@ mod calls;
 mod gen_server;
 mod node;
 mod supervisor;
+mod supervisor_model;
 mod supervisor_requests;
 mod supervisor_stop;
 mod terms;
