@@ -426,7 +426,9 @@ impl Method {
             Parameter::Reply { name, .. } | Parameter::Value { name, .. } => name.clone(),
         });
         let wait = self.is_async.then(|| quote!(.await));
-        quote!(Self::#name(self, #(#arguments),*) #wait)
+        // So that the compiler blames the method for what it returns.
+        let place = Span::call_site().located_at(name.span());
+        quote_spanned!(place=> Self::#name(self, #(#arguments),*) #wait)
     }
 
     fn unused_context(&self) -> Option<TokenStream> {

@@ -194,7 +194,8 @@ async fn compare(model: &Model, seen: &mut BTreeMap<String, usize>, yard: &Yard,
 #[test]
 fn random_events_leave_a_supervisor_as_the_model_says() {
     for seed in 0..300 {
-        let strategy = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne][seed as usize % 3];
+        let strategy = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]
+            [usize::try_from(seed % 3).unwrap()];
         with_seed(seed, move |mut cx| async move {
             let mut rng = fastrand::Rng::with_seed(seed);
             let yard = Yard::default();
