@@ -26,7 +26,9 @@ fn big_integers_are_added() {
 fn unknown_and_ill_typed_calls_give_the_caller_an_exit_and_leave_the_server_alone() {
     let Some(stage) = Stage::new() else { return };
     stage.check("gen_server:call({counter, $N}, {add, 7}).", "7");
-    for request in ["no_such_call", "{add, two}", "{add, 1, 2}", "add", "{}", "[]", "#{}", "<<1,2>>", "1.5", "self()"] {
+    for request in
+        ["no_such_call", "{add, two}", "{add, 1, 2}", "add", "{}", "[]", "#{}", "<<1,2>>", "1.5", "self()"]
+    {
         stage.check(
             &format!(
                 "fun() -> try gen_server:call({{counter, $N}}, {request}) of R -> {{no_exit, R}} \
@@ -41,7 +43,10 @@ fn unknown_and_ill_typed_calls_give_the_caller_an_exit_and_leave_the_server_alon
 #[test]
 fn a_timed_out_call_leaves_nothing_behind() {
     let Some(stage) = Stage::new() else { return };
-    stage.check("catch element(1, element(2, (catch gen_server:call({counter, $N}, {sleep, 300}, 30)))).", "timeout");
+    stage.check(
+        "catch element(1, element(2, (catch gen_server:call({counter, $N}, {sleep, 300}, 30)))).",
+        "timeout",
+    );
     stage.check("gen_server:call({counter, $N}, get).", "0");
     stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
 }
@@ -57,14 +62,20 @@ fn multi_call_and_abcast_reach_the_rust_node() {
 #[test]
 fn calls_by_pid_and_send_request() {
     let Some(stage) = Stage::new() else { return };
-    stage.check("R = gen_server:send_request({counter, $N}, {add, 2}), gen_server:receive_response(R, 5000).", "{reply,2}");
+    stage.check(
+        "R = gen_server:send_request({counter, $N}, {add, 2}), gen_server:receive_response(R, 5000).",
+        "{reply,2}",
+    );
     stage.check("R2 = gen_server:send_request({counter, $N}, bad), element(1, gen_server:receive_response(R2, 5000)).", "error");
 }
 
 #[test]
 fn plain_messages_reach_a_registered_process() {
     let Some(stage) = Stage::new() else { return };
-    stage.check("{sink, $N} ! hello, {sink, $N} ! {report, self()}, receive M -> M after 5000 -> none end.", "{count,1,hello}");
+    stage.check(
+        "{sink, $N} ! hello, {sink, $N} ! {report, self()}, receive M -> M after 5000 -> none end.",
+        "{count,1,hello}",
+    );
     stage.check("{sink, $N} ! {report, self()}, receive M2 -> M2 after 5000 -> none end.", "{count,0,none}");
 }
 

@@ -116,8 +116,8 @@ impl Node {
         match target {
             Some(pid) => {
                 concern(link, pid);
-                if name.is_some() {
-                    link.state.lock().concerned.by_name.insert(reference, pid);
+                if let Some(name) = name {
+                    link.state.lock().concerned.by_name.insert(reference, (pid, name));
                 }
                 self.act(watcher, &Dest::Pid(pid), signal);
             }
@@ -136,7 +136,7 @@ impl Node {
     fn demonitored(&self, link: &Arc<Link>, watcher: Pid, to: &Process, reference: Reference) {
         let target = match to {
             Process::Pid(pid) => Some(*pid),
-            Process::Name(_) => link.state.lock().concerned.by_name.remove(&reference),
+            Process::Name(_) => link.state.lock().concerned.by_name.remove(&reference).map(|(pid, _)| pid),
         };
         if let Some(pid) = target {
             self.act(watcher, &Dest::Pid(pid), ControlSignal::Demonitor { watcher, reference });

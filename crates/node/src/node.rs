@@ -42,6 +42,9 @@ pub struct Node {
     processes: Arc<Processes>,
     network: Arc<dyn Network>,
     peers: Mutex<BTreeMap<NodeName, Peer>>,
+    /// Names claimed by those who dial us and have not proven anything yet, by their text: they get no table entry.
+    /// Locked after `peers`.
+    accepting: Mutex<BTreeMap<String, AttemptId>>,
     last_attempt: AtomicU64,
     /// The challenges that peers which dialled us have not answered yet.
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
@@ -104,6 +107,7 @@ impl Node {
             processes,
             network,
             peers: Mutex::default(),
+            accepting: Mutex::default(),
             last_attempt: AtomicU64::new(0),
             open_challenges: Mutex::default(),
             _name: name,
@@ -183,12 +187,11 @@ impl Node {
                     done(Err(Arc::new(error)));
                     return;
                 }
-                let mut connecting = Connecting::new(self.new_attempt());
+                let (mut connecting, dial) = self.begin(peer);
                 connecting.waiters.push(Box::new(done));
-                let dial = Dial { peer, attempt: connecting.attempt };
                 peers.insert(peer, Peer::Connecting(connecting));
                 drop(peers);
-                self.network.dial(Arc::clone(self), dial);
+                self.dial(dial);
             }
         }
     }
@@ -230,14 +233,28 @@ impl Node {
         }
     }
 
-    /// An attempt of a peer did not succeed: when it had taken over from ours, ours has failed too.
+    /// An attempt of a peer did not succeed. Where we waited for it instead of dialling, we dial now, once: whoever
+    /// it was has proven nothing.
     pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &crate::CloseReason) {
-        let taken_over = self.peers.lock().iter().find_map(|(name, peer)| match peer {
-            Peer::Connecting(connecting) if connecting.attempt == attempt => Some(*name),
-            Peer::Connecting(_) | Peer::Up(_) => None,
-        });
-        if let Some(peer) = taken_over {
-            self.dial_failed(peer, attempt, Arc::new(reason.clone()));
+        let again = {
+            let mut peers = self.peers.lock();
+            self.accepting.lock().retain(|_, accepted| *accepted != attempt);
+            let taken_over = peers.iter_mut().find_map(|(name, peer)| match peer {
+                Peer::Connecting(connecting) if connecting.attempt == attempt => Some((*name, connecting)),
+                Peer::Connecting(_) | Peer::Up(_) => None,
+            });
+            let Some((peer, connecting)) = taken_over else { return };
+            if std::mem::replace(&mut connecting.dialled_again, true) {
+                Err(peer)
+            } else {
+                connecting.attempt = self.new_attempt();
+                connecting.awaits_peer = false;
+                Ok(Dial { peer, attempt: connecting.attempt })
+            }
+        };
+        match again {
+            Ok(dial) => self.dial(Some(dial)),
+            Err(peer) => self.dial_failed(peer, attempt, Arc::new(reason.clone())),
         }
     }
 
@@ -264,7 +281,11 @@ impl Node {
         // that it knows the cookie.
         let known = peers.iter_mut().find(|(name, _)| name.text() == peer);
         match known {
-            None => Decision::Ok,
+            None => {
+                // Signals for this peer wait for its attempt: two connections that cross would end each other.
+                self.accepting.lock().insert(peer.to_owned(), attempt);
+                Decision::Ok
+            }
             Some((_, Peer::Up(_))) => Decision::Alive,
             Some((_, Peer::Connecting(connecting))) if connecting.awaits_peer => {
                 connecting.attempt = attempt;
@@ -313,6 +334,7 @@ impl Node {
             if !peers.contains_key(&peer) {
                 self.check_room(&peers)?;
             }
+            self.accepting.lock().retain(|_, accepted| *accepted != attempt);
             peers.remove(&peer)
         };
         if let Some(Peer::Up(old)) = &before {
@@ -478,8 +500,12 @@ impl Node {
                 );
                 return Ok(());
             }
-            let entry =
-                peers.entry(peer).or_insert_with(|| Peer::Connecting(Connecting::new(self.new_attempt())));
+            let mut dial = None;
+            let entry = peers.entry(peer).or_insert_with(|| {
+                let (connecting, begun) = self.begin(peer);
+                dial = begun;
+                Peer::Connecting(connecting)
+            });
             let Peer::Connecting(connecting) = entry else { return Ok(()) };
             connecting.concerned.pids.extend(concerned);
             connecting.queued_bytes += signal.1.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
@@ -490,12 +516,23 @@ impl Node {
                 self.dial_failed(peer, attempt, Arc::new(Abandoned::PendingQueueFull));
                 return Ok(());
             }
-            is_new.then_some(Dial { peer, attempt })
+            dial
         };
+        self.dial(dial);
+        Ok(())
+    }
+
+    /// A new attempt, and what to dial for it: nothing where the peer is dialling us.
+    fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
+        let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
+        let attempt = accepted.unwrap_or_else(|| self.new_attempt());
+        (Connecting::new(attempt), accepted.is_none().then_some(Dial { peer, attempt }))
+    }
+
+    fn dial(&self, dial: Option<Dial>) {
         if let (Some(dial), Some(node)) = (dial, self.this.upgrade()) {
             self.network.dial(node, dial);
         }
-        Ok(())
     }
 
     fn adopt(&self, link: &Arc<Link>, queue: Vec<(Control, Option<Bytes>)>, concerned: Concerned) {
@@ -532,7 +569,7 @@ impl Node {
     }
 
     fn tell_lost(&self, peer: NodeName, concerned: &Concerned) {
-        for pid in concerned.pids.iter().chain(concerned.by_name.values()) {
+        for pid in concerned.pids.iter().chain(concerned.by_name.values().map(|(pid, _)| pid)) {
             self.processes.node_down(*pid, peer);
         }
         self.processes.aliases().node_down(peer);

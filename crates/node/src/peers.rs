@@ -11,7 +11,7 @@ use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
-use engset_term::{NodeName, Pid, PinnedNodeName, Reference};
+use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -41,6 +41,8 @@ pub(crate) struct Connecting {
     pub(crate) attempt: AttemptId,
     /// Ours was refused because the peer dials us: its attempt will take over.
     pub(crate) awaits_peer: bool,
+    /// The peer's attempt failed and ours was begun after it.
+    pub(crate) dialled_again: bool,
     pub(crate) queue: Vec<(Control, Option<Bytes>)>,
     pub(crate) queued_bytes: usize,
     pub(crate) concerned: Concerned,
@@ -53,8 +55,8 @@ pub(crate) struct Connecting {
 #[derive(Debug, Default)]
 pub(crate) struct Concerned {
     pub(crate) pids: BTreeSet<Pid>,
-    /// Monitors that peers made by name, so that they can be taken back after the name has moved on.
-    pub(crate) by_name: BTreeMap<Reference, Pid>,
+    /// Monitors that peers made by name: whom they watch, also after the name has moved on, and the name to tell.
+    pub(crate) by_name: BTreeMap<Reference, (Pid, Atom)>,
 }
 
 /// A connection that is up.
@@ -111,6 +113,7 @@ impl Connecting {
         Self {
             attempt,
             awaits_peer: false,
+            dialled_again: false,
             queue: Vec::new(),
             queued_bytes: 0,
             concerned: Concerned::default(),

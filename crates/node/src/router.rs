@@ -5,7 +5,7 @@ use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
 use engset_process::{ControlSignal, Dest, ExitReason, Router};
-use engset_term::{NodeName, Pid};
+use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
 impl Router for Node {
@@ -34,16 +34,17 @@ impl Router for Node {
         }
         let concerned = match &signal {
             // A caller hears of the loss by its alias.
-            ControlSignal::Monitor { reference, .. } if self.processes().aliases().is_open(*reference) => None,
+            ControlSignal::Monitor { reference, .. } if self.processes().aliases().is_open(*reference) => {
+                None
+            }
             ControlSignal::Link { .. } | ControlSignal::Monitor { .. } => Some(from),
             _ => None,
         };
-        if let ControlSignal::Down { reference, .. } | ControlSignal::Demonitor { reference, .. } = &signal
-            && let Some(link) = self.link(peer)
-        {
-            link.state.lock().concerned.by_name.remove(reference);
-        }
-        if let Some(control) = control(from, to, signal) {
+        let monitored_as = match &signal {
+            ControlSignal::Down { reference, .. } => self.monitored_as(peer, *reference),
+            _ => None,
+        };
+        if let Some(control) = control(from, monitored_as, to, signal) {
             self.transmit(peer, concerned, control, None);
         }
     }
@@ -58,6 +59,13 @@ impl Router for Node {
 }
 
 impl Node {
+    /// The name by which `peer` made a monitor that fires now, if it used one: it is told the same name.
+    fn monitored_as(&self, peer: NodeName, reference: Reference) -> Option<Atom> {
+        let link = self.link(peer)?;
+        let fired = link.state.lock().concerned.by_name.remove(&reference);
+        fired.map(|(_, name)| name)
+    }
+
     /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
     fn takes(&self, peer: NodeName, flag: Flags) -> bool {
         self.link(peer).is_none_or(|link| link.flags.contains(flag))
@@ -77,7 +85,7 @@ fn connects(signal: &ControlSignal) -> bool {
     }
 }
 
-fn control(from: Pid, to: &Dest, signal: ControlSignal) -> Option<Control> {
+fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSignal) -> Option<Control> {
     let pid = match to {
         Dest::Pid(pid) => Some(*pid),
         Dest::Name(_) | Dest::RemoteName(..) | Dest::Alias(_) => None,
@@ -104,9 +112,12 @@ fn control(from: Pid, to: &Dest, signal: ControlSignal) -> Option<Control> {
         ControlSignal::Demonitor { watcher, reference } => {
             Control::DemonitorP { from: watcher, to: process, reference }
         }
-        ControlSignal::Down { reference, reason } => {
-            Control::MonitorPExit { from: Process::Pid(from), to: pid?, reference, reason: inline(&reason) }
-        }
+        ControlSignal::Down { reference, reason } => Control::MonitorPExit {
+            from: monitored_as.map_or(Process::Pid(from), Process::Name),
+            to: pid?,
+            reference,
+            reason: inline(&reason),
+        },
         ControlSignal::NodeDown { .. } => return None,
     })
 }

@@ -1,8 +1,8 @@
 //! A puppet: a process that does as it is told by messages.
 
 use engset::{
-    Atom, CallError, Cx, Dest, Down, Dynamic, ExitReason, Mail, NodeName, Pid, Reference, Service, SpawnOptions,
-    Term, Trapped,
+    Atom, CallError, Cx, Dest, Down, Dynamic, ExitReason, Mail, NodeName, Pid, Reference, Service,
+    SpawnOptions, Term, Trapped,
 };
 use std::collections::BTreeMap;
 use std::pin::Pin;
