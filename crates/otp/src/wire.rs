@@ -11,6 +11,8 @@ use engset_process::{
 use engset_term::{Pid, Reference, Term};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Who called, as the envelope says it.
@@ -106,10 +108,14 @@ where
     K: DeserializeOwned,
 {
     match open(&encoded.payload).map_err(malformed)? {
-        Envelope::Call(caller, request) => match engset_etf::from_body::<C>(&request) {
-            Ok(request) => Ok(Mail::Message(call(request, caller, processes))),
-            Err(error) => Err(bad_request(&caller, error)),
-        },
+        Envelope::Call(caller, request) => {
+            // Types of the program may panic; its caller must hear of that too.
+            match catch_unwind(AssertUnwindSafe(|| engset_etf::from_body::<C>(&request))) {
+                Ok(Ok(request)) => Ok(Mail::Message(call(request, caller, processes))),
+                Ok(Err(error)) => Err(bad_request(&caller, error)),
+                Err(_payload) => Err(bad_request(&caller, ReadPanicked)),
+            }
+        }
         Envelope::Cast(request) => match engset_etf::from_body::<K>(&request) {
             Ok(request) => Ok(Mail::Message(cast(request))),
             Err(error) => Err(Rejected::NotUnderstood(Box::new(error))),
@@ -199,7 +205,19 @@ pub(crate) fn demonitor(processes: &Processes, me: Pid, to: &Dest, reference: Re
     processes.signal(me, to, ControlSignal::Demonitor { watcher: me, reference });
 }
 
-fn bad_request(caller: &Caller, error: engset_etf::DeError) -> Rejected {
+/// The program's own code panicked while it read a request.
+#[derive(Debug)]
+struct ReadPanicked;
+
+impl fmt::Display for ReadPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the code that reads the request panicked")
+    }
+}
+
+impl std::error::Error for ReadPanicked {}
+
+fn bad_request(caller: &Caller, error: impl std::error::Error + Send + Sync + 'static) -> Rejected {
     match caller.monitor_reference() {
         Some(reference) => {
             let reason = bad_request_reason(&error.to_string());

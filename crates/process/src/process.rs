@@ -154,7 +154,7 @@ impl<M: Protocol> Process<M> {
     fn act(&self, own: &mut Own<M>, signal: Signal<M>) {
         match signal {
             Signal::Message(message) => own.mailbox.push(Mail::Message(message)),
-            Signal::Encoded(encoded) => match M::decode(*encoded, &self.processes) {
+            Signal::Encoded(encoded) => match self.decode(*encoded) {
                 Ok(mail) => own.mailbox.push(mail),
                 Err(rejected) => self.reject(own, &rejected),
             },
@@ -166,6 +166,12 @@ impl<M: Protocol> Process<M> {
                 }
             }
         }
+    }
+
+    /// Decodes what came from outside. A panic there must neither end the process nor lose the signals behind it.
+    fn decode(&self, encoded: Encoded) -> Result<Mail<M>, Rejected> {
+        let decoded = catch_unwind(AssertUnwindSafe(|| M::decode(encoded, &self.processes)));
+        decoded.unwrap_or_else(|payload| Err(Rejected::Panicked(panics::reason(&*payload))))
     }
 
     fn apply(&self, own: &mut Own<M>, effect: Effect) {
@@ -211,8 +217,10 @@ impl<M: Protocol> Process<M> {
             self.processes.signal(self.pid, &to, signal);
         }
         for signal in unacted {
-            if let Signal::Control(signal) = signal {
-                self.processes.bounce(&Dest::Pid(self.pid), *signal);
+            match signal {
+                Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
+                Signal::Message(message) => drop_quietly(message),
+                Signal::Encoded(encoded) => drop(encoded),
             }
         }
         if state.met_remote {

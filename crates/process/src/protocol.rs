@@ -152,6 +152,8 @@ pub enum Rejected {
     Malformed(Box<engset_etf::DecodeError>),
     /// A term, but not one that the protocol knows.
     NotUnderstood(Box<dyn std::error::Error + Send + Sync>),
+    /// The protocol's own code panicked while it read the term; the reason says where.
+    Panicked(ExitReason),
     /// A call that the protocol does not know. Where the caller monitors this process, as every `gen_server:call`
     /// does, its monitor fires with `reason`, so that the call fails at once and this process lives.
     Call {
@@ -169,6 +171,7 @@ impl fmt::Display for Rejected {
         match self {
             Self::Malformed(error) => write!(f, "malformed term from outside: {error}"),
             Self::NotUnderstood(error) => write!(f, "message not understood: {error}"),
+            Self::Panicked(reason) => write!(f, "reading a message panicked: {reason}"),
             Self::Call { caller, reason, .. } => write!(f, "call of {caller} not understood: {reason}"),
         }
     }

@@ -28,6 +28,16 @@ enum Refusal {
     TooMany(u32),
 }
 
+/// Panics when it is read.
+#[derive(Debug, Serialize)]
+struct Mine;
+
+impl<'de> Deserialize<'de> for Mine {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("a mine was read")
+    }
+}
+
 #[server(crate = "engset_otp")]
 impl Shop {
     #[call]
@@ -76,6 +86,12 @@ impl Shop {
         shop.reset(self.total).unwrap();
         shop.pid()
     }
+
+    #[cast]
+    fn trip(&self, _mine: Mine) {}
+
+    #[call]
+    fn step(&self, _mine: Mine) {}
 
     #[cast]
     fn reset(&mut self, to: i64) {
@@ -167,6 +183,23 @@ fn what_is_not_understood_is_the_callers_error_and_the_server_lives() {
         assert_eq!(waiting(&cx), 0);
         assert!(cx.processes().aliases().is_empty());
         assert_eq!(cx.processes().info(shop.pid()).unwrap().monitored_by, 0);
+    });
+}
+
+#[test]
+fn a_panic_while_a_request_is_read_is_no_harm_to_the_server_and_to_others() {
+    each_seed(|mut cx| async move {
+        let (shop, as_term, _) = shop().await;
+        let rejected = cx.processes().counters().read().rejected;
+        Dynamic::cast(&as_term, term("{trip,boom}")).unwrap();
+        let error = Dynamic::call(&as_term, term("{step,boom}")).await.unwrap_err();
+        assert!(matches!(&error, CallError::NotUnderstood(why) if why.contains("panicked")), "{error:?}");
+        assert_eq!(cx.processes().counters().read().rejected, rejected + 2);
+        assert_eq!(shop.add(1).await, Ok(1));
+        Dynamic::cast(&as_term, term("{trip,boom}")).unwrap();
+        cx.monitor(shop.pid());
+        cx.exit(shop.pid(), ExitReason::Kill);
+        assert_eq!(down(&mut cx).await.reason, ExitReason::Killed);
     });
 }
 
