@@ -84,10 +84,11 @@ impl<T, E> Reply<T, E> {
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
     /// the answer any more: the request must not be executed then.
     pub fn begin(self) -> Option<Self> {
-        if let Some(To::Slot(slot)) = &self.to {
-            let deadline = slot.begin()?;
-            engset_process::set_deadline(deadline);
-        }
+        let deadline = match &self.to {
+            Some(To::Slot(slot)) => slot.begin()?,
+            Some(To::Term(_)) | None => None,
+        };
+        engset_process::set_deadline(deadline);
         Some(self)
     }
 
