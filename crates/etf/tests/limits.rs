@@ -97,11 +97,11 @@ fn memory() {
 #[test]
 fn the_default_memory_ratio_refuses_no_sound_term() {
     let mut bodies = vec![
-        [106].repeat(1),
+        vec![106],
         [104, 1].repeat(5_000),
-        [104, 0].repeat(1),
+        vec![104, 0],
         [108, 0, 0, 0, 1].repeat(5_000),
-        [116, 0, 0, 0, 0].repeat(1),
+        vec![116, 0, 0, 0, 0],
     ];
     bodies[1].push(106);
     bodies[3].extend([106; 5_001]);

@@ -1,5 +1,7 @@
 //! Bytes that are no term: each is refused for its reason, by decoding and by serde, without a panic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use engset_etf::DecodeErrorKind::{self as Kind, *};
 use engset_etf::{DecodeError, Limits, Reader, decode, decode_bytes, from_body};
 use engset_term::Term;

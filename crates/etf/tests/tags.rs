@@ -1,5 +1,7 @@
 //! Every tag with its exact bytes, in and out.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bytes::Bytes;
 use engset_etf::{DecodeErrorKind, Limits, Reader, decode, decode_bytes, encode};
 use engset_term::{Atom, BitString, NodeName, Pid, PortId, Reference, Term};

@@ -303,3 +303,6 @@ static TABLE: RwLock<Table> = RwLock::new(Table::new(NODE_NAMES_MAX));
 
 const NONODE_TEXT: &str = "nonode@nohost";
 const GONE_TEXT: &str = "gone@gone";
+
+#[cfg(test)]
+mod tests;
