@@ -64,7 +64,10 @@ pub(crate) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
                     return Err(reader.error(Kind::TooDeep));
                 }
                 reader.charge(count.saturating_mul(size_of::<Term>()).saturating_add(COUNTERS))?;
-                values.reserve(count.min(RESERVE_MAX));
+                if open.is_empty() {
+                    open.reserve(OPEN_RESERVED);
+                    values.reserve(VALUES_RESERVED);
+                }
                 open.push(Open { kind, missing: count, start: values.len() });
                 if count > 0 {
                     continue;
@@ -318,5 +321,6 @@ const EXPORT_BYTES: usize = size_of::<engset_term::Export>() + COUNTERS;
 /// Binaries and atoms up to these sizes take no memory beside the term.
 const BINARY_INLINE_BYTES: usize = 22;
 const ATOM_INLINE_BYTES: usize = 23;
-/// For how many cells room is made before they are seen.
-const RESERVE_MAX: usize = 64;
+/// For how many containers and cells room is made at first; most messages need no more.
+const OPEN_RESERVED: usize = 8;
+const VALUES_RESERVED: usize = 16;
