@@ -222,8 +222,12 @@ impl Node {
     pub fn dial_failed(&self, peer: NodeName, attempt: AttemptId, error: DialError) {
         let failed = {
             let mut peers = self.peers.lock();
-            match peers.get(&peer) {
+            match peers.get_mut(&peer) {
                 Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => peers.remove(&peer),
+                Some(Peer::Connecting(connecting)) if connecting.ours == Some(attempt) => {
+                    connecting.ours = None;
+                    None
+                }
                 _ => None,
             }
         };
@@ -233,8 +237,8 @@ impl Node {
         }
     }
 
-    /// An attempt of a peer did not succeed. Where we waited for it instead of dialling, we dial now, once: whoever
-    /// it was has proven nothing.
+    /// An attempt of a peer did not succeed. Where we waited for it, our own goes on, or is made now, once: whoever it
+    /// was has proven nothing.
     pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &crate::CloseReason) {
         let again = {
             let mut peers = self.peers.lock();
@@ -244,12 +248,15 @@ impl Node {
                 Peer::Connecting(_) | Peer::Up(_) => None,
             });
             let Some((peer, connecting)) = taken_over else { return };
+            connecting.awaits_peer = false;
+            if let Some(ours) = connecting.ours {
+                connecting.attempt = ours;
+                return;
+            }
             if std::mem::replace(&mut connecting.dialled_again, true) {
                 Err(peer)
             } else {
-                connecting.attempt = self.new_attempt();
-                connecting.awaits_peer = false;
-                Ok(Dial { peer, attempt: connecting.attempt })
+                Ok(connecting.dial(peer, self.new_attempt()))
             }
         };
         match again {
@@ -308,6 +315,11 @@ impl Node {
             match peers.get_mut(&peer) {
                 Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => {
                     connecting.awaits_peer = true;
+                    connecting.ours = None;
+                }
+                Some(Peer::Connecting(connecting)) if connecting.ours == Some(attempt) => {
+                    connecting.ours = None;
+                    return;
                 }
                 _ => return,
             }
@@ -525,8 +537,14 @@ impl Node {
     /// A new attempt, and what to dial for it: nothing where the peer is dialling us.
     fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
         let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
-        let attempt = accepted.unwrap_or_else(|| self.new_attempt());
-        (Connecting::new(attempt), accepted.is_none().then_some(Dial { peer, attempt }))
+        match accepted {
+            Some(attempt) => (Connecting::new(attempt), None),
+            None => {
+                let mut connecting = Connecting::new(self.new_attempt());
+                let dial = connecting.dial(peer, connecting.attempt);
+                (connecting, Some(dial))
+            }
+        }
     }
 
     fn dial(&self, dial: Option<Dial>) {

@@ -7,6 +7,7 @@
 //! the gap between "looked up the connection" and "the connection is lost" is kept by the link's lock: whoever finds
 //! it closed looks again.
 
+use crate::node::Dial;
 use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -41,6 +42,8 @@ pub(crate) struct Connecting {
     pub(crate) attempt: AttemptId,
     /// Ours was refused because the peer dials us: its attempt will take over.
     pub(crate) awaits_peer: bool,
+    /// Our own attempt while it is under way, also when the peer's decides.
+    pub(crate) ours: Option<AttemptId>,
     /// The peer's attempt failed and ours was begun after it.
     pub(crate) dialled_again: bool,
     pub(crate) queue: Vec<(Control, Option<Bytes>)>,
@@ -113,6 +116,7 @@ impl Connecting {
         Self {
             attempt,
             awaits_peer: false,
+            ours: None,
             dialled_again: false,
             queue: Vec::new(),
             queued_bytes: 0,
@@ -120,6 +124,13 @@ impl Connecting {
             waiters: Vec::new(),
             senders: Vec::new(),
         }
+    }
+
+    /// Makes `attempt`, our own, the one that decides.
+    pub(crate) fn dial(&mut self, peer: NodeName, attempt: AttemptId) -> Dial {
+        self.attempt = attempt;
+        self.ours = Some(attempt);
+        Dial { peer, attempt }
     }
 }
 
