@@ -3,7 +3,7 @@
 use super::pushed;
 use crate::ledger::{Pair, SharedLedger};
 use bytes::Bytes;
-use engset_etf::{Limits, decode_body, encode_body};
+use engset_etf::encode_body;
 use engset_process::{
     Cx, EncodeError, Encoded, Exit, ExitReason, Mail, Outgoing, Processes, Protocol, Rejected,
 };
@@ -46,8 +46,7 @@ impl Protocol for Order {
     }
 
     fn decode(encoded: Encoded, _at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
-        let (term, _) = decode_body(&encoded.payload, &Limits::default())
-            .map_err(|error| Rejected::Malformed(Box::new(error)))?;
+        let term = encoded.term()?;
         let numbered = match term.as_tuple() {
             Some([from, number]) => {
                 from.as_pid().zip(number.as_int().and_then(|int| usize::try_from(int).ok()))

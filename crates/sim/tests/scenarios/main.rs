@@ -1,0 +1,7 @@
+//! Scenes with two or three nodes: partitions, restarts, crossing connections, order, limits.
+
+mod connecting;
+mod order;
+mod partition;
+mod restart;
+mod stage;
