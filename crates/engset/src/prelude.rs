@@ -1,7 +1,7 @@
 //! What most programs need: `use engset::prelude::*`.
 
 pub use crate::{
-    Addr, Atom, CallError, CallTarget, Child, Cx, Down, Exit, ExitReason, Info, Mail, Pid, Protocol, Reply,
-    Restart, Server, Service, Shutdown, Supervisor, Target, Term, Trapped, server, start, start_link,
-    start_named,
+    Addr, Atom, CallError, CallTarget, Child, Cx, Dest, Down, Dynamic, Exit, ExitReason, Info, Mail, Node,
+    NodeName, Pid, Protocol, Reference, Reply, Restart, SendError, Server, Service, Shutdown, SpawnOptions,
+    StartError, Supervisor, SupervisorRef, Target, Term, Trapped, server, start, start_link, start_named,
 };
