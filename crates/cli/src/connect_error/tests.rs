@@ -1,0 +1,96 @@
+//! Errors of a connection and what the user reads of them.
+
+use super::{explain, explain_dial};
+use crate::cookie::{Cookie, CookieFlags};
+use crate::failure::{Failure, Status};
+use engset::NodeName;
+use engset::net::{CloseReason, ConnectError, DialError, EpmdError, HandshakeError, HandshakeStep, Step};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+fn at() -> SocketAddr {
+    "10.0.0.9:4369".parse().unwrap()
+}
+
+fn cookie() -> Cookie {
+    CookieFlags { cookie: Some("secret".to_owned()), cookie_file: None }.find().unwrap()
+}
+
+fn told(error: &ConnectError) -> Failure {
+    let failure = explain(NodeName::new("n2@10.0.0.9").unwrap(), error, Some(&cookie()));
+    assert!(failure.summary.contains("n2@10.0.0.9"), "{failure:?}");
+    assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
+    failure
+}
+
+fn step_and_status(error: &ConnectError) -> (String, Status) {
+    let failure = told(error);
+    let step = failure.facts.iter().find(|(label, _)| *label == "step");
+    (step.map(|(_, step)| step.clone()).unwrap_or_default(), failure.status)
+}
+
+fn refused() -> Arc<io::Error> {
+    Arc::new(io::Error::from(ErrorKind::ConnectionRefused))
+}
+
+fn closed(error: HandshakeError) -> ConnectError {
+    ConnectError::Closed { at: at(), reason: CloseReason::Handshake(error) }
+}
+
+#[test]
+fn each_error_names_its_step_and_has_its_exit_code() {
+    let expected = |step: &str, status| (step.to_owned(), status);
+    let resolve = ConnectError::Resolve { host: "10.0.0.9".to_owned(), error: refused() };
+    assert_eq!(step_and_status(&resolve), expected("resolve", Status::Unreachable));
+    let no_epmd = ConnectError::NoEpmd { at: at(), error: refused() };
+    assert_eq!(step_and_status(&no_epmd), expected("epmd", Status::Unreachable));
+    let no_such_epmd = ConnectError::Epmd { at: at(), error: EpmdError::BadText };
+    assert_eq!(step_and_status(&no_such_epmd), expected("epmd", Status::Unreachable));
+    let unknown = ConnectError::UnknownNode { name: "n2".to_owned(), at: at() };
+    assert_eq!(step_and_status(&unknown), expected("name", Status::NotFound));
+    let tcp = ConnectError::Tcp { at: at(), error: refused() };
+    assert_eq!(step_and_status(&tcp), expected("tcp", Status::Unreachable));
+    let slow = ConnectError::Timeout { step: Step::Tcp, at: Some(at()) };
+    assert_eq!(step_and_status(&slow), expected("timeout (tcp)", Status::Unreachable));
+    let mute = closed(HandshakeError::Timeout { step: HandshakeStep::Status });
+    assert_eq!(step_and_status(&mute), expected("timeout (handshake)", Status::Unreachable));
+    let cut = ConnectError::Closed { at: at(), reason: CloseReason::ClosedByPeer };
+    assert_eq!(step_and_status(&cut), expected("handshake", Status::Unreachable));
+    let not_allowed = closed(HandshakeError::NotAllowed);
+    assert_eq!(step_and_status(&not_allowed), expected("handshake", Status::Refused));
+    let old = closed(HandshakeError::OldHandshake { version: 5 });
+    assert_eq!(step_and_status(&old), expected("handshake", Status::Refused));
+    let other = HandshakeError::NameMismatch { expected: "n2@10.0.0.9".to_owned(), got: "x@y".to_owned() };
+    assert_eq!(step_and_status(&closed(other)), expected("name", Status::NotFound));
+}
+
+#[test]
+fn different_cookies_are_told_with_the_fingerprint_of_ours() {
+    let mismatch = HandshakeError::CookieMismatch { peer: "n2@10.0.0.9".to_owned() };
+    for error in [mismatch, HandshakeError::ClosedByPeer { step: HandshakeStep::Ack }] {
+        let failure = told(&closed(error));
+        assert_eq!(failure.summary, "n2@10.0.0.9 refused us: the cookies differ");
+        assert_eq!(failure.status, Status::Refused);
+        let facts = format!("{:?}", failure.facts);
+        assert!(facts.contains(&cookie().fingerprint()) && facts.contains("--cookie"), "{facts}");
+    }
+}
+
+#[test]
+fn an_unknown_name_tells_how_to_list_the_known_ones() {
+    let failure = told(&ConnectError::UnknownNode { name: "n2".to_owned(), at: at() });
+    let facts = format!("{:?}", failure.facts);
+    assert!(facts.contains("engset names --host 10.0.0.9 --port 4369"), "{facts}");
+}
+
+#[test]
+fn errors_of_a_connection_are_told_in_the_same_way_from_wherever_they_come() {
+    let peer = NodeName::new("n2@10.0.0.9").unwrap();
+    let reason = CloseReason::Handshake(HandshakeError::ClosedByPeer { step: HandshakeStep::Ack });
+    let while_connecting = ConnectError::Closed { at: at(), reason: reason.clone() };
+    let told = |error: DialError| explain_dial(peer, &error, &cookie());
+    assert_eq!(told(Arc::new(reason)), told(Arc::new(while_connecting)));
+    let other = told(Arc::new(io::Error::other("something else")));
+    assert_eq!(other.summary, "n2@10.0.0.9 was not reached: something else");
+}

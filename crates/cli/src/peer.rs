@@ -1,0 +1,238 @@
+//! Reaching a node, step by step: its host, its EPMD, its name there, then a connection as a hidden node.
+
+use crate::connect_error::{explain, explain_dial};
+use crate::cookie::{Cookie, CookieFlags};
+use crate::failure::{Failure, Status, Step};
+use crate::{flags, random};
+use engset::net::{ConnectError, DialError, StartNodeError, epmd};
+use engset::{Cx, Instant, Node, NodeName, Scheduler, Term};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// What every command that talks to a node understands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PeerFlags {
+    /// The node to talk to, name@host
+    #[arg(value_name = "NODE", value_parser = flags::node_name)]
+    node: NodeName,
+    #[command(flatten)]
+    cookie: CookieFlags,
+    /// The name to appear under, name@host [default: engset-<pid>-<random>@<host>]
+    ///
+    /// Erlang nodes remember every name they have seen until they end: give a name where the command runs often.
+    #[arg(long, value_name = "NAME", value_parser = flags::node_name)]
+    name: Option<NodeName>,
+    /// How long all of it may take, in seconds
+    #[arg(long, value_name = "S", default_value = "10", value_parser = flags::seconds)]
+    timeout: Duration,
+}
+
+/// A node of our own that is connected to the other one.
+pub(crate) struct Reached {
+    /// The other node.
+    pub(crate) peer: NodeName,
+    /// How long it took to get there.
+    pub(crate) took: Duration,
+    /// The time limit of the whole command.
+    pub(crate) limit: Duration,
+    node: Node,
+    /// By the own node's clock.
+    deadline: Instant,
+}
+
+/// A time limit by the clock that `scheduler` has.
+struct Limit {
+    scheduler: Scheduler,
+    deadline: Instant,
+    whole: Duration,
+}
+
+impl PeerFlags {
+    /// Connects.
+    ///
+    /// Host, EPMD and name are looked up before the own node starts: where no EPMD is on this machine the own node
+    /// becomes it, and would then be the one that answers about its peers.
+    pub(crate) fn reach(&self) -> Result<Reached, Failure> {
+        let cookie = self.cookie.find()?;
+        let peer = self.node;
+        let clock = Node::builder().workers(1).start().map_err(|error| not_started(&error))?;
+        let scheduler = clock.processes().scheduler().clone();
+        let began = scheduler.now();
+        let limit = Limit {
+            scheduler: scheduler.clone(),
+            deadline: began.saturating_add(self.timeout),
+            whole: self.timeout,
+        };
+        let address = in_node(&clock, move |_cx| async move { locate(peer, &limit).await })??;
+        let own_name = self.name.map_or_else(|| made_up_name(peer, address), |name| name.text().to_string());
+        let node = start(&own_name, &cookie)?;
+        let left = self.timeout.saturating_sub(scheduler.now().saturating_duration_since(began));
+        connect(&node, peer, left, &cookie, self.timeout)?;
+        let took = scheduler.now().saturating_duration_since(began);
+        let left = self.timeout.saturating_sub(took);
+        let deadline = node.processes().scheduler().now().saturating_add(left);
+        Ok(Reached { peer, took, limit: self.timeout, node, deadline })
+    }
+}
+
+impl Reached {
+    /// Runs `body` as a process of the own node.
+    pub(crate) fn block_on<T, B, F>(&self, body: B) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        B: FnOnce(Cx<Term>) -> F + Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        in_node(&self.node, body)
+    }
+
+    /// What is left of the time limit.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(self.node.processes().scheduler().now())
+    }
+}
+
+impl fmt::Debug for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reached").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// A node could not be started on this machine.
+pub(crate) fn not_started(error: &StartNodeError) -> Failure {
+    let status = match error {
+        StartNodeError::Name(_) | StartNodeError::Cookie(_) | StartNodeError::NoCookie => Status::Usage,
+        _ => Status::Machine,
+    };
+    Failure::new(status, error.to_string())
+}
+
+/// Runs `body` as a process of `node`.
+pub(crate) fn in_node<T, B, F>(node: &Node, body: B) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    B: FnOnce(Cx<Term>) -> F + Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    node.block_on(body).map_err(|error| Failure::machine("the command's own process ended", &error))
+}
+
+/// The addresses of a host; IPv4 before IPv6, as nodes listen.
+pub(crate) async fn resolve(host: String) -> io::Result<IpAddr> {
+    let look = move || (host.as_str(), 0).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    let mut found = tokio::task::spawn_blocking(look).await.map_err(io::Error::other)??;
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().map(SocketAddr::ip).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no address"))
+}
+
+/// Finds the host, and the name in its EPMD.
+async fn locate(peer: NodeName, limit: &Limit) -> Result<IpAddr, Failure> {
+    let host = peer.host_part().to_string();
+    let name = peer.name_part().to_string();
+    let failed = |error: &ConnectError| explain(peer, error, None);
+    let resolved = limit.keep(peer, Step::Resolve, resolve(host.clone())).await?;
+    let address = resolved
+        .map_err(|error| failed(&ConnectError::Resolve { host, error: std::sync::Arc::new(error) }))?;
+    let at = SocketAddr::new(address, epmd::tcp_port());
+    let entry = limit.keep(peer, Step::Epmd, epmd::lookup(at, &name)).await?;
+    match entry {
+        Ok(Some(_)) => Ok(address),
+        Ok(None) => Err(failed(&ConnectError::UnknownNode { name, at })),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+impl Limit {
+    /// Waits for `work`, within the limit.
+    async fn keep<T>(&self, peer: NodeName, step: Step, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.scheduler.sleep_until(self.deadline) => Err(out_of_time(peer, step, self.whole)),
+        }
+    }
+}
+
+fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
+    Failure::new(Status::Unreachable, format!("{peer} was not reached within {limit:?}"))
+        .timeout(step)
+        .check("a firewall that drops packets looks like this, and a host or node that hangs")
+        .remedy("look at the other machine, or allow more time by --timeout")
+}
+
+fn start(own_name: &str, cookie: &Cookie) -> Result<Node, Failure> {
+    let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
+    builder.start().map_err(|error| {
+        let failure = not_started(&error);
+        match error {
+            StartNodeError::Cookie(_) => failure.check(cookie.to_string()),
+            StartNodeError::Epmd(_) => failure.remedy("give another name by --name, or leave it out"),
+            _ => failure,
+        }
+    })
+}
+
+fn connect(
+    node: &Node,
+    peer: NodeName,
+    left: Duration,
+    cookie: &Cookie,
+    whole: Duration,
+) -> Result<(), Failure> {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<Result<(), DialError>>();
+    // The receiver is gone only when the time was over.
+    node.node().connect(peer, move |result| drop(sender.send(result)));
+    let scheduler = node.processes().scheduler().clone();
+    let connected = in_node(node, move |_cx| async move {
+        tokio::select! {
+            connected = receiver => connected.ok(),
+            () = scheduler.sleep(left) => None,
+        }
+    })?;
+    match connected {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => Err(explain_dial(peer, &error, cookie)),
+        None => Err(out_of_time(peer, Step::Handshake, whole)),
+    }
+}
+
+/// A name for one run, at a host that fits the peer's: nodes with short names want others to have them too.
+fn made_up_name(peer: NodeName, address: IpAddr) -> String {
+    let host = peer.host_part();
+    let host = match (address.is_loopback(), host.contains('.')) {
+        (true, _) => host.as_str(),
+        (false, true) => "127.0.0.1",
+        (false, false) => "localhost",
+    };
+    format!("engset-{}-{:08x}@{host}", std::process::id(), random::number() & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made_up_name;
+    use engset::NodeName;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn host_beside(peer: &str, address: Ipv4Addr) -> String {
+        let name = made_up_name(NodeName::new(peer).unwrap(), IpAddr::V4(address));
+        NodeName::new(&name).expect("a made-up name is a name").host_part().to_string()
+    }
+
+    #[test]
+    fn made_up_names_are_at_a_host_that_fits_the_peer() {
+        let far = Ipv4Addr::new(10, 0, 0, 9);
+        assert_eq!(host_beside("n1@127.0.0.1", Ipv4Addr::LOCALHOST), "127.0.0.1");
+        assert_eq!(host_beside("n1@here", Ipv4Addr::LOCALHOST), "here");
+        assert_eq!(host_beside("n1@db.example.org", far), "127.0.0.1");
+        assert_eq!(host_beside("n1@db", far), "localhost");
+    }
+
+    #[test]
+    fn made_up_names_differ() {
+        let peer = NodeName::new("n1@127.0.0.1").unwrap();
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_ne!(made_up_name(peer, address), made_up_name(peer, address));
+    }
+}

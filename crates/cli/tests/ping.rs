@@ -1,0 +1,124 @@
+//! `engset ping`: what it says when it works, and at each step at which it fails.
+
+mod engset;
+
+use engset::{Done, Engset};
+use engset_testkit::{Beam, EpmdProcess, free_port, require_erl};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+fn ping(epmd_port: u16, args: &[&str]) -> Done {
+    Engset::new(epmd_port).args(["ping", "--cookie", "secret"]).args(args).run()
+}
+
+/// What is said, checked for step, exit code, and for the cookie not being there.
+fn failure(done: Done, status: i32, step: &str) -> String {
+    assert_eq!(done.status, Some(status), "{done:?}");
+    assert!(done.stdout.is_empty(), "{done:?}");
+    assert!(done.stderr.contains(&format!("  step   {step}\n")), "{done:?}");
+    assert!(done.stderr.contains("  do     "), "{done:?}");
+    assert!(!done.stderr.contains("secret"), "{done:?}");
+    done.stderr
+}
+
+/// Registers a node of that name, as long as the stream lives.
+fn register(epmd_port: u16, name: &str, tcp_port: u16) -> TcpStream {
+    let try_register = || -> io::Result<TcpStream> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, epmd_port))?;
+        let length = u8::try_from(name.len()).map_err(io::Error::other)?;
+        stream.write_all(&[0, length + 13, b'x'])?;
+        stream.write_all(&tcp_port.to_be_bytes())?;
+        stream.write_all(&[72, 0, 0, 6, 0, 5, 0, length])?;
+        stream.write_all(name.as_bytes())?;
+        stream.write_all(&[0, 0])?;
+        let mut answer = [0; 2];
+        stream.read_exact(&mut answer)?;
+        if answer[1] == 0 { Ok(stream) } else { Err(io::Error::other("refused")) }
+    };
+    try_register().expect("the name is registered")
+}
+
+/// A running `engset epmd` and its port.
+fn epmd() -> (engset::Running, u16) {
+    let port = free_port().expect("a port is free");
+    let mut running = Engset::new(port).args(["epmd"]).start();
+    running.line_with("EPMD serves at ");
+    (running, port)
+}
+
+#[test]
+fn a_host_without_address_fails_at_resolve() {
+    let said = failure(ping(free_port().unwrap(), &["x@no.such.host.invalid"]), 4, "resolve");
+    assert!(said.contains("the host no.such.host.invalid has no address"), "{said}");
+}
+
+#[test]
+fn a_host_without_epmd_fails_at_epmd() {
+    let port = free_port().unwrap();
+    let said = failure(ping(port, &["x@127.0.0.1"]), 4, "epmd");
+    assert!(said.contains(&format!("no EPMD answers at 127.0.0.1:{port}")), "{said}");
+}
+
+#[test]
+fn an_unknown_name_fails_at_name() {
+    let (_epmd, port) = epmd();
+    let said = failure(ping(port, &["x@127.0.0.1"]), 3, "name");
+    assert!(said.contains(&format!("EPMD at 127.0.0.1:{port} knows no x")), "{said}");
+}
+
+#[test]
+fn a_closed_port_fails_at_tcp() {
+    let (_epmd, port) = epmd();
+    let closed = free_port().unwrap();
+    let _registration = register(port, "x", closed);
+    let said = failure(ping(port, &["x@127.0.0.1"]), 4, "tcp");
+    assert!(said.contains(&format!("does not accept connections at 127.0.0.1:{closed}")), "{said}");
+}
+
+#[test]
+fn a_node_that_says_nothing_is_a_timeout_of_the_handshake() {
+    let (_epmd, port) = epmd();
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let _registration = register(port, "x", silent.local_addr().unwrap().port());
+    let said = failure(ping(port, &["x@127.0.0.1", "--timeout", "0.5"]), 4, "timeout (handshake)");
+    assert!(said.contains("x@127.0.0.1 was not reached within 500ms"), "{said}");
+}
+
+#[test]
+fn an_epmd_that_says_nothing_is_a_timeout_of_epmd() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    failure(ping(port, &["x@127.0.0.1", "--timeout", "0.5"]), 4, "timeout (epmd)");
+}
+
+#[test]
+fn what_is_no_node_fails_at_handshake() {
+    let (_epmd, port) = epmd();
+    // EPMD's own port stands for something that speaks another protocol.
+    let _registration = register(port, "x", port);
+    failure(ping(port, &["x@127.0.0.1"]), 5, "handshake");
+}
+
+#[test]
+fn without_a_cookie_it_says_how_to_give_one() {
+    let done = Engset::new(free_port().unwrap()).args(["ping", "x@127.0.0.1"]).run();
+    assert_eq!(done.status, Some(2), "{done:?}");
+    assert!(done.stderr.starts_with("error: there is no cookie"), "{done:?}");
+    assert!(done.stderr.contains("ENGSET_COOKIE"), "{done:?}");
+}
+
+#[test]
+fn an_erlang_node_answers_and_refuses_a_wrong_cookie() {
+    if require_erl().is_none() {
+        return;
+    }
+    let epmd = EpmdProcess::start().unwrap();
+    let beam = Beam::builder().name("a").cookie("secret").epmd_port(epmd.port()).start().unwrap();
+    let done = ping(epmd.port(), &["a@127.0.0.1", "--name", "probe@127.0.0.1"]);
+    assert_eq!(done.status, Some(0), "{done:?}");
+    assert!(done.stdout.starts_with("pong from a@127.0.0.1 in "), "{done:?}");
+    assert_eq!(beam.eval("nodes().").unwrap(), "[]", "the command is a hidden node");
+    let wrong = Engset::new(epmd.port()).args(["ping", "a@127.0.0.1", "--cookie", "other"]).run();
+    let said = failure(wrong, 5, "cookie");
+    assert!(said.starts_with("error: a@127.0.0.1 refused us: the cookies differ\n"), "{said}");
+}
