@@ -45,7 +45,14 @@ const EFFECTS: [Effect; 4] = [
     Effect {
         name: "outside programs",
         signs: &["process::Command"],
-        homes: &["crates/cli/src/commands/demo", "crates/testkit/", "interop/", "bench/", "xtask/"],
+        homes: &[
+            "crates/cli/src/commands/demo",
+            "crates/testkit/",
+            "interop/",
+            "bench/",
+            "examples/",
+            "xtask/",
+        ],
     },
 ];
 
