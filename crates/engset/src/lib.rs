@@ -1,12 +1,58 @@
 //! Erlang/OTP for Rust: processes, supervision, and nodes that join Erlang and Elixir clusters.
 //!
-//! A *process* is a small piece of code with a mailbox. Processes share nothing: they send each other messages, watch
-//! each other, and end with a reason that others are told. A *server* is a process that answers requests; an `impl`
-//! block makes one:
+//! A *node* runs *processes*: small pieces of code with a mailbox each. Processes share nothing. They send each other
+//! messages, watch each other, and end with a reason that others are told; one that panics ends alone.
 //!
 //! ```
 //! use engset::prelude::*;
 //!
+//! /// What the doubler understands: a number, and whom to tell its double.
+//! struct Double(u64, Pid);
+//! impl Protocol for Double {}
+//!
+//! async fn doubler(mut cx: Cx<Double>) {
+//!     // `recv` brings messages, ends of monitored processes, and trapped exits, in order of arrival.
+//!     while let Mail::Message(Double(number, asker)) = cx.recv().await {
+//!         // An asker that is gone needs no answer.
+//!         drop(cx.send(asker, Term::from(number * 2)));
+//!     }
+//! }
+//!
+//! /// `Exit` ends a process; `?` makes it of any error.
+//! async fn play(mut cx: Cx<Term>) -> Result<(), Exit> {
+//!     // Spawn and send.
+//!     let doubler = cx.spawn(doubler)?;
+//!     doubler.send(Double(21, cx.pid()))?;
+//!     assert!(matches!(cx.recv().await, Mail::Message(Term::Int(42))));
+//!
+//!     // Monitor: exactly one `Down` comes when the other process ends.
+//!     let monitor = cx.monitor(doubler);
+//!     cx.exit(doubler.pid(), ExitReason::Kill);
+//!     let Mail::Down(down) = cx.recv().await else { panic!("nothing else is sent") };
+//!     assert_eq!((down.reference, down.reason), (monitor, ExitReason::Killed));
+//!
+//!     // Link: linked processes end together, unless one of them traps exits.
+//!     cx.trap_exit(true);
+//!     let shaky = async |_cx: Cx<Term>| ExitReason::from(Atom::from_static("shaky"));
+//!     let shaky = cx.spawn_link(SpawnOptions::default(), shaky)?;
+//!     let Mail::Exit(exit) = cx.recv().await else { panic!("nothing else is sent") };
+//!     assert_eq!((exit.from, exit.reason.to_string()), (shaky.pid(), "shaky".to_owned()));
+//!     Ok(())
+//! }
+//!
+//! fn main() -> Result<(), Exit> {
+//!     let node = Node::builder().start()?;
+//!     node.block_on(play)?
+//! }
+//! ```
+//!
+//! A *server* is a process that answers requests; an `impl` block makes one. A *supervisor* starts processes, and
+//! starts them again when they crash:
+//!
+//! ```
+//! use engset::prelude::*;
+//!
+//! #[derive(Default)]
 //! struct Counter {
 //!     value: u64,
 //! }
@@ -19,28 +65,40 @@
 //!         self.value += by;
 //!         self.value
 //!     }
+//!
+//!     /// Crashes.
+//!     #[call]
+//!     fn crash(&mut self) {
+//!         panic!("told to");
+//!     }
 //! }
 //!
-//! /// The children of the shop: a counter that is always there, under a name.
-//! fn shop() -> Supervisor {
-//!     let counter = Atom::new("counter").expect("a short name");
-//!     Supervisor::one_for_one().child(Child::named_server(counter, || Counter { value: 0 }))
-//! }
+//! const COUNTER: Atom = Atom::from_static("counter");
 //!
-//! async fn sell() -> Result<u64, CallError> {
-//!     let counter = CounterRef::named(Atom::new("counter").expect("a short name"));
-//!     counter.add(3).await
-//! }
-//! # drop(shop());
-//! # drop(sell());
+//! # fn main() -> Result<(), Exit> {
+//! let node = Node::builder().start()?;
+//! node.block_on(|_cx| async {
+//!     // A counter that is always there, under a name.
+//!     Supervisor::one_for_one().child(Child::named_server(COUNTER, Counter::default)).start().await?;
+//!     let counter = CounterRef::named(COUNTER);
+//!     assert_eq!(counter.add(3).await, Ok(3));
+//!
+//!     // Who calls a server that crashes is told so, and whether the request may have run.
+//!     let error = counter.crash().await.expect_err("the server crashes");
+//!     assert!(error.maybe_executed());
+//!     Ok(())
+//! })?
+//! # }
 //! ```
 //!
-//! From Erlang the same server is `gen_server:call(counter, {add, 3})`.
+//! With a name and a cookie a node joins a cluster, and nothing else changes: `CounterRef::at(COUNTER, node)` calls the
+//! counter of another node, in Rust, Erlang or Elixir. From Erlang this one is `gen_server:call(counter, {add, 3})`.
 //!
 //! * Messages move as they are between processes of one node, and are Erlang terms between nodes: [`Protocol`].
 //! * Addresses name one process ([`Addr`]) or whoever holds a name ([`Service`]), on any node.
 //! * A call has a deadline, and its error tells whether the request may have run: [`CallError::maybe_executed`].
 //! * A supervisor starts, restarts and stops its children: [`Supervisor`].
+//! * What goes wrong unseen, such as crashes that a supervisor repairs, is reported by `tracing`: install a subscriber.
 
 pub mod prelude;
 
@@ -77,3 +135,8 @@ pub use engset_term::{
     MapError, NodeName, NodeNameError, Opaque, ParseError, ParseErrorKind, Pid, PortId, Reference,
     ReferenceError, Term, Tuple,
 };
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
