@@ -49,8 +49,9 @@ impl Protocol for Play {}
 
 async fn ping_pong(processes: Arc<Processes>) -> f64 {
     let (done, finished) = unbounded_channel();
-    let a = start(&processes, |cx| player(cx, done.clone()));
-    let b = start(&processes, |cx| player(cx, done));
+    let (done_a, done_b) = (done.clone(), done);
+    let a = start(&processes, |cx| player(cx, done_a));
+    let b = start(&processes, |cx| player(cx, done_b));
     a.send(Play::Meet(b)).expect("the player lives");
     b.send(Play::Meet(a)).expect("the player lives");
     driver::ping_pong(move |passes| a.send(Play::Ball(passes)).expect("the player lives"), finished).await
@@ -89,27 +90,29 @@ async fn call(_processes: Arc<Processes>) -> f64 {
     driver::call(|number| async move { server.add(number).await.expect("the server answers") }).await
 }
 
-async fn spawn(processes: Arc<Processes>) -> f64 {
-    driver::spawn(async |done| {
-        let worker = start(&processes, |mut cx: Cx<Number>| async move {
-            if let Mail::Message(Number(1)) = cx.recv().await {
-                done.send(()).expect("the measuring task lives");
-            }
-        });
-        worker.send(Number(1)).expect("the worker lives");
-    })
-    .await
+async fn spawn(_processes: Arc<Processes>) -> f64 {
+    driver::spawn(start_worker).await
 }
 
-async fn idle_memory(processes: Arc<Processes>) -> f64 {
-    driver::idle_memory(async |done| {
-        start(&processes, |mut cx: Cx<Number>| async move {
+async fn start_worker(done: Done) {
+    let worker = start_here(|mut cx: Cx<Number>| async move {
+        if let Mail::Message(Number(1)) = cx.recv().await {
             done.send(()).expect("the measuring task lives");
-            drop(done);
-            cx.recv().await;
-        })
+        }
+    });
+    worker.send(Number(1)).expect("the worker lives");
+}
+
+async fn idle_memory(_processes: Arc<Processes>) -> f64 {
+    driver::idle_memory(start_idler).await
+}
+
+async fn start_idler(done: Done) -> Addr<Number> {
+    start_here(|mut cx: Cx<Number>| async move {
+        done.send(()).expect("the measuring task lives");
+        drop(done);
+        cx.recv().await;
     })
-    .await
 }
 
 impl Protocol for Item {}
@@ -133,6 +136,15 @@ async fn fan_in(processes: Arc<Processes>) -> f64 {
         start(&processes, |_cx: Cx<Number>| work);
     };
     driver::fan_in(spawn, move |item| receiver.send(item).expect("the receiver lives"), finished).await
+}
+
+fn start_here<M, F>(body: impl FnOnce(Cx<M>) -> F + Send + 'static) -> Addr<M>
+where
+    M: Protocol,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (processes, _) = engset::current().expect("the measurement runs in a process");
+    start(&processes, body)
 }
 
 fn start<M, F>(processes: &Arc<Processes>, body: impl FnOnce(Cx<M>) -> F + Send + 'static) -> Addr<M>

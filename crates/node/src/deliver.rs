@@ -56,7 +56,7 @@ impl Node {
         match control {
             Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),
             Control::RegSend { from, to, .. } => {
-                self.processes().deliver(Some(from), &Dest::Name(to), payload)
+                self.processes().deliver(Some(from), &Dest::Name(to), payload);
             }
             Control::AliasSend { from, to, .. } => {
                 self.processes().deliver(Some(from), &Dest::Alias(to), payload);

@@ -219,6 +219,7 @@ impl Node {
 
     /// The attempt did not succeed: whoever waits for it hears so, and everybody concerned gets `noconnection`.
     /// Without effect when another attempt has taken over.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make the error for this call")]
     pub fn dial_failed(&self, peer: NodeName, attempt: AttemptId, error: DialError) {
         let failed = {
             let mut peers = self.peers.lock();
@@ -397,15 +398,9 @@ impl Node {
         control: Control,
         payload: Option<Bytes>,
     ) {
-        let mut signal = (control, payload);
+        let mut signal = Some((control, payload));
         loop {
-            let link = match self.link_or_queue(peer, concerned, signal) {
-                Ok(queued) => return queued,
-                Err((link, back)) => {
-                    signal = back;
-                    link
-                }
-            };
+            let Some(link) = self.link_or_queue(peer, concerned, &mut signal) else { return };
             let driver = {
                 let mut state = link.state.lock();
                 if state.closed {
@@ -417,7 +412,8 @@ impl Node {
                 if let Some(pid) = concerned {
                     state.concerned.pids.insert(pid);
                 }
-                match state.outgoing.send(&signal.0, signal.1) {
+                let Some((control, payload)) = signal.take() else { return };
+                match state.outgoing.send(&control, payload) {
                     Ok(()) => state.driver.take(),
                     Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
                         drop(state);
@@ -489,18 +485,17 @@ impl Node {
         }
     }
 
-    /// Queues the signal when the peer is not connected; gives it back with the link when it is.
-    #[expect(clippy::type_complexity, reason = "a signal is a pair here and nowhere else")]
+    /// The link to the peer; where there is none yet, takes the signal into the queue.
     fn link_or_queue(
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
-        signal: (Control, Option<Bytes>),
-    ) -> Result<(), (Arc<Link>, (Control, Option<Bytes>))> {
+        signal: &mut Option<(Control, Option<Bytes>)>,
+    ) -> Option<Arc<Link>> {
         let dial = {
             let mut peers = self.peers.lock();
             if let Some(Peer::Up(link)) = peers.get(&peer) {
-                return Err((Arc::clone(link), signal));
+                return Some(Arc::clone(link));
             }
             let is_new = !peers.contains_key(&peer);
             if is_new && let Err(error) = self.check_room(&peers) {
@@ -510,7 +505,7 @@ impl Node {
                     peer,
                     &Concerned { pids: concerned.into_iter().collect(), ..Concerned::default() },
                 );
-                return Ok(());
+                return None;
             }
             let mut dial = None;
             let entry = peers.entry(peer).or_insert_with(|| {
@@ -518,20 +513,21 @@ impl Node {
                 dial = begun;
                 Peer::Connecting(connecting)
             });
-            let Peer::Connecting(connecting) = entry else { return Ok(()) };
+            let Peer::Connecting(connecting) = entry else { return None };
             connecting.concerned.pids.extend(concerned);
-            connecting.queued_bytes += signal.1.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
-            connecting.queue.push(signal);
+            let (control, payload) = signal.take()?;
+            connecting.queued_bytes += payload.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
+            connecting.queue.push((control, payload));
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
                 drop(peers);
                 self.dial_failed(peer, attempt, Arc::new(Abandoned::PendingQueueFull));
-                return Ok(());
+                return None;
             }
             dial
         };
         self.dial(dial);
-        Ok(())
+        None
     }
 
     /// A new attempt, and what to dial for it: nothing where the peer is dialling us.

@@ -5,7 +5,7 @@ use crate::exit::{ExitReason, IntoExit};
 use crate::process::{AnyProcess, Process};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
 use crate::protocol::{Mail, Protocol, SendError};
-use crate::receive::{Receive, ReceiveTimeout};
+use crate::receive::{AnyMail, Receive, ReceiveTimeout};
 use crate::registry::RegisterError;
 use crate::scheduler::Sleep;
 use crate::send_after::TimerRef;
@@ -25,6 +25,7 @@ pub struct Cx<M> {
     pub(crate) process: Arc<Process<M>>,
 }
 
+#[expect(clippy::needless_pass_by_ref_mut, reason = "what changes the process, or takes from its mailbox, needs its only context")]
 impl<M: Protocol> Cx<M> {
     pub(crate) fn new(process: Arc<Process<M>>) -> Self {
         Self { process }
@@ -57,7 +58,7 @@ impl<M: Protocol> Cx<M> {
     /// Waits for the next message, down message or trapped exit, in order of arrival.
     ///
     /// Cancel-safe: what arrives while nobody waits stays in the mailbox.
-    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, fn(Mail<M>) -> Result<Mail<M>, Mail<M>>> {
+    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, AnyMail<M>> {
         Receive::new(&self.process, Ok)
     }
 
@@ -76,7 +77,7 @@ impl<M: Protocol> Cx<M> {
     pub fn recv_timeout(
         &mut self,
         patience: Duration,
-    ) -> ReceiveTimeout<'_, M, Mail<M>, fn(Mail<M>) -> Result<Mail<M>, Mail<M>>> {
+    ) -> ReceiveTimeout<'_, M, Mail<M>, AnyMail<M>> {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.recv(), sleep)
     }
@@ -91,7 +92,6 @@ impl<M: Protocol> Cx<M> {
     }
 
     /// Completes after `duration` by the node's clock.
-    #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.processes().scheduler().sleep(duration)
     }
@@ -190,7 +190,7 @@ impl<M: Protocol> Cx<M> {
     ///
     /// # Errors
     /// [`RegisterError`] when the name is taken.
-    pub fn register(&self, name: Atom) -> Result<(), RegisterError> {
+    pub fn register(&self, name: &Atom) -> Result<(), RegisterError> {
         self.processes().register(name, self.pid())
     }
 

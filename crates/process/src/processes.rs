@@ -184,7 +184,7 @@ impl Processes {
             .map_err(SpawnError::TooManyProcesses)?;
         let pid = process.pid();
         if let Some(name) = options.name
-            && let Err(error) = self.register(name, pid)
+            && let Err(error) = self.register(&name, pid)
         {
             self.table.remove(pid);
             return Err(SpawnError::Register(error));
@@ -299,13 +299,13 @@ impl Processes {
     ///
     /// # Errors
     /// [`RegisterError`] when the name is taken or the process is not alive.
-    pub fn register(&self, name: Atom, pid: Pid) -> Result<(), RegisterError> {
+    pub fn register(&self, name: &Atom, pid: Pid) -> Result<(), RegisterError> {
         let process = self.table.find(pid).filter(|_| self.is_here(pid)).ok_or(RegisterError::NoProcess)?;
         self.registry.register(name.clone(), pid)?;
         if process.named(name.clone()) {
             return Ok(());
         }
-        self.registry.unregister(&name, pid);
+        self.registry.unregister(name, pid);
         Err(RegisterError::NoProcess)
     }
 

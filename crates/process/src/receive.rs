@@ -9,6 +9,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// The selection of a receive that takes whatever comes first.
+pub type AnyMail<M> = fn(Mail<M>) -> Result<Mail<M>, Mail<M>>;
+
 /// Waits for a message; made by [`crate::Cx::recv`] and [`crate::Cx::receive`].
 #[must_use = "a receive does nothing until awaited"]
 pub struct Receive<'a, M, T, F> {

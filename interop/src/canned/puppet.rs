@@ -93,7 +93,7 @@ impl Puppet {
                 drop(self.cx.send(dest(to)?, what.clone()));
             }
             ("register", [name, rep]) => {
-                let registered = self.cx.register(name.as_atom()?.clone()).is_ok();
+                let registered = self.cx.register(name.as_atom()?).is_ok();
                 self.tell(rep.as_pid()?, "registered", [Term::from(registered)]);
             }
             ("unregister", [name, rep]) => {

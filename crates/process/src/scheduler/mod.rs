@@ -50,13 +50,11 @@ impl Scheduler {
     }
 
     /// Completes after `duration`.
-    #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.sleep_until(self.now().saturating_add(duration))
     }
 
     /// Completes at `due`.
-    #[must_use]
     pub fn sleep_until(&self, due: Instant) -> Sleep {
         Sleep { scheduler: self.clone(), due, timer: None }
     }

@@ -248,7 +248,7 @@ impl Local {
     fn next(&mut self) -> Option<Runnable> {
         self.runs = self.runs.wrapping_add(1);
         if self.runs.is_multiple_of(COMMON_QUEUE_EVERY)
-            && let Some(runnable) = self.from_common_queue()
+            && let Some(runnable) = self.take_common()
         {
             return Some(runnable);
         }
@@ -259,14 +259,14 @@ impl Local {
             return Some(runnable);
         }
         self.slot_runs = 0;
-        let from_queue = self.queue.pop().or_else(|| self.from_common_queue());
+        let from_queue = self.queue.pop().or_else(|| self.take_common());
         if let Some(runnable) = from_queue {
             return Some(runnable);
         }
         self.slot.take().or_else(|| self.steal())
     }
 
-    fn from_common_queue(&self) -> Option<Runnable> {
+    fn take_common(&self) -> Option<Runnable> {
         retry(|| self.threads.common.steal_batch_and_pop(&self.queue))
     }
 
