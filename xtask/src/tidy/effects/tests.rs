@@ -33,8 +33,9 @@ fn sockets_are_opened_in_net() {
 #[test]
 fn threads_are_started_in_the_scheduler() {
     allowed("crates/process/src/scheduler/threads.rs", "std::thread::Builder::new()");
-    forbidden("crates/process/src/mailbox.rs", "std::thread::yield_now();");
-    forbidden("crates/net/src/lib.rs", "use std::thread;");
+    forbidden("crates/process/src/mailbox.rs", "std::thread::spawn(run);");
+    forbidden("crates/net/src/lib.rs", "thread::sleep(PAUSE);");
+    allowed("crates/net/src/start.rs", "std::thread::available_parallelism()");
 }
 
 #[test]
