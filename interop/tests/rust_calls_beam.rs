@@ -83,12 +83,14 @@ fn a_late_reply_from_erlang_reaches_no_mailbox() {
 }
 
 #[test]
-fn a_call_to_an_unreachable_node_fails_as_node_down() {
+fn a_call_to_an_unreachable_node_did_not_run() {
     let Some(stage) = Stage::new() else { return };
     let nowhere = NodeName::new("nowhere@127.0.0.1").unwrap();
     let error =
         stage.node.block_on(move |_cx| async move { CounterRef::at(counter_name(), nowhere).get().await });
-    assert_eq!(error.unwrap(), Err(CallError::NodeDown));
+    let error = error.unwrap().unwrap_err();
+    assert_eq!(error, CallError::Unreachable);
+    assert!(!error.maybe_executed());
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl fmt::Display for TaskError {
             Self::Missing { programs } => write!(f, "not installed: {}; install them", programs.join(", ")),
             Self::NoFuzzer => write!(
                 f,
-                "cargo-fuzz is not installed; run: rustup toolchain install nightly && cargo install cargo-fuzz"
+                "cargo-fuzz is not installed; run: cargo install cargo-fuzz (and, for sanitizers, rustup toolchain install nightly)"
             ),
             Self::Untidy { findings } => write!(f, "{findings} rules broken"),
             Self::TestsFailed { failed } => write!(f, "{failed} failed"),

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: runs one fuzz target for a while, or lists the targets.
+//! `cargo xtask fuzz`: runs one fuzz target for a while, or lists the targets; and their smoke run.
 
 use crate::error::TaskError;
 use crate::output;
@@ -28,9 +28,22 @@ pub(crate) fn run(args: &[String]) -> Result<(), TaskError> {
     if !Program::cargo().args(["fuzz", "--version"]).succeeds() {
         return Err(TaskError::NoFuzzer);
     }
+    // What the corpus has gained in earlier runs stays.
+    smoke(&["--write", "fuzz/corpus"]).run()?;
     let limit = format!("-max_total_time={}", request.seconds);
-    // The fuzzer needs the nightly compiler, so the cargo that runs this task does not do.
-    Program::new("rustup").args(["run", "nightly", "cargo", "fuzz", "run", &target, "--", &limit]).run()
+    let run = if Program::new("rustup").args(["run", "nightly", "rustc", "--version"]).succeeds() {
+        Program::new("rustup").args(["run", "nightly", "cargo", "fuzz", "run"])
+    } else {
+        // The stable compiler takes the fuzzer's flags when it is told to; sanitizers it does not have.
+        Program::cargo().env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--sanitizer", "none"])
+    };
+    run.args(["--features", "libfuzzer", &target, "--", &limit]).run()
+}
+
+/// The smoke run of the targets, which needs no fuzzer.
+pub(crate) fn smoke(args: &[&str]) -> Program {
+    let run = ["run", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", "smoke", "--"];
+    Program::cargo().args(run).args(args)
 }
 
 fn parse(args: &[String]) -> Result<Request, TaskError> {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test, doc test and example, with a count of all of them at the end.
+//! `cargo xtask test`: every test, doc test, fuzz target and example, with a count of all of them at the end.
 //!
 //! The last line is `N passed, M failed, K skipped`. Skipped are tests that the runner ignores and tests
 //! that print `skipped: <what>: <reason>`; the latter are listed above the last line.
@@ -9,10 +9,11 @@ mod tally;
 
 use crate::clock;
 use crate::error::TaskError;
+use crate::fuzz;
 use crate::output;
 use crate::program::{Ended, Program};
 use crate::workspace::Workspace;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tally::Tally;
 
 /// Every test of every package; bench targets would take too long.
@@ -31,12 +32,19 @@ const TESTS: [&str; 9] = [
 
 const DOC_TESTS: [&str; 6] = ["test", "--workspace", "--no-fail-fast", "--doc", "--", "--show-output"];
 
+/// Each fuzz target runs on mutated seeds for two seconds, always the same ones in the same order.
+const SMOKE: [&str; 4] = ["--seconds", "2", "--seed", "1"];
+
+/// How long the smoke run may take, its build included: a target that never returns must not hold up the rest.
+const SMOKE_LIMIT: Duration = Duration::from_secs(600);
+
 pub(crate) fn run() -> Result<(), TaskError> {
     let start = clock::now();
     stage("setup", setup::run)?;
     let mut total = Tally::default();
-    stage("tests", || cargo_test(&TESTS, &mut total))?;
-    stage("doc tests", || cargo_test(&DOC_TESTS, &mut total))?;
+    stage("tests", || count(Program::cargo().args(TESTS), None, &mut total))?;
+    stage("doc tests", || count(Program::cargo().args(DOC_TESTS), None, &mut total))?;
+    stage("fuzz targets", || count(fuzz::smoke(&SMOKE), Some(SMOKE_LIMIT), &mut total))?;
     stage("examples", || examples::run(&Workspace::load()?, &mut total))?;
     output::say(&format!("\nall stages: {}", seconds_since(start)));
     total.skips().iter().for_each(|skip| output::say(skip));
@@ -52,11 +60,11 @@ fn stage(name: &str, work: impl FnOnce() -> Result<(), TaskError>) -> Result<(),
     result
 }
 
-/// Runs cargo and counts. A run that fails without a failed test (a test program that does not compile,
+/// Runs tests and counts. A run that fails without a failed test (a test program that does not compile,
 /// or that ends in the middle) counts as one failure.
-fn cargo_test(args: &[&str], total: &mut Tally) -> Result<(), TaskError> {
+fn count(tests: Program, limit: Option<Duration>, total: &mut Tally) -> Result<(), TaskError> {
     let mut tally = Tally::default();
-    let ended = Program::cargo().args(args).stream(None, |line| {
+    let ended = tests.stream(limit, |line| {
         if tally.read(line) {
             output::say(line);
         }

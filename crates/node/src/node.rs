@@ -501,10 +501,9 @@ impl Node {
             if is_new && let Err(error) = self.check_room(&peers) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
-                self.tell_lost(
-                    peer,
-                    &Concerned { pids: concerned.into_iter().collect(), ..Concerned::default() },
-                );
+                let pids = concerned.into_iter().collect();
+                self.tell_concerned(peer, &Concerned { pids, ..Concerned::default() });
+                self.tell_unsent(signal.take().iter());
                 return None;
             }
             let mut dial = None;
@@ -569,24 +568,34 @@ impl Node {
 
     fn link_lost(&self, link: &Arc<Link>) {
         if let Some(concerned) = link.close() {
-            self.tell_lost(link.peer, &concerned);
+            self.tell_concerned(link.peer, &concerned);
+            self.processes.aliases().node_down(link.peer);
         }
     }
 
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
-        for _ in connecting.queue.iter().filter(|(control, _)| control.has_payload()) {
-            self.processes.count_dropped();
-        }
-        self.tell_lost(peer, &connecting.concerned);
+        self.tell_concerned(peer, &connecting.concerned);
+        self.tell_unsent(connecting.queue.iter());
         connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);
     }
 
-    fn tell_lost(&self, peer: NodeName, concerned: &Concerned) {
+    /// Counts messages that were never sent, and tells callers that their requests were not.
+    fn tell_unsent<'a>(&self, signals: impl Iterator<Item = &'a (Control, Option<Bytes>)>) {
+        for (control, _) in signals {
+            if control.has_payload() {
+                self.processes.count_dropped();
+            }
+            if let Control::MonitorP { reference, .. } = control {
+                self.processes.aliases().unreachable(*reference);
+            }
+        }
+    }
+
+    fn tell_concerned(&self, peer: NodeName, concerned: &Concerned) {
         for pid in concerned.pids.iter().chain(concerned.by_name.values().map(|(pid, _)| pid)) {
             self.processes.node_down(*pid, peer);
         }
-        self.processes.aliases().node_down(peer);
     }
 
     fn check_room(&self, peers: &BTreeMap<NodeName, Peer>) -> Result<(), TooManyConnections> {

@@ -38,8 +38,10 @@ pub enum CallError<E = Infallible> {
         /// False where the request was certainly not begun.
         begun: bool,
     },
-    /// The connection to the callee's node was lost, or could not be made.
+    /// The connection to the callee's node was lost before the answer came.
     NodeDown,
+    /// No connection to the callee's node could be made; the request was not sent.
+    Unreachable,
     /// The callee dropped the reply without answering.
     NoReply,
     /// The callee does not understand the request; it did not run.
@@ -59,7 +61,11 @@ impl<E> CallError<E> {
         match self {
             Self::App(_) | Self::NodeDown | Self::NoReply | Self::Decode(_) => true,
             Self::Down { begun, .. } | Self::Timeout { begun } => *begun,
-            Self::NoProcess | Self::NotUnderstood(_) | Self::Encode(_) | Self::OutsideNode => false,
+            Self::NoProcess
+            | Self::Unreachable
+            | Self::NotUnderstood(_)
+            | Self::Encode(_)
+            | Self::OutsideNode => false,
         }
     }
 }
@@ -78,6 +84,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::NodeDown => {
                 f.write_str("the connection to the callee's node is down; the request may have run")
             }
+            Self::Unreachable => f.write_str("the callee's node cannot be reached; the request was not sent"),
             Self::NoReply => f.write_str("the callee dropped the request without an answer"),
             Self::NotUnderstood(why) => write!(f, "the callee does not understand the request: {why}"),
             Self::Encode(why) => write!(f, "the request was not sent: {why}"),
@@ -228,6 +235,7 @@ impl<T, E> Waiting<T, E> {
             Answer::Value(Ok(value)) => Ok(value),
             Answer::Value(Err(error)) => Err(CallError::App(error)),
             Answer::Dropped => Err(CallError::NoReply),
+            Answer::Unreachable => Err(CallError::Unreachable),
             Answer::Down(reason) => Err(down(reason, begun || sent.is_some())),
             Answer::Encoded(payload) => {
                 let Some(sent) = sent else { return Err(CallError::NoReply) };

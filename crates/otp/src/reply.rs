@@ -195,6 +195,8 @@ pub(crate) enum Answer<T, E> {
     Dropped,
     /// The holder of the reply, or the connection to it, ended.
     Down(ExitReason),
+    /// The request was not sent: there is no connection to the callee's node.
+    Unreachable,
 }
 
 /// An answer with what is known of the request.
@@ -304,6 +306,10 @@ impl<T: Send, E: Send> ReplySink for SlotSink<T, E> {
 
     fn down(self: Box<Self>, reason: ExitReason) {
         self.0.fill(Answer::Down(reason));
+    }
+
+    fn unreachable(self: Box<Self>) {
+        self.0.fill(Answer::Unreachable);
     }
 }
 

@@ -120,11 +120,7 @@ where
             Ok(request) => Ok(Mail::Message(cast(request))),
             Err(error) => Err(Rejected::NotUnderstood(Box::new(error))),
         },
-        Envelope::Other(payload) => {
-            let limits = engset_etf::Limits::default();
-            let (term, _) = engset_etf::decode_body(&payload, &limits).map_err(malformed)?;
-            Ok(Mail::Other(term))
-        }
+        Envelope::Other(_) => encoded.term().map(Mail::Other),
     }
 }
 

@@ -123,6 +123,12 @@ impl<P> From<Addr<P>> for Dest {
     }
 }
 
+impl<P: Protocol> From<Service<P>> for Dest {
+    fn from(service: Service<P>) -> Self {
+        service.dest()
+    }
+}
+
 impl<P> Serialize for Addr<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.pid.serialize(serializer)

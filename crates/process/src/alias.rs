@@ -14,6 +14,8 @@ pub trait ReplySink: Send {
     fn reply(self: Box<Self>, payload: Bytes);
     /// The callee ended, or its node was lost, before it answered.
     fn down(self: Box<Self>, reason: ExitReason);
+    /// The callee's node could not be reached: the request was not sent.
+    fn unreachable(self: Box<Self>);
 }
 
 /// The active aliases of one node.
@@ -55,6 +57,13 @@ impl Aliases {
     pub fn down(&self, alias: Reference, reason: ExitReason) -> bool {
         let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
         waiting.sink.down(reason);
+        true
+    }
+
+    /// Tells whoever waits that the request could not be sent; false where nobody waits (any more).
+    pub fn unreachable(&self, alias: Reference) -> bool {
+        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+        waiting.sink.unreachable();
         true
     }
 

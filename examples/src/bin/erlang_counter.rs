@@ -76,7 +76,7 @@ async fn play(mut cx: Cx<Term>, mut erlang: Program) -> Result<(), Exit> {
     assert_eq!((down.reference, &down.reason), (monitor, &ExitReason::NoConnection));
     let error = in_erlang.value().await.expect_err("nobody is there");
     println!("a call now fails: {error}");
-    assert_eq!(error, CallError::NodeDown);
+    assert_eq!(error, CallError::Unreachable);
     assert!(erlang.wait()?.success(), "the script ends well");
     Ok(())
 }

@@ -191,7 +191,7 @@ fn exit_term(error: &CallError) -> Term {
         CallError::NoProcess => Term::atom("noproc"),
         CallError::Down { reason, .. } => reason.to_term(),
         CallError::Timeout { .. } => Term::atom("timeout"),
-        CallError::NodeDown => Term::atom("noconnection"),
+        CallError::NodeDown | CallError::Unreachable => Term::atom("noconnection"),
         other => Term::string(&other.to_string()),
     };
     Term::tuple([Term::atom("EXIT"), Term::tuple([reason, Term::atom("call")])])

@@ -86,6 +86,11 @@ fn explain(reached: &Reached, server: &Atom, error: &CallError) -> Failure {
                 .timeout(Step::Call)
                 .remedy("allow more time by --timeout, or find out what the server waits for")
         }
+        CallError::Unreachable => {
+            Failure::new(Status::Unreachable, format!("no connection to {peer} could be made"))
+                .step(Step::Call)
+                .remedy("find out why: engset ping")
+        }
         CallError::NodeDown => Failure::new(
             Status::Unreachable,
             format!("the connection to {peer} was lost before {server} answered"),

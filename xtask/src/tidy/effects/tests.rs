@@ -34,7 +34,7 @@ fn sockets_are_opened_in_net() {
 fn threads_are_started_in_the_scheduler() {
     allowed("crates/process/src/scheduler/threads.rs", "std::thread::Builder::new()");
     forbidden("crates/process/src/mailbox.rs", "std::thread::spawn(run);");
-    forbidden("crates/net/src/lib.rs", "thread::sleep(PAUSE);");
+    forbidden("crates/net/src/lib.rs", "thread::scope(|scope| run(scope));");
     allowed("crates/net/src/start.rs", "std::thread::available_parallelism()");
 }
 
