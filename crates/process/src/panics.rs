@@ -24,7 +24,8 @@ struct Panic {
     place: String,
 }
 
-/// Makes panics inside processes note their message and place instead of printing; others go to the hook that was there before.
+/// Makes panics inside processes note their message and place. They are printed by the hook that was there before only
+/// where the program has no `tracing` subscriber, which would tell of the process's end; panics elsewhere always are.
 ///
 /// The panic hook is the one thing here that belongs to the whole program, because Rust has only one.
 pub(crate) fn install_hook() {
@@ -32,11 +33,13 @@ pub(crate) fn install_hook() {
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            if current::with(|current| current.is_some()) {
+            let in_process = current::with(|current| current.is_some());
+            if in_process {
                 let message = info.payload_as_str().unwrap_or(NO_TEXT).to_owned();
                 let place = info.location().map_or_else(|| NO_PLACE.to_owned(), ToString::to_string);
                 PANIC.set(Some(Panic { message, place }));
-            } else {
+            }
+            if !in_process || !tracing::dispatcher::has_been_set() {
                 before(info);
             }
         }));
