@@ -153,7 +153,7 @@ pub(crate) async fn dial(node: Arc<Node>, dial: Dial, epmd_tcp_port: u16) {
         Ok((channel, stream)) => {
             let scheduler = node.processes().scheduler().clone();
             // The node hears of the end by the channel itself.
-            let reason = drive(channel, stream, scheduler).await;
+            let reason = drive(channel, stream, scheduler, None).await;
             tracing::debug!(%peer, "connection ended: {reason}");
         }
         Err(error) => node.dial_failed(peer, dial.attempt, Arc::new(error)),

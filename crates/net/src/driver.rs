@@ -14,23 +14,27 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
 /// Reads handled in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
 
-/// Drives `channel` over `stream` until either ends; how it ended.
+/// Drives `channel` over `stream` until either ends; how it ended. The place among the handshakes, if it takes one, is
+/// free again once the peer has proven who it is.
 pub(crate) async fn drive(
     channel: Channel,
     stream: impl AsyncRead + AsyncWrite,
     scheduler: Scheduler,
+    place: Option<OwnedSemaphorePermit>,
 ) -> CloseReason {
     let stream = pin!(stream);
     let mut driver = Driver {
         channel,
         stream,
         scheduler,
+        place,
         alarm: None,
         unwritten: VecDeque::new(),
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -43,6 +47,7 @@ struct Driver<'a, S> {
     channel: Channel,
     stream: Pin<&'a mut S>,
     scheduler: Scheduler,
+    place: Option<OwnedSemaphorePermit>,
     alarm: Option<engset_process::Sleep>,
     unwritten: VecDeque<Bytes>,
     buffer: Box<[u8]>,
@@ -90,6 +95,9 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                         self.closing = Some(reason);
                         self.drain(task);
                         return;
+                    }
+                    if self.channel.peer().is_some() {
+                        self.place.take();
                     }
                     self.drain(task);
                 }

@@ -304,9 +304,8 @@ async fn accept(listener: TcpListener, node: Arc<Node>) {
             (Ok(channel), Ok(())) => {
                 let clock = scheduler.clone();
                 scheduler.spawn_task(async move {
-                    let reason = drive(channel, stream, clock).await;
+                    let reason = drive(channel, stream, clock, Some(place)).await;
                     tracing::debug!(%from, "connection ended: {reason}");
-                    drop(place);
                 });
             }
             (Err(error), _) => tracing::error!("this node cannot accept connections: {error}"),
