@@ -10,7 +10,7 @@ use crate::peers::{AttemptId, Link};
 use bytes::Bytes;
 use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};
 use engset_dist::handshake::{
-    Acceptor, AcceptorEvent, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
+    Acceptor, AcceptorEvent, Decision, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
 };
 use engset_term::{Instant, NodeName, NodeNameError};
 use std::error::Error;
@@ -53,6 +53,8 @@ pub enum CloseReason {
     Handshake(HandshakeError),
     /// The peer's own attempt to connect goes on instead.
     PeerDialsUs,
+    /// This node told the peer that it is not welcome, or that this node's own attempt to connect goes on.
+    Refused,
     /// The peer's name cannot be used.
     PeerName(NodeNameError),
     /// There are too many connections.
@@ -76,6 +78,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::Handshake(error) => fmt::Display::fmt(error, f),
             Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
+            Self::Refused => f.write_str("this node refused the peer's attempt to connect"),
             Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
             Self::Connection(error) => fmt::Display::fmt(error, f),
@@ -258,14 +261,15 @@ impl Channel {
             && let Some(event) = acceptor.poll_event()
         {
             match event {
-                AcceptorEvent::Name { wants_name: true, .. } => {
-                    acceptor
-                        .decide(engset_dist::handshake::Decision::NotAllowed)
-                        .map_err(CloseReason::Handshake)?;
-                }
-                AcceptorEvent::Name { peer, .. } => {
-                    let decision = self.node.decide(&peer, self.attempt);
+                AcceptorEvent::Name { peer, wants_name, .. } => {
+                    let decision =
+                        if wants_name { Decision::NotAllowed } else { self.node.decide(&peer, self.attempt) };
+                    let is_refused = matches!(decision, Decision::Nok | Decision::NotAllowed);
                     acceptor.decide(decision).map_err(CloseReason::Handshake)?;
+                    // Nothing more can come of it, and its place among the handshakes is wanted.
+                    if is_refused {
+                        return Err(CloseReason::Refused);
+                    }
                 }
                 AcceptorEvent::Established(established) => {
                     let mut unsent = Vec::new();
