@@ -115,6 +115,11 @@ impl<M> Mailbox<M> {
         self.waiting.retain(|mail| !unwanted(mail));
     }
 
+    /// What waits, one by one.
+    pub(crate) fn into_waiting(self) -> impl Iterator<Item = Mail<M>> {
+        self.waiting.into_iter()
+    }
+
     pub(crate) fn wake_on_mail(&mut self, receiver: &Waker) {
         self.receiver = Some(receiver.clone());
     }
@@ -128,9 +133,9 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: Signal<u32>) -> u32 {
+    fn message(signal: &Signal<u32>) -> u32 {
         match signal {
-            Signal::Message(number) => number,
+            Signal::Message(number) => *number,
             Signal::Encoded(_) | Signal::Control(_) => panic!("not a message"),
         }
     }
@@ -142,7 +147,7 @@ mod tests {
         assert_eq!(arrival.push(Signal::Message(2)).unwrap(), Pushed::Behind);
         let mut taken = Vec::new();
         assert!(arrival.take(&mut taken));
-        assert_eq!(taken.into_iter().map(message).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(taken.iter().map(message).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(arrival.push(Signal::Message(3)).unwrap(), Pushed::First);
         assert_eq!(arrival.close().len(), 1);
         assert!(arrival.push(Signal::Message(4)).is_err());

@@ -226,7 +226,7 @@ impl<M: Protocol> Process<M> {
         if state.met_remote {
             self.processes.forget(self.pid);
         }
-        drop_quietly(mailbox);
+        mailbox.into_waiting().for_each(drop_quietly);
     }
 }
 
@@ -339,19 +339,21 @@ fn time_slice<M: Protocol, F: Future<Output = ExitReason>>(
     }
     let code = code.as_pin_mut()?;
     let polled = catch_unwind(AssertUnwindSafe(|| code.poll(task)));
-    if let Err(payload) = &polled {
-        return Some(panics::reason(&**payload));
-    }
-    let exiting = process.own().exiting.clone();
     match polled {
-        _ if exiting.is_some() => exiting,
-        Ok(Poll::Ready(reason)) => Some(reason),
-        Ok(Poll::Pending) | Err(_) => None,
+        Err(payload) => {
+            let reason = panics::reason(&*payload);
+            drop_quietly(payload);
+            Some(reason)
+        }
+        Ok(polled) => process.own().exiting.clone().or(match polled {
+            Poll::Ready(reason) => Some(reason),
+            Poll::Pending => None,
+        }),
     }
 }
 
+/// A destructor that panics must not keep the exit from being told. One value at a time: two panics at once abort.
 fn drop_quietly<T>(value: T) {
-    // A message's destructor that panics must not keep the exit from being told.
     if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
         tracing::error!("a message panicked while it was dropped");
     }
