@@ -259,11 +259,15 @@ impl Local {
             return Some(runnable);
         }
         self.slot_runs = 0;
-        let from_queue = self.queue.pop().or_else(|| self.take_common());
-        if let Some(runnable) = from_queue {
-            return Some(runnable);
+        let Some(runnable) = self.queue.pop().or_else(|| self.take_common()) else {
+            return self.slot.take().or_else(|| self.steal());
+        };
+        if let Some(waiting) = self.slot.take() {
+            // What goes before it may run for long; others can take it from the queue.
+            self.queue.push(waiting);
+            self.threads.wake_one();
         }
-        self.slot.take().or_else(|| self.steal())
+        Some(runnable)
     }
 
     fn take_common(&self) -> Option<Runnable> {
