@@ -124,6 +124,13 @@ impl IntoExit for ExitReason {
     }
 }
 
+/// Code that loops for ever, or always panics.
+impl IntoExit for Never {
+    fn into_exit(self) -> ExitReason {
+        self
+    }
+}
+
 impl<T: IntoExit> IntoExit for Result<T, Exit> {
     fn into_exit(self) -> ExitReason {
         match self {
@@ -142,5 +149,19 @@ pub struct Exit(pub ExitReason);
 impl<E: std::error::Error> From<E> for Exit {
     fn from(error: E) -> Self {
         Self(ExitReason::from_term(Term::tuple([Term::atom("error"), Term::string(&error.to_string())])))
+    }
+}
+
+/// The type `!`, which can be named only as what a function returns.
+type Never = <fn() -> ! as returns::Returns>::Output;
+
+mod returns {
+    #[expect(unnameable_types, reason = "nobody needs it but the line that names the type `!`")]
+    pub trait Returns {
+        type Output;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Output = T;
     }
 }
