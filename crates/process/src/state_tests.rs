@@ -338,8 +338,8 @@ fn the_end_of_one_is_told_once_to_the_other_if_it_is_linked() {
                 _ => couple.arrive(who),
             }
         }
-        let was_linked =
-            couple.knows(1) && !couple.pipes[1].iter().any(|signal| matches!(signal, ControlSignal::Unlink { .. }));
+        let was_linked = couple.knows(1)
+            && !couple.pipes[1].iter().any(|signal| matches!(signal, ControlSignal::Unlink { .. }));
         // Process 0 ends; signals that it has not seen are answered as to nobody.
         let me = couple.pids[0];
         let told = couple.states[0].finish(me, &boom());
