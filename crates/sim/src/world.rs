@@ -209,7 +209,6 @@ impl World {
     }
 
     /// Adds lines to the facts from inside processes.
-    #[must_use]
     pub fn notebook(&self) -> impl Fn(String) + Clone + Send + Sync + 'static {
         let fabric = Arc::downgrade(&self.fabric);
         move |text| {

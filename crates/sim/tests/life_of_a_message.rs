@@ -45,7 +45,7 @@ fn a_message_and_a_failure_go_from_node_to_node() {
         for _ in 0..2 {
             match cx.recv().await {
                 Mail::Exit(trapped) => {
-                    note(format!("the client traps the exit of {}: {}", trapped.from, trapped.reason))
+                    note(format!("the client traps the exit of {}: {}", trapped.from, trapped.reason));
                 }
                 Mail::Down(down) => note(format!("the client's monitor fires: {}", down.reason)),
                 other => note(format!("{other:?}")),

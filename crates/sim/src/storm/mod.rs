@@ -130,7 +130,7 @@ impl Weather<'_> {
         }
     }
 
-    fn order(&mut self, make: fn(Pid) -> Op) {
+    fn order(&self, make: fn(Pid) -> Op) {
         let (who, whom) = (self.pick_pid(), self.pick_pid());
         if let Some(node) = self.nodes.iter().find(|node| node.name() == who.node()) {
             self.world.note(format!("{who} is told: {:?}", make(whom)));
@@ -139,7 +139,7 @@ impl Weather<'_> {
         }
     }
 
-    fn kill(&mut self) {
+    fn kill(&self) {
         let (who, whom) = (self.pick_pid(), self.pick_pid());
         if let Some(node) = self.nodes.iter().find(|node| node.name() == who.node()) {
             self.world.note(format!("{who} kills {whom}"));

@@ -130,7 +130,7 @@ fn what_no_connection_can_be_made_for_is_told_too() {
             cx.link(echo);
             _ = cx.monitor(echo);
         });
-        assert_eq!(stage.call(Term::atom("wait"), None), Err(CallError::NodeDown));
+        assert_eq!(stage.call(Term::atom("wait"), None), Err(CallError::Unreachable));
         stage.world.run_for(SECOND);
         let mut got = seen.take();
         got.sort();

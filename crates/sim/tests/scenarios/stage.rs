@@ -99,8 +99,6 @@ pub(crate) fn observer(
         loop {
             seen.note(line(&cx.recv().await));
         }
-        #[expect(unreachable_code, reason = "says what the endless loop returns")]
-        ()
     };
     let options = SpawnOptions { name: registered.map(name) };
     node.processes().spawn(options, watch).expect("there is room").pid()
