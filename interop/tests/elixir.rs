@@ -1,4 +1,5 @@
 //! Elixir's own modules against Rust processes.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

@@ -1,4 +1,5 @@
 //! What goes wrong between nodes is told, and told once.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

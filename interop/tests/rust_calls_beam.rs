@@ -1,4 +1,5 @@
 //! The typed client of a Rust server talks to a server written in Erlang, and to a Rust server on another node.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

@@ -44,7 +44,12 @@ fn start_worker(done: Done) {
 async fn fan_in() -> f64 {
     let (done, finished) = unbounded_channel();
     let receiver: ActorRef<Receiver> = start(done);
-    driver::fan_in(driver::spawn_task, move |item| receiver.tell(item).try_send().expect("the receiver lives"), finished).await
+    driver::fan_in(
+        driver::spawn_task,
+        move |item| receiver.tell(item).try_send().expect("the receiver lives"),
+        finished,
+    )
+    .await
 }
 
 fn start<A: Actor>(args: A::Args) -> ActorRef<A> {

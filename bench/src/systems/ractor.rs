@@ -47,7 +47,8 @@ async fn start_idler(done: Done) -> ActorRef<u64> {
 async fn fan_in() -> f64 {
     let (done, finished) = unbounded_channel();
     let receiver = start(Receiver, done).await.expect("it starts");
-    driver::fan_in(driver::spawn_task, move |item| receiver.cast(item).expect("the receiver lives"), finished).await
+    driver::fan_in(driver::spawn_task, move |item| receiver.cast(item).expect("the receiver lives"), finished)
+        .await
 }
 
 async fn start<A: Actor>(actor: A, arguments: A::Arguments) -> Result<ActorRef<A::Msg>, SpawnErr> {

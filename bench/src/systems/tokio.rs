@@ -96,5 +96,6 @@ async fn fan_in() -> f64 {
             }
         }
     });
-    driver::fan_in(driver::spawn_task, move |item| receiver.send(item).expect("the receiver lives"), finished).await
+    driver::fan_in(driver::spawn_task, move |item| receiver.send(item).expect("the receiver lives"), finished)
+        .await
 }

@@ -1,4 +1,5 @@
 //! The limits of a node on what strangers and slow peers can make it hold, at both sides of each.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::handshake::Cookie;
 use engset_node::{Abandoned, Dial, DialError, Network, Node, NodeConfig, TooManyConnections};

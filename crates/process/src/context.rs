@@ -25,7 +25,10 @@ pub struct Cx<M> {
     pub(crate) process: Arc<Process<M>>,
 }
 
-#[expect(clippy::needless_pass_by_ref_mut, reason = "what changes the process, or takes from its mailbox, needs its only context")]
+#[expect(
+    clippy::needless_pass_by_ref_mut,
+    reason = "what changes the process, or takes from its mailbox, needs its only context"
+)]
 impl<M: Protocol> Cx<M> {
     pub(crate) fn new(process: Arc<Process<M>>) -> Self {
         Self { process }
@@ -74,10 +77,7 @@ impl<M: Protocol> Cx<M> {
     }
 
     /// Like [`Cx::recv`], but gives up after `patience` with `None`. Zero looks into the mailbox once.
-    pub fn recv_timeout(
-        &mut self,
-        patience: Duration,
-    ) -> ReceiveTimeout<'_, M, Mail<M>, AnyMail<M>> {
+    pub fn recv_timeout(&mut self, patience: Duration) -> ReceiveTimeout<'_, M, Mail<M>, AnyMail<M>> {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.recv(), sleep)
     }
@@ -108,9 +108,11 @@ impl<M: Protocol> Cx<M> {
     /// port is busy. Await it between messages when sending much; for receivers on this node it completes at once.
     pub async fn ready(&self, to: impl Into<Dest>) {
         let to = to.into();
-        poll_fn(|task| {
-            if self.processes().is_busy(&to, task.waker()) { Poll::Pending } else { Poll::Ready(()) }
-        })
+        poll_fn(
+            |task| {
+                if self.processes().is_busy(&to, task.waker()) { Poll::Pending } else { Poll::Ready(()) }
+            },
+        )
         .await;
     }
 

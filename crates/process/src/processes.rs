@@ -149,8 +149,7 @@ impl Processes {
         let mixed = (number ^ self.salt).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ self.salt;
         // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
         let words = [low(number), high(number), low(mixed), high(mixed), low(self.salt)];
-        Reference::new(self.node, self.creation, &words)
-            .expect("a reference has at most five words")
+        Reference::new(self.node, self.creation, &words).expect("a reference has at most five words")
     }
 
     /// Starts a process that runs `body`.

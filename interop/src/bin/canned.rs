@@ -33,7 +33,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let node = Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden).start()?;
+    let node =
+        Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden).start()?;
     node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })??;
     let mut stdout = io::stdout();
     writeln!(stdout, "ready")?;

@@ -1,5 +1,12 @@
 //! A stage for two: a canned Engset node and a real Erlang node, with an EPMD of their own.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part of the stage")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    missing_debug_implementations,
+    reason = "part of tests; each test file uses its part of the stage"
+)]
 
 use engset::Node;
 use engset_testkit::{Beam, free_port, require_erl};
