@@ -136,7 +136,7 @@ fn erlang_sees_noconnection_when_the_rust_node_is_killed() {
         return;
     }
     let port = free_port().unwrap();
-    let beam = start_beam_with_epmd(port);
+    let (_keeper, beam) = start_beam_with_epmd(port);
     let mut canned = start_canned_program("killed@127.0.0.1", port);
     let value = |expression: &str| beam.eval(expression).unwrap();
     value(
@@ -194,16 +194,9 @@ fn an_erlang_node_restarted_under_its_name_is_another_incarnation() {
     assert_eq!(gone.unwrap(), Err(CallError::NoProcess));
 }
 
-/// The stock EPMD's place is taken by an Engset node that stays, so that killing another does not end it.
-fn start_beam_with_epmd(port: u16) -> Beam {
-    let keeper = start_canned("keeper@127.0.0.1", port, false);
-    let beam = start_beam("beam", port);
-    // Lives as long as the test program.
-    std::mem::drop(std::thread::Builder::new().spawn(move || {
-        std::thread::park();
-        drop(keeper);
-    }));
-    beam
+/// An Erlang node, and an Engset node that is the EPMD: it stays when another node is killed.
+fn start_beam_with_epmd(port: u16) -> (Node, Beam) {
+    (start_canned("keeper@127.0.0.1", port, false), start_beam("beam", port))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the canned node as a program of its own")]
