@@ -143,11 +143,15 @@ pub struct Timer {
 impl Timer {
     /// Takes the timer back; how long it would have waited, or `None` where it has fired.
     pub fn cancel(&self) -> Option<Duration> {
-        let cancelled = match &self.scheduler {
+        self.discard().then(|| self.id.due().saturating_duration_since(self.scheduler.now()))
+    }
+
+    /// Takes the timer back; false where it has fired.
+    fn discard(&self) -> bool {
+        match &self.scheduler {
             Scheduler::Threads(threads) => threads.cancel_timer(self.worker, self.id),
             Scheduler::Seeded(seeded) => seeded.cancel_timer(self.id),
-        };
-        cancelled.then(|| self.id.due().saturating_duration_since(self.scheduler.now()))
+        }
     }
 }
 
@@ -174,7 +178,7 @@ impl Future for Sleep {
         }
         if self.timer.as_ref().is_none_or(|(_, waker)| !waker.will_wake(task.waker())) {
             if let Some((timer, _)) = self.timer.take() {
-                timer.cancel();
+                timer.discard();
             }
             let waker = task.waker().clone();
             let timer = self.scheduler.set_timer(self.due, Fire::Wake(waker.clone()));
@@ -187,7 +191,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some((timer, _)) = self.timer.take() {
-            timer.cancel();
+            timer.discard();
         }
     }
 }
