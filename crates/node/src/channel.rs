@@ -220,6 +220,24 @@ impl Channel {
         self.note(result)
     }
 
+    /// Why this node closed the connection, if it did: nothing more is to be written then. Otherwise `driver` is woken
+    /// when it does, or when there is something to write.
+    ///
+    /// For a driver that waits for the stream to take what it got from [`Self::poll_transmit`].
+    pub fn poll_closed(&mut self, driver: &Waker) -> Option<CloseReason> {
+        let Phase::Up(up) = &self.phase else { return None };
+        let mut state = up.link.state.lock();
+        if state.closed {
+            drop(state);
+            return Some(self.closed.get_or_insert(CloseReason::ClosedHere).clone());
+        }
+        match &mut state.driver {
+            Some(known) => known.clone_from(driver),
+            none => *none = Some(driver.clone()),
+        }
+        None
+    }
+
     /// The peer, once it has proven who it is.
     #[must_use]
     pub fn peer(&self) -> Option<NodeName> {
@@ -312,6 +330,10 @@ impl Up {
     fn handle_bytes(&mut self, node: &Node, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
         while let Some(received) = self.incoming.poll_event() {
+            // The loss has been told: nothing of this connection may act after it.
+            if self.link.is_closed() {
+                return Err(CloseReason::ClosedHere);
+            }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         read

@@ -78,12 +78,15 @@ impl Node {
             }
             Control::MonitorPExit { from, to, reference, reason: why } => {
                 let reason = reason(why)?;
-                let from = if let Process::Pid(pid) = from { pid } else { to };
-                self.act(from, &Dest::Pid(to), ControlSignal::Down { reference, reason });
+                if !self.processes().aliases().down(reference, link.peer, reason.clone()) {
+                    let from = if let Process::Pid(pid) = from { pid } else { to };
+                    self.act(from, &Dest::Pid(to), ControlSignal::Down { reference, reason });
+                }
             }
             Control::Link { from, to } => {
-                concern(link, to);
-                self.act(from, &Dest::Pid(to), ControlSignal::Link { from });
+                if link.concern(to) {
+                    self.act(from, &Dest::Pid(to), ControlSignal::Link { from });
+                }
             }
             Control::UnlinkId { id, from, to } => {
                 self.act(from, &Dest::Pid(to), ControlSignal::Unlink { from, id });
@@ -115,7 +118,9 @@ impl Node {
         let signal = ControlSignal::Monitor { watcher, reference, name: name.clone() };
         match target {
             Some(pid) => {
-                concern(link, pid);
+                if !link.concern(pid) {
+                    return;
+                }
                 if let Some(name) = name {
                     link.state.lock().concerned.by_name.insert(reference, (pid, name));
                 }
@@ -167,10 +172,6 @@ impl Node {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-fn concern(link: &Arc<Link>, pid: Pid) {
-    link.state.lock().concerned.pids.insert(pid);
 }
 
 fn altact_dest(to: AltactTarget) -> Dest {

@@ -9,7 +9,7 @@ use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
 use engset_dist::handshake::{Decision, Established, Winner, simultaneous};
 use engset_otp::StartError;
-use engset_process::{Identity, Processes, Scheduler};
+use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -282,6 +282,11 @@ impl Node {
         AttemptId(self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// A number for a new connection, greater than all before.
+    fn new_epoch(&self) -> Epoch {
+        Epoch(self.new_attempt().0)
+    }
+
     /// What to answer a peer of this name that dials us; `attempt` is its attempt.
     pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
         let mut peers = self.peers.lock();
@@ -295,7 +300,10 @@ impl Node {
                 Decision::Ok
             }
             Some((_, Peer::Up(_))) => Decision::Alive,
-            Some((_, Peer::Connecting(connecting))) if connecting.awaits_peer => {
+            // We are not dialling: another attempt in this peer's name came first, and may be a stranger's.
+            Some((_, Peer::Connecting(connecting)))
+                if connecting.awaits_peer || connecting.ours.is_none() =>
+            {
                 connecting.attempt = attempt;
                 Decision::Ok
             }
@@ -342,37 +350,36 @@ impl Node {
         peer: NodeName,
         established: &Established,
     ) -> Result<Arc<Link>, TooManyConnections> {
-        let before = {
-            let mut peers = self.peers.lock();
-            if !peers.contains_key(&peer) {
-                self.check_room(&peers)?;
-            }
-            self.accepting.lock().retain(|_, accepted| *accepted != attempt);
-            peers.remove(&peer)
-        };
-        if let Some(Peer::Up(old)) = &before {
-            // The loss is told before anything of the new connection can arrive.
-            self.link_lost(old);
+        // All in one piece: no signal may find the peer neither connecting nor up, and the loss of an older connection
+        // is told before anything of this one can arrive.
+        let mut peers = self.peers.lock();
+        if !peers.contains_key(&peer) {
+            self.check_room(&peers)?;
         }
-        let connecting = match before {
+        self.accepting.lock().retain(|_, accepted| *accepted != attempt);
+        let connecting = match peers.remove(&peer) {
             Some(Peer::Connecting(connecting)) => connecting,
-            Some(Peer::Up(_)) | None => Connecting::new(attempt),
+            Some(Peer::Up(old)) => {
+                self.link_lost(&old);
+                Connecting::new(self.new_attempt(), self.new_epoch())
+            }
+            None => Connecting::new(self.new_attempt(), self.new_epoch()),
         };
         let mut outgoing = Outgoing::new(established.flags, self.config.outgoing.clone());
+        let mut refused = Vec::new();
         for (control, payload) in connecting.queue {
             if let Err(error) = outgoing.send(&control, payload) {
-                tracing::warn!(%peer, "a signal that waited for the connection is dropped: {error}");
+                tracing::warn!(%peer, "a signal that waited for the connection cannot be sent: {error}");
+                refused.push(control);
             }
         }
         let visible = established.peer_flags.contains(Flags::PUBLISHED);
-        let link = Link::new(attempt, peer, (established.flags, visible), outgoing, connecting.concerned);
-        let raced = self.peers.lock().insert(peer, Peer::Up(Arc::clone(&link)));
-        if let Some(Peer::Connecting(raced)) = raced {
-            self.adopt(&link, raced.queue, raced.concerned);
-            raced.senders.into_iter().for_each(Waker::wake);
-            raced.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
-        }
+        let ids = (connecting.epoch, attempt);
+        let link = Link::new(ids, peer, (established.flags, visible), outgoing, connecting.concerned);
+        peers.insert(peer, Peer::Up(Arc::clone(&link)));
+        drop(peers);
         tracing::info!(%peer, visible, "node up");
+        refused.iter().for_each(|control| self.refused(control));
         connecting.senders.into_iter().for_each(Waker::wake);
         connecting.waiters.into_iter().for_each(|waiter| waiter(Ok(())));
         Ok(link)
@@ -397,10 +404,13 @@ impl Node {
         concerned: Option<Pid>,
         control: Control,
         payload: Option<Bytes>,
-    ) {
+    ) -> Epoch {
         let mut signal = Some((control, payload));
         loop {
-            let Some(link) = self.link_or_queue(peer, concerned, &mut signal) else { return };
+            let link = match self.link_or_queue(peer, concerned, &mut signal) {
+                Ok(link) => link,
+                Err(epoch) => return epoch,
+            };
             let driver = {
                 let mut state = link.state.lock();
                 if state.closed {
@@ -412,16 +422,19 @@ impl Node {
                 if let Some(pid) = concerned {
                     state.concerned.pids.insert(pid);
                 }
-                let Some((control, payload)) = signal.take() else { return };
+                let Some((control, payload)) = signal.take() else { return link.epoch };
                 match state.outgoing.send(&control, payload) {
                     Ok(()) => state.driver.take(),
                     Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
                         drop(state);
+                        self.refused(&control);
                         self.link_down(&link, &error);
-                        return;
+                        return link.epoch;
                     }
                     Err(error) => {
+                        drop(state);
                         tracing::warn!(%peer, "a signal cannot be sent: {error}");
+                        self.refused(&control);
                         None
                     }
                 }
@@ -429,7 +442,7 @@ impl Node {
             if let Some(driver) = driver {
                 driver.wake();
             }
-            return;
+            return link.epoch;
         }
     }
 
@@ -451,7 +464,7 @@ impl Node {
                 Some(Peer::Connecting(connecting)) => {
                     let busy = connecting.queued_bytes > self.config.outgoing.busy_bytes;
                     if busy {
-                        connecting.senders.push(sender.clone());
+                        note(&mut connecting.senders, sender);
                     }
                     return busy;
                 }
@@ -460,7 +473,7 @@ impl Node {
         let mut state = link.state.lock();
         let busy = !state.closed && state.outgoing.is_busy();
         if busy {
-            state.senders.push(sender.clone());
+            note(&mut state.senders, sender);
         }
         busy
     }
@@ -485,26 +498,26 @@ impl Node {
         }
     }
 
-    /// The link to the peer; where there is none yet, takes the signal into the queue.
+    /// The link to the peer; where there is none yet, takes the signal into the queue of the connection that it returns.
     fn link_or_queue(
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
         signal: &mut Option<(Control, Option<Bytes>)>,
-    ) -> Option<Arc<Link>> {
-        let dial = {
+    ) -> Result<Arc<Link>, Epoch> {
+        let (dial, epoch) = {
             let mut peers = self.peers.lock();
             if let Some(Peer::Up(link)) = peers.get(&peer) {
-                return Some(Arc::clone(link));
+                return Ok(Arc::clone(link));
             }
             let is_new = !peers.contains_key(&peer);
             if is_new && let Err(error) = self.check_room(&peers) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
-                let pids = concerned.into_iter().collect();
-                self.tell_concerned(peer, &Concerned { pids, ..Concerned::default() });
-                self.tell_unsent(signal.take().iter());
-                return None;
+                if let Some((control, _)) = signal.take() {
+                    self.refused(&control);
+                }
+                return Err(Epoch::NONE);
             }
             let mut dial = None;
             let entry = peers.entry(peer).or_insert_with(|| {
@@ -512,30 +525,31 @@ impl Node {
                 dial = begun;
                 Peer::Connecting(connecting)
             });
-            let Peer::Connecting(connecting) = entry else { return None };
+            let Peer::Connecting(connecting) = entry else { return Err(Epoch::NONE) };
+            let epoch = connecting.epoch;
             connecting.concerned.pids.extend(concerned);
-            let (control, payload) = signal.take()?;
+            let Some((control, payload)) = signal.take() else { return Err(epoch) };
             connecting.queued_bytes += payload.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
             connecting.queue.push((control, payload));
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
                 drop(peers);
                 self.dial_failed(peer, attempt, Arc::new(Abandoned::PendingQueueFull));
-                return None;
+                return Err(epoch);
             }
-            dial
+            (dial, epoch)
         };
         self.dial(dial);
-        None
+        Err(epoch)
     }
 
     /// A new attempt, and what to dial for it: nothing where the peer is dialling us.
     fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
         let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
         match accepted {
-            Some(attempt) => (Connecting::new(attempt), None),
+            Some(attempt) => (Connecting::new(attempt, self.new_epoch()), None),
             None => {
-                let mut connecting = Connecting::new(self.new_attempt());
+                let mut connecting = Connecting::new(self.new_attempt(), self.new_epoch());
                 let dial = connecting.dial(peer, connecting.attempt);
                 (connecting, Some(dial))
             }
@@ -548,17 +562,6 @@ impl Node {
         }
     }
 
-    fn adopt(&self, link: &Arc<Link>, queue: Vec<(Control, Option<Bytes>)>, concerned: Concerned) {
-        let mut state = link.state.lock();
-        state.concerned.pids.extend(concerned.pids);
-        state.concerned.by_name.extend(concerned.by_name);
-        for (control, payload) in queue {
-            if let Err(error) = state.outgoing.send(&control, payload) {
-                tracing::warn!(peer = %link.peer, "a signal that waited for the connection is dropped: {error}");
-            }
-        }
-    }
-
     fn forget_closed(&self, link: &Arc<Link>) {
         let mut peers = self.peers.lock();
         if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
@@ -568,33 +571,47 @@ impl Node {
 
     fn link_lost(&self, link: &Arc<Link>) {
         if let Some(concerned) = link.close() {
-            self.tell_concerned(link.peer, &concerned);
-            self.processes.aliases().node_down(link.peer);
+            self.tell_concerned(link.peer, link.epoch, &concerned);
+            self.processes.aliases().node_down(link.peer, link.epoch);
         }
     }
 
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
-        self.tell_concerned(peer, &connecting.concerned);
-        self.tell_unsent(connecting.queue.iter());
+        self.tell_concerned(peer, connecting.epoch, &connecting.concerned);
+        connecting.queue.iter().for_each(|(control, _)| self.unsent(control));
         connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);
     }
 
-    /// Counts messages that were never sent, and tells callers that their requests were not.
-    fn tell_unsent<'a>(&self, signals: impl Iterator<Item = &'a (Control, Option<Bytes>)>) {
-        for (control, _) in signals {
-            if control.has_payload() {
-                self.processes.count_dropped();
-            }
-            if let Control::MonitorP { reference, .. } = control {
-                self.processes.aliases().unreachable(*reference);
-            }
+    /// Counts a message that was never sent, and tells a caller that its request was not.
+    fn unsent(&self, control: &Control) {
+        if control.has_payload() {
+            self.processes.count_dropped();
+        }
+        if let Control::MonitorP { reference, .. } = control {
+            self.processes.aliases().unreachable(*reference);
         }
     }
 
-    fn tell_concerned(&self, peer: NodeName, concerned: &Concerned) {
-        for pid in concerned.pids.iter().chain(concerned.by_name.values().map(|(pid, _)| pid)) {
-            self.processes.node_down(*pid, peer);
+    /// Tells whoever sent a signal that the connection cannot take that it goes nowhere.
+    fn refused(&self, control: &Control) {
+        self.unsent(control);
+        let reason = ExitReason::NoConnection;
+        match control {
+            Control::MonitorP { from, reference, .. } => {
+                let down = ControlSignal::Down { reference: *reference, reason };
+                self.processes.signal(*from, &Dest::Pid(*from), down);
+            }
+            Control::Link { from, to } => {
+                self.processes.signal(*to, &Dest::Pid(*from), ControlSignal::LinkExit { from: *to, reason });
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_concerned(&self, peer: NodeName, epoch: Epoch, concerned: &Concerned) {
+        for pid in &concerned.pids {
+            self.processes.node_down(*pid, peer, epoch);
         }
     }
 
@@ -606,6 +623,13 @@ impl Node {
 
 /// What a queued control message is taken to weigh.
 const CONTROL_BYTES: usize = 128;
+
+/// Notes a waker once, however often its task is polled.
+fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
 
 fn fail(waiters: Vec<Waiter>, error: &DialError) {
     waiters.into_iter().for_each(|waiter| waiter(Err(Arc::clone(error))));

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
+use engset_process::Epoch;
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,8 @@ pub(crate) enum Peer {
 
 /// A connection in the making.
 pub(crate) struct Connecting {
+    /// The connection that this will be, if it succeeds.
+    pub(crate) epoch: Epoch,
     /// The attempt that decides; another may have taken over from the one that began.
     pub(crate) attempt: AttemptId,
     /// Ours was refused because the peer dials us: its attempt will take over.
@@ -64,6 +67,7 @@ pub(crate) struct Concerned {
 
 /// A connection that is up.
 pub(crate) struct Link {
+    pub(crate) epoch: Epoch,
     pub(crate) attempt: AttemptId,
     pub(crate) peer: NodeName,
     pub(crate) flags: Flags,
@@ -85,14 +89,28 @@ pub(crate) struct LinkState {
 
 impl Link {
     pub(crate) fn new(
-        attempt: AttemptId,
+        (epoch, attempt): (Epoch, AttemptId),
         peer: NodeName,
         (flags, visible): (Flags, bool),
         outgoing: Outgoing,
         concerned: Concerned,
     ) -> Arc<Self> {
         let state = LinkState { outgoing, concerned, closed: false, driver: None, senders: Vec::new() };
-        Arc::new(Self { attempt, peer, flags, visible, state: Mutex::new(state), _pin: peer.pin() })
+        Arc::new(Self { epoch, attempt, peer, flags, visible, state: Mutex::new(state), _pin: peer.pin() })
+    }
+
+    /// Notes a process that must hear of the loss of the connection; false where it is lost already.
+    pub(crate) fn concern(&self, pid: Pid) -> bool {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.concerned.pids.insert(pid);
+        }
+        !state.closed
+    }
+
+    /// Whether nothing goes over it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
     }
 
     /// Closes the link for senders; who is concerned, the first time.
@@ -112,8 +130,9 @@ impl Link {
 }
 
 impl Connecting {
-    pub(crate) fn new(attempt: AttemptId) -> Self {
+    pub(crate) fn new(attempt: AttemptId, epoch: Epoch) -> Self {
         Self {
+            epoch,
             attempt,
             awaits_peer: false,
             ours: None,

@@ -4,7 +4,7 @@ use crate::node::Node;
 use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
-use engset_process::{ControlSignal, Dest, ExitReason, Router};
+use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
@@ -27,10 +27,10 @@ impl Router for Node {
         self.transmit(peer, None, control, Some(payload));
     }
 
-    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) {
-        let Some(peer) = to.node() else { return };
+    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
+        let Some(peer) = to.node() else { return Epoch::NONE };
         if !connects(&signal) && !self.knows(peer) {
-            return;
+            return Epoch::NONE;
         }
         let concerned = match &signal {
             // A caller hears of the loss by its alias.
@@ -45,7 +45,9 @@ impl Router for Node {
             _ => None,
         };
         if let Some(control) = control(from, monitored_as, to, signal) {
-            self.transmit(peer, concerned, control, None);
+            self.transmit(peer, concerned, control, None)
+        } else {
+            Epoch::NONE
         }
     }
 

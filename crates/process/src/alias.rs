@@ -1,6 +1,7 @@
 //! Aliases: references that stand for one awaited reply, so that a late reply never reaches a mailbox.
 
 use crate::exit::ExitReason;
+use crate::signal::Epoch;
 use bytes::Bytes;
 use engset_etf::{Reader, tags};
 use engset_term::{NodeName, Reference};
@@ -26,13 +27,15 @@ pub struct Aliases {
 
 struct Waiting {
     node: NodeName,
+    /// The connection over which the request went; none while it is being sent.
+    epoch: Epoch,
     sink: Box<dyn ReplySink>,
 }
 
 impl Aliases {
     /// Activates `alias` for one reply from a process on `node`.
     pub fn open(&self, alias: Reference, node: NodeName, sink: Box<dyn ReplySink>) {
-        self.waiting.lock().insert(alias, Waiting { node, sink });
+        self.waiting.lock().insert(alias, Waiting { node, epoch: Epoch::NONE, sink });
     }
 
     /// Whether a reply is awaited at `alias`.
@@ -53,9 +56,24 @@ impl Aliases {
         true
     }
 
-    /// Tells whoever waits that no reply will come; false where nobody waits (any more).
-    pub fn down(&self, alias: Reference, reason: ExitReason) -> bool {
-        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+    /// Notes over which connection the request goes.
+    pub(crate) fn goes_over(&self, alias: Reference, epoch: Epoch) {
+        if let Some(waiting) = self.waiting.lock().get_mut(&alias) {
+            waiting.epoch = epoch;
+        }
+    }
+
+    /// Tells whoever waits for a reply from `node` that none will come, as only that node can know; false where nobody
+    /// waits (any more).
+    pub fn down(&self, alias: Reference, node: NodeName, reason: ExitReason) -> bool {
+        let waiting = {
+            let mut waiting = self.waiting.lock();
+            if waiting.get(&alias).is_none_or(|waiting| waiting.node != node) {
+                return false;
+            }
+            waiting.remove(&alias)
+        };
+        let Some(waiting) = waiting else { return false };
         waiting.sink.down(reason);
         true
     }
@@ -67,13 +85,13 @@ impl Aliases {
         true
     }
 
-    /// Tells everybody who waits for a reply from `node` that the connection is lost.
-    pub fn node_down(&self, node: NodeName) {
+    /// Tells everybody who waits for a reply over this connection to `node` that it is lost.
+    pub fn node_down(&self, node: NodeName, epoch: Epoch) {
         let lost: Vec<Waiting> = {
             let mut waiting = self.waiting.lock();
             let references: Vec<Reference> = waiting
                 .iter()
-                .filter(|(_, entry)| entry.node == node)
+                .filter(|(_, entry)| entry.node == node && entry.epoch <= epoch)
                 .map(|(reference, _)| *reference)
                 .collect();
             references.iter().filter_map(|reference| waiting.remove(reference)).collect()

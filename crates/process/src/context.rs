@@ -132,7 +132,8 @@ impl<M: Protocol> Cx<M> {
     pub fn link(&mut self, to: Pid) {
         let signal = self.process.own().state.link(to, self.pid());
         if let Some(signal) = signal {
-            self.processes().signal(self.pid(), &Dest::Pid(to), signal);
+            let epoch = self.processes().signal(self.pid(), &Dest::Pid(to), signal);
+            self.process.own().state.link_goes_over(to, epoch);
         }
     }
 
@@ -155,11 +156,13 @@ impl<M: Protocol> Cx<M> {
             Dest::Name(name) | Dest::RemoteName(name, _) => Some(name.clone()),
             Dest::Pid(_) | Dest::Alias(_) => None,
         };
-        let monitored = Monitored { given, target: target.clone().unwrap_or(Dest::Pid(me)) };
+        let monitored = Monitored::new(given, target.clone().unwrap_or(Dest::Pid(me)));
         self.process.own().state.monitor(reference, monitored);
         match target {
             Some(target) => {
-                self.processes().signal(me, &target, ControlSignal::Monitor { watcher: me, reference, name });
+                let signal = ControlSignal::Monitor { watcher: me, reference, name };
+                let epoch = self.processes().signal(me, &target, signal);
+                self.process.own().state.monitor_goes_over(reference, epoch);
             }
             None => {
                 let down = ControlSignal::Down { reference, reason: ExitReason::NoProc };
@@ -245,7 +248,7 @@ impl<M: Protocol> Cx<M> {
         let addr = self.processes().spawn_prepared(options, body, |child: &Process<N>| {
             child.own().state.watched(reference, me);
             let dest = Dest::Pid(child.pid());
-            self.process.own().state.monitor(reference, Monitored { given: dest.clone(), target: dest });
+            self.process.own().state.monitor(reference, Monitored::new(dest.clone(), dest));
         })?;
         Ok((addr, reference))
     }

@@ -37,5 +37,5 @@ pub use registry::RegisterError;
 pub use router::Router;
 pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};
 pub use send_after::TimerRef;
-pub use signal::{ControlSignal, Dest, Down, Encoded, Trapped};
+pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
 pub use table::TooManyProcesses;

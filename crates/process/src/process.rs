@@ -176,7 +176,9 @@ impl<M: Protocol> Process<M> {
 
     fn apply(&self, own: &mut Own<M>, effect: Effect) {
         match effect {
-            Effect::Send(to, signal) => self.processes.signal(self.pid, &Dest::Pid(to), signal),
+            Effect::Send(to, signal) => {
+                self.processes.signal(self.pid, &Dest::Pid(to), signal);
+            }
             Effect::Down(down) => own.mailbox.push(Mail::Down(Box::new(down))),
             Effect::Trapped(trapped) => own.mailbox.push(Mail::Exit(Box::new(trapped))),
             Effect::Exit(reason) => {

@@ -11,12 +11,13 @@ use crate::protocol::{Outgoing, Protocol, SendError};
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
-use crate::signal::{ControlSignal, Dest, Encoded, Signal};
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
 use crate::table::{Table, TooManyProcesses};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
@@ -145,10 +146,13 @@ impl Processes {
     #[must_use]
     pub fn new_reference(&self) -> Reference {
         let number = self.last_reference.fetch_add(1, Ordering::Relaxed) + 1;
-        // Spread the number over the salt so that a reference seen tells little about the next one.
-        let mixed = (number ^ self.salt).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ self.salt;
+        // SipHash over a secret: who has seen references cannot tell the next one.
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.salt);
+        hasher.write_u64(number);
+        let secret = hasher.finish();
         // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
-        let words = [low(number), high(number), low(mixed), high(mixed), low(self.salt)];
+        let words = [low(number), high(number), low(secret), high(secret), 0];
         Reference::new(self.node, self.creation, &words).expect("a reference has at most five words")
     }
 
@@ -248,18 +252,26 @@ impl Processes {
     }
 
     /// Sends a control signal from `from`; a receiver that does not exist answers as the protocol says.
-    pub fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) {
+    ///
+    /// Tells over which connection it goes, where it needs one.
+    pub fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
         if self.is_elsewhere(to) {
-            match self.router() {
-                Some(router) => router.signal(from, to, signal),
-                None => self.bounce_unreachable(to, signal),
+            let Some(router) = self.router() else {
+                self.bounce_unreachable(to, signal);
+                return Epoch::NONE;
+            };
+            let monitor =
+                if let ControlSignal::Monitor { reference, .. } = &signal { Some(*reference) } else { None };
+            let epoch = router.signal(from, to, signal);
+            if let Some(alias) = monitor {
+                self.aliases.goes_over(alias, epoch);
             }
-            return;
+            return epoch;
         }
         if let ControlSignal::Down { reference, reason } = &signal
-            && self.aliases.down(*reference, reason.clone())
+            && self.aliases.down(*reference, from.node(), reason.clone())
         {
-            return;
+            return Epoch::NONE;
         }
         let refused = match self.find(to) {
             Some(process) => process.control(signal).err(),
@@ -268,6 +280,7 @@ impl Processes {
         if let Some(signal) = refused {
             self.bounce(to, signal);
         }
+        Epoch::NONE
     }
 
     /// Answers a signal to a process that does not exist (any more).
@@ -345,11 +358,11 @@ impl Processes {
         }
     }
 
-    /// Tells `pid` that the connection to `node` is lost.
-    pub fn node_down(&self, pid: Pid, node: NodeName) {
+    /// Tells `pid` that a connection to `node` is lost.
+    pub fn node_down(&self, pid: Pid, node: NodeName, epoch: Epoch) {
         if let Some(process) = self.table.find(pid) {
             // One that ended meanwhile has no links left.
-            drop(process.control(ControlSignal::NodeDown { node }));
+            drop(process.control(ControlSignal::NodeDown { node, epoch }));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where signals for other nodes go.
 
-use crate::signal::{ControlSignal, Dest};
+use crate::signal::{ControlSignal, Dest, Epoch};
 use bytes::Bytes;
 use engset_term::Pid;
 use std::task::Waker;
@@ -12,8 +12,8 @@ use std::task::Waker;
 pub trait Router: Send + Sync + 'static {
     /// Sends a message in external term format (without the leading version byte).
     fn message(&self, from: Pid, to: &Dest, payload: Bytes);
-    /// Sends a control signal.
-    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal);
+    /// Sends a control signal; over which connection it goes, the one in the making included.
+    fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
     /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
     /// when it has not any more.
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;

@@ -24,6 +24,15 @@ pub struct Encoded {
     pub payload: Bytes,
 }
 
+/// One connection to another node: a later one has a greater number. [`Epoch::NONE`] where no connection is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// No connection.
+    pub const NONE: Self = Self(0);
+}
+
 /// The signals that act on a process instead of waiting in its mailbox.
 ///
 /// They act in the receiving process when it takes them from its arrival queue, never in the sender.
@@ -85,10 +94,13 @@ pub enum ControlSignal {
         /// Why.
         reason: ExitReason,
     },
-    /// The connection to `node` is gone: every link and monitor to it fires once with `noconnection`.
+    /// A connection to `node` is gone: every link and monitor made over it, or before, fires once with
+    /// `noconnection`.
     NodeDown {
         /// The other node.
         node: NodeName,
+        /// Which connection.
+        epoch: Epoch,
     },
 }
 

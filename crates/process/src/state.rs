@@ -5,7 +5,7 @@
 //! arrives meanwhile does not make it active again (Erlang distribution protocol, "Link Protocol").
 
 use crate::exit::ExitReason;
-use crate::signal::{ControlSignal, Dest, Down, Trapped};
+use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use engset_term::{NodeName, Pid, Reference};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) trap_exit: bool,
     /// Whether it ever had to do with a process of another node.
     pub(crate) met_remote: bool,
-    links: BTreeMap<Pid, LinkState>,
+    links: BTreeMap<Pid, Link>,
     monitoring: BTreeMap<Reference, Monitored>,
     watched_by: BTreeMap<Reference, Pid>,
     last_unlink_id: u64,
@@ -42,6 +42,29 @@ pub(crate) struct Monitored {
     pub(crate) given: Dest,
     /// Where signals about the monitor go.
     pub(crate) target: Dest,
+    /// The connection over which it was made.
+    pub(crate) epoch: Epoch,
+}
+
+/// One link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Link {
+    state: LinkState,
+    /// The connection over which this process made it; none for a link that the other side made. What the other side
+    /// makes over a later connection arrives after the loss of the earlier one; what this side makes does not wait.
+    epoch: Epoch,
+}
+
+impl Monitored {
+    pub(crate) const fn new(given: Dest, target: Dest) -> Self {
+        Self { given, target, epoch: Epoch::NONE }
+    }
+}
+
+impl Link {
+    const fn new(state: LinkState) -> Self {
+        Self { state, epoch: Epoch::NONE }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +82,47 @@ impl State {
         }
         self.met_remote |= to.node() != me.node();
         match self.links.entry(to) {
-            Entry::Occupied(mut entry) => match entry.get() {
+            Entry::Occupied(mut entry) => match entry.get().state {
                 LinkState::Active => None,
                 LinkState::Unlinking(_) => {
-                    entry.insert(LinkState::Active);
+                    entry.insert(Link::new(LinkState::Active));
                     Some(ControlSignal::Link { from: me })
                 }
             },
             Entry::Vacant(entry) => {
-                entry.insert(LinkState::Active);
+                entry.insert(Link::new(LinkState::Active));
                 Some(ControlSignal::Link { from: me })
             }
         }
     }
 
+    /// Notes over which connection the link that was just made goes.
+    pub(crate) fn link_goes_over(&mut self, to: Pid, epoch: Epoch) {
+        if let Some(link) = self.links.get_mut(&to) {
+            link.epoch = epoch;
+        }
+    }
+
+    /// Notes over which connection the monitor that was just made goes.
+    pub(crate) fn monitor_goes_over(&mut self, reference: Reference, epoch: Epoch) {
+        if let Some(monitored) = self.monitoring.get_mut(&reference) {
+            monitored.epoch = epoch;
+        }
+    }
+
     /// Enters a link that both sides know of already, as `spawn_link` makes it.
     pub(crate) fn link_both(&mut self, to: Pid) {
-        self.links.insert(to, LinkState::Active);
+        self.links.insert(to, Link::new(LinkState::Active));
     }
 
     /// Removes the link to `to`; what must be sent, if anything.
     pub(crate) fn unlink(&mut self, to: Pid, me: Pid) -> Option<ControlSignal> {
         let link = self.links.get_mut(&to)?;
-        if *link != LinkState::Active {
+        if link.state != LinkState::Active {
             return None;
         }
         self.last_unlink_id += 1;
-        *link = LinkState::Unlinking(self.last_unlink_id);
+        link.state = LinkState::Unlinking(self.last_unlink_id);
         Some(ControlSignal::Unlink { from: me, id: self.last_unlink_id })
     }
 
@@ -116,7 +153,7 @@ impl State {
 
     /// The processes linked to this one.
     pub(crate) fn links(&self) -> impl Iterator<Item = Pid> + '_ {
-        self.links.iter().filter(|(_, link)| **link == LinkState::Active).map(|(pid, _)| *pid)
+        self.links.iter().filter(|(_, link)| link.state == LinkState::Active).map(|(pid, _)| *pid)
     }
 
     /// How many monitors this process holds, and how many are held on it.
@@ -131,16 +168,16 @@ impl State {
             ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
             ControlSignal::Link { from } => {
                 self.met_remote |= from.node() != me.node();
-                self.links.entry(from).or_insert(LinkState::Active);
+                self.links.entry(from).or_insert(Link::new(LinkState::Active));
             }
             ControlSignal::Unlink { from, id } => {
-                if self.links.get(&from) == Some(&LinkState::Active) {
+                if self.links.get(&from).is_some_and(|link| link.state == LinkState::Active) {
                     self.links.remove(&from);
                 }
                 effects.push(Effect::Send(from, ControlSignal::UnlinkAck { from: me, id }));
             }
             ControlSignal::UnlinkAck { from, id } => {
-                if self.links.get(&from) == Some(&LinkState::Unlinking(id)) {
+                if self.links.get(&from).is_some_and(|link| link.state == LinkState::Unlinking(id)) {
                     self.links.remove(&from);
                 }
             }
@@ -156,7 +193,7 @@ impl State {
                     effects.push(Effect::Down(Down { reference, process: monitored.given, reason }));
                 }
             }
-            ControlSignal::NodeDown { node } => self.handle_node_down(node, effects),
+            ControlSignal::NodeDown { node, epoch } => self.handle_node_down(node, epoch, effects),
         }
     }
 
@@ -167,7 +204,7 @@ impl State {
         let monitoring = std::mem::take(&mut self.monitoring);
         let link_exits = links
             .into_iter()
-            .filter(|(_, link)| *link == LinkState::Active)
+            .filter(|(_, link)| link.state == LinkState::Active)
             .map(|(pid, _)| (Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }));
         let downs = watchers.into_iter().map(|(reference, watcher)| {
             (Dest::Pid(watcher), ControlSignal::Down { reference, reason: reason.clone() })
@@ -179,7 +216,7 @@ impl State {
     }
 
     fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
-        match self.links.get(&from) {
+        match self.links.get(&from).map(|link| link.state) {
             Some(LinkState::Active) => {
                 self.links.remove(&from);
                 self.propagate(from, reason, effects);
@@ -210,12 +247,12 @@ impl State {
         }
     }
 
-    fn handle_node_down(&mut self, node: NodeName, effects: &mut Vec<Effect>) {
+    fn handle_node_down(&mut self, node: NodeName, epoch: Epoch, effects: &mut Vec<Effect>) {
         self.watched_by.retain(|_, watcher| watcher.node() != node);
         let lost: Vec<Reference> = self
             .monitoring
             .iter()
-            .filter(|(_, monitored)| monitored.target.node() == Some(node))
+            .filter(|(_, monitored)| monitored.target.node() == Some(node) && monitored.epoch <= epoch)
             .map(|(reference, _)| *reference)
             .collect();
         for reference in lost {
@@ -224,8 +261,8 @@ impl State {
                 effects.push(Effect::Down(Down { reference, process, reason: ExitReason::NoConnection }));
             }
         }
-        let linked: Vec<Pid> = self.links.keys().copied().filter(|pid| pid.node() == node).collect();
-        for pid in linked {
+        let linked = self.links.iter().filter(|(pid, link)| pid.node() == node && link.epoch <= epoch);
+        for pid in linked.map(|(pid, _)| *pid).collect::<Vec<Pid>>() {
             self.handle_link_exit(pid, ExitReason::NoConnection, effects);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Effect, LinkState, Monitored, State};
 use crate::exit::ExitReason;
-use crate::signal::{ControlSignal, Dest, Down, Trapped};
+use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use engset_term::{NodeName, Pid, Reference, Term};
 use std::collections::VecDeque;
 
@@ -60,7 +60,7 @@ fn trapped(from: Pid, reason: ExitReason) -> Effect {
 fn watching(target: Pid) -> State {
     let mut state = State::default();
     let dest = Dest::Pid(target);
-    state.monitor(reference(1), Monitored { given: dest.clone(), target: dest });
+    state.monitor(reference(1), Monitored::new(dest.clone(), dest));
     state
 }
 
@@ -142,7 +142,7 @@ fn a_late_acknowledgement_does_not_undo_a_newer_link() {
     assert_eq!(state.links().count(), 1);
     assert!(matches!(state.unlink(pid(OTHER), pid(ME)), Some(ControlSignal::Unlink { id: 2, .. })));
     handle(&mut state, ControlSignal::UnlinkAck { from: pid(OTHER), id: 1 });
-    assert_eq!(state.links.get(&pid(OTHER)), Some(&LinkState::Unlinking(2)));
+    assert_eq!(state.links.get(&pid(OTHER)).map(|link| link.state), Some(LinkState::Unlinking(2)));
     handle(&mut state, ControlSignal::UnlinkAck { from: pid(OTHER), id: 2 });
     assert!(state.links.is_empty());
 }
@@ -162,7 +162,7 @@ fn a_link_signal_that_crosses_an_unlink_makes_no_link() {
 fn a_monitor_fires_once_with_the_target_as_it_was_given() {
     let mut state = State::default();
     let given = Dest::Name(engset_term::Atom::from_static("bank"));
-    state.monitor(reference(1), Monitored { given: given.clone(), target: Dest::Pid(pid(OTHER)) });
+    state.monitor(reference(1), Monitored::new(given.clone(), Dest::Pid(pid(OTHER))));
     let down = ControlSignal::Down { reference: reference(1), reason: boom() };
     let expected = Down { reference: reference(1), process: given, reason: boom() };
     assert_eq!(handle(&mut state, down.clone()), [Effect::Down(expected)]);
@@ -195,7 +195,7 @@ fn the_end_is_told_to_links_watchers_and_watched() {
     state.unlink(pid(3), pid(ME));
     state.watched(reference(7), pid(4));
     let dest = Dest::Pid(pid(5));
-    state.monitor(reference(8), Monitored { given: dest.clone(), target: dest.clone() });
+    state.monitor(reference(8), Monitored::new(dest.clone(), dest.clone()));
     let told = state.finish(pid(ME), &boom());
     assert_eq!(
         told,
@@ -216,11 +216,11 @@ fn a_lost_node_fires_what_leads_there_once_and_nothing_else() {
     state.link(far(2), pid(ME));
     state.unlink(far(2), pid(ME));
     let target = Dest::Pid(far(3));
-    state.monitor(reference(1), Monitored { given: target.clone(), target: target.clone() });
+    state.monitor(reference(1), Monitored::new(target.clone(), target.clone()));
     let named = Dest::RemoteName(engset_term::Atom::from_static("bank"), elsewhere());
-    state.monitor(reference(2), Monitored { given: named.clone(), target: named.clone() });
+    state.monitor(reference(2), Monitored::new(named.clone(), named.clone()));
     let near = Dest::Pid(pid(OTHER));
-    state.monitor(reference(3), Monitored { given: near.clone(), target: near });
+    state.monitor(reference(3), Monitored::new(near.clone(), near));
     state.watched(reference(4), far(4));
     state.watched(reference(5), pid(OTHER));
     assert!(state.met_remote);
@@ -228,7 +228,7 @@ fn a_lost_node_fires_what_leads_there_once_and_nothing_else() {
     let down = |number, process| {
         Effect::Down(Down { reference: reference(number), process, reason: ExitReason::NoConnection })
     };
-    let lost = ControlSignal::NodeDown { node: elsewhere() };
+    let lost = ControlSignal::NodeDown { node: elsewhere(), epoch: Epoch(1) };
     assert_eq!(handle(&mut state, lost.clone()), [down(1, target), down(2, named), trapped(far(1), reason)]);
     assert_eq!(handle(&mut state, lost), []);
     assert_eq!(state.links().collect::<Vec<_>>(), [pid(OTHER)]);
@@ -239,7 +239,7 @@ fn a_lost_node_fires_what_leads_there_once_and_nothing_else() {
 fn only_signals_between_nodes_count_as_having_met_others() {
     let mut state = linked(pid(OTHER));
     let local = Dest::Pid(pid(OTHER));
-    state.monitor(reference(1), Monitored { given: local.clone(), target: local });
+    state.monitor(reference(1), Monitored::new(local.clone(), local));
     handle(&mut state, ControlSignal::Link { from: pid(3) });
     assert!(!state.met_remote);
     handle(&mut state, ControlSignal::Link { from: far(3) });
@@ -320,7 +320,7 @@ fn two_ends_agree_whatever_crosses_on_the_way() {
         assert_eq!(couple.knows(0), couple.knows(1), "seed {seed}");
         assert_eq!(couple.exits, [0, 0], "seed {seed}: nobody has ended");
         for state in &couple.states {
-            assert!(state.links.values().all(|link| *link == LinkState::Active), "seed {seed}");
+            assert!(state.links.values().all(|link| link.state == LinkState::Active), "seed {seed}");
         }
     }
 }
@@ -361,4 +361,23 @@ fn the_end_of_one_is_told_once_to_the_other_if_it_is_linked() {
         assert!(couple.exits[1] <= 1, "seed {seed}");
         assert!(!was_linked || couple.exits[1] == 1, "seed {seed}");
     }
+}
+
+#[test]
+fn the_loss_of_a_connection_leaves_what_was_made_over_a_later_one() {
+    let mut state = State::default();
+    for (id, epoch) in [(1, 1), (2, 2)] {
+        state.link(far(id), pid(ME));
+        state.link_goes_over(far(id), Epoch(epoch));
+        state.monitor(reference(id), Monitored::new(Dest::Pid(far(id)), Dest::Pid(far(id))));
+        state.monitor_goes_over(reference(id), Epoch(epoch));
+    }
+    state.trap_exit = true;
+    let lost = |epoch| ControlSignal::NodeDown { node: elsewhere(), epoch: Epoch(epoch) };
+    let effects = handle(&mut state, lost(1));
+    assert_eq!(effects.len(), 2, "one link and one monitor: {effects:?}");
+    assert_eq!(state.links().collect::<Vec<_>>(), [far(2)]);
+    assert_eq!(handle(&mut state, lost(1)), []);
+    assert_eq!(handle(&mut state, lost(2)).len(), 2);
+    assert_eq!(state.links().count(), 0);
 }

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
-/// Task runs between two looks at the sockets.
+/// Task runs and fired timers between two looks at the sockets.
 const RUNS_PER_POLL: u32 = 128;
 /// Runs from the slot in a row before the other tasks get their turn.
 const SLOT_RUNS: u32 = 32;
@@ -219,16 +219,15 @@ impl Threads {
         !self.common.is_empty() || self.workers.iter().any(|worker| !worker.stealer.is_empty())
     }
 
-    /// Runs the timers of worker `index` that are due; whether there were any.
-    fn fire_due(&self, index: usize) -> bool {
+    /// Runs the timers of worker `index` that are due, at most [`RUNS_PER_POLL`] of them; how many it were.
+    fn fire_due(&self, index: usize) -> u32 {
         let now = self.now();
-        let mut fired = false;
-        loop {
+        for fired in 0..RUNS_PER_POLL {
             let due = self.workers[index].timers.lock().pop_due(now);
             let Some(fire) = due else { return fired };
-            fired = true;
             run_caught(|| fire.run());
         }
+        RUNS_PER_POLL
     }
 }
 
@@ -292,16 +291,21 @@ async fn root() {
         note_waker(&threads, index, task);
         threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
         with_local(|local| local.in_root = true);
+        // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
+        let mut left = RUNS_PER_POLL;
         let poll = loop {
             if threads.stopping.load(Ordering::Relaxed) {
                 break Poll::Ready(());
             }
-            if run_some(&threads, index) {
+            run_some(&threads, index, &mut left);
+            if left == 0 {
                 // Others may have work too; tokio gets a look at the sockets first.
                 task.waker().wake_by_ref();
                 break Poll::Pending;
             }
             if !park(&threads, index) {
+                // Others may be faster and take it all: looking is not free either.
+                left -= 1;
                 continue;
             }
             let due = threads.workers[index].timers.lock().poll_timeout();
@@ -323,21 +327,19 @@ async fn root() {
     .await;
 }
 
-/// Runs tasks and due timers; true after a full round, false when there is nothing left to do.
-fn run_some(threads: &Threads, index: usize) -> bool {
-    let mut left = RUNS_PER_POLL;
+/// Runs tasks and due timers until nothing is left to do, or nothing of the budget.
+fn run_some(threads: &Threads, index: usize, left: &mut u32) {
     loop {
-        while left > 0 {
+        while *left > 0 {
             let Some(runnable) = with_local(Local::next) else { break };
             run_caught(|| runnable.run());
-            left -= 1;
+            *left -= 1;
         }
+        // Timers get their turn also when the tasks have used up the budget.
         let fired = threads.fire_due(index);
-        if left == 0 {
-            return true;
-        }
-        if !fired {
-            return false;
+        *left = left.saturating_sub(fired);
+        if *left == 0 || fired == 0 {
+            return;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Sockets and timers of tokio inside a process.
 
 use crate::stage::{Number, number, on_threads};
-use engset_process::{Cx, SpawnOptions, current};
+use engset_process::{Cx, Scheduler, SpawnOptions, current};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -104,4 +106,22 @@ fn what_happens_at_once_is_taken_in_one_select() {
             }
         }
     });
+}
+
+#[test]
+fn a_timer_that_sets_itself_again_leaves_time_for_tokio() {
+    fn again(scheduler: Scheduler, over: Arc<AtomicBool>) {
+        if !over.load(Ordering::Relaxed) {
+            let next = scheduler.clone();
+            scheduler.run_at(scheduler.now(), move || again(next, over));
+        }
+    }
+    for workers in [1, 2] {
+        on_threads(workers, |cx| async move {
+            let over = Arc::new(AtomicBool::new(false));
+            again(cx.processes().scheduler().clone(), Arc::clone(&over));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            over.store(true, Ordering::Relaxed);
+        });
+    }
 }

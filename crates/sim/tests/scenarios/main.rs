@@ -1,6 +1,7 @@
 //! Scenes with two or three nodes: partitions, restarts, crossing connections, order, limits.
 
 mod connecting;
+mod epochs;
 mod order;
 mod partition;
 mod restart;
