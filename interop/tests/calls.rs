@@ -2,6 +2,7 @@
 
 mod stage;
 
+use engset::{Atom, Cx, Dynamic, Mail, SpawnOptions};
 use stage::Stage;
 
 #[test]
@@ -38,6 +39,26 @@ fn unknown_and_ill_typed_calls_give_the_caller_an_exit_and_leave_the_server_alon
         );
     }
     stage.check("gen_server:call({counter, $N}, get).", "7");
+}
+
+#[test]
+fn a_call_that_the_server_drops_ends_at_once_with_its_reason() {
+    let Some(stage) = Stage::new() else { return };
+    let options = SpawnOptions { name: Some(Atom::new("deaf").unwrap()) };
+    let spawned = stage.node.processes().spawn(options, |mut cx: Cx<Dynamic>| async move {
+        while let Mail::Message(message) = cx.recv().await {
+            drop(message);
+        }
+    });
+    spawned.unwrap();
+    for _ in 0..2 {
+        stage.check(
+            "try gen_server:call({deaf, $N}, anything, infinity) \
+             catch exit:{{no_reply, Text}, {gen_server, call, _}} when is_binary(Text) -> no_reply end.",
+            "no_reply",
+        );
+    }
+    stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
 }
 
 #[test]

@@ -264,6 +264,7 @@ fn down<E>(reason: ExitReason, begun: bool) -> CallError<E> {
     match reason {
         ExitReason::NoProc => CallError::NoProcess,
         ExitReason::NoConnection => CallError::NodeDown,
+        reason if wire::is_no_reply(&reason) => CallError::NoReply,
         reason => match wire::bad_request_text(&reason) {
             Some(why) => CallError::NotUnderstood(why),
             None => CallError::Down { reason, begun },

@@ -8,6 +8,7 @@ mod dynamic;
 mod gen_server;
 mod reply;
 mod supervisor;
+mod term_reply;
 #[doc(hidden)]
 pub mod wire;
 

@@ -1,10 +1,9 @@
 //! The answer to a call: a value that the callee holds, may keep, move and forward, and uses once.
 
+use crate::term_reply::{EncodeReply, TermReply};
 use crate::wire::{self, Caller};
 use bytes::Bytes;
-use engset_process::{
-    Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, Scheduler, current, dying,
-};
+use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, Scheduler, dying};
 use engset_term::{Instant, Pid, Reference};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -18,7 +17,11 @@ use std::task::Waker;
 ///
 /// It may be stored, moved into another process's message, and sent on; whoever holds it answers. Dropping it
 /// answers too: the caller gets [`crate::CallError::NoReply`], or [`crate::CallError::Down`] where the process that
-/// held it ended. An answer that comes after the caller has given up goes nowhere.
+/// held it ended. A caller on the BEAM sees its monitor fire, with `{no_reply, Text}` or the reason of the end. An
+/// answer that comes after the caller has given up goes nowhere.
+///
+/// What serves requests by hand calls [`Reply::begin`] before it serves one, as `#[server]` does: so requests are not
+/// executed whose caller has given up.
 #[must_use = "dropping a Reply answers the caller with CallError::NoReply"]
 pub struct Reply<T, E = Infallible> {
     to: Option<To<T, E>>,
@@ -31,13 +34,6 @@ enum To<T, E> {
     Term(Box<TermReply<T, E>>),
 }
 
-struct TermReply<T, E> {
-    caller: Caller,
-    processes: Arc<Processes>,
-    encode: EncodeReply<T, E>,
-}
-
-type EncodeReply<T, E> = fn(&Result<T, E>, &mut Vec<u8>) -> Result<(), engset_etf::SerError>;
 pub(crate) type DecodeReply<T, E> = fn(&[u8]) -> Result<Result<T, E>, engset_etf::DeError>;
 
 impl<T> Reply<T> {
@@ -56,7 +52,7 @@ impl<T> Reply<T> {
             Ok(value) => engset_etf::to_body(value, out),
             Err(never) => match *never {},
         };
-        Self { to: Some(To::Term(Box::new(TermReply { caller, processes: Arc::clone(processes), encode }))) }
+        Self { to: Some(To::Term(TermReply::new(caller, processes, encode))) }
     }
 }
 
@@ -77,8 +73,7 @@ impl<T, E> Reply<T, E> {
         T: Serialize,
         E: Serialize,
     {
-        let encode: EncodeReply<T, E> = engset_etf::to_body;
-        Self { to: Some(To::Term(Box::new(TermReply { caller, processes: Arc::clone(processes), encode }))) }
+        Self { to: Some(To::Term(TermReply::new(caller, processes, engset_etf::to_body))) }
     }
 
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
@@ -134,8 +129,8 @@ impl<T, E> Drop for Reply<T, E> {
     fn drop(&mut self) {
         match self.to.take() {
             Some(To::Slot(slot)) => slot.fill(dying().map_or(Answer::Dropped, Answer::Down)),
-            // A caller that awaits a term monitors the callee, or has a time limit.
-            Some(To::Term(_)) | None => {}
+            Some(To::Term(to)) => to.give_up(),
+            None => {}
         }
     }
 }
@@ -148,18 +143,6 @@ impl<T, E> fmt::Debug for Reply<T, E> {
             None => "nobody",
         };
         write!(f, "Reply(to {to})")
-    }
-}
-
-impl<T, E> TermReply<T, E> {
-    fn send(&self, answer: &Result<T, E>) {
-        let mut reply = Vec::new();
-        if let Err(error) = (self.encode)(answer, &mut reply) {
-            tracing::error!("a reply has no Erlang form, its caller will time out: {error}");
-            return;
-        }
-        let me = current().map_or(self.caller.pid, |(_, me)| me);
-        self.processes.send_encoded(me, &self.caller.dest(), wire::reply(&self.caller, &reply));
     }
 }
 

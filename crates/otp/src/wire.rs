@@ -15,6 +15,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// What a caller is told whose request was dropped.
+const NO_REPLY: &str = "the server dropped the request without an answer";
+
 /// Who called, as the envelope says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -54,7 +57,7 @@ impl Caller {
     }
 
     /// The reference that identifies the caller's monitor on the callee, where the tag tells.
-    fn monitor_reference(&self) -> Option<Reference> {
+    pub(crate) fn monitor_reference(&self) -> Option<Reference> {
         self.alias_reference().or_else(|| self.tag.as_ref_id())
     }
 }
@@ -187,6 +190,16 @@ pub(crate) fn bad_request_text(reason: &ExitReason) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The reason with which the monitor of a caller fires whose request is dropped: `{no_reply, Text}`.
+pub(crate) fn no_reply_reason() -> ExitReason {
+    ExitReason::from_term(Term::tuple([Term::atom("no_reply"), Term::string(NO_REPLY)]))
+}
+
+/// Whether `reason` is [`no_reply_reason`].
+pub(crate) fn is_no_reply(reason: &ExitReason) -> bool {
+    *reason == no_reply_reason()
 }
 
 pub(crate) fn monitor(processes: &Processes, me: Pid, to: &Dest, reference: Reference) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod calls;
+mod dropped;
 mod gen_server;
 mod node;
 mod supervisor;
