@@ -196,8 +196,16 @@ impl Running {
         message: SupervisorMsg,
     ) -> Result<(), ExitReason> {
         match message {
-            SupervisorMsg::WhichChildren(reply) => reply.send(self.which_children()),
-            SupervisorMsg::CountChildren(reply) => reply.send(self.count_children()),
+            SupervisorMsg::WhichChildren(reply) => {
+                if let Some(reply) = reply.begin() {
+                    reply.send(self.which_children());
+                }
+            }
+            SupervisorMsg::CountChildren(reply) => {
+                if let Some(reply) = reply.begin() {
+                    reply.send(self.count_children());
+                }
+            }
             SupervisorMsg::StartChild(child, reply) => {
                 if let Some(reply) = reply.begin() {
                     let result = self.start_child(cx, child).await;
@@ -216,7 +224,11 @@ impl Running {
                     reply.answer(result);
                 }
             }
-            SupervisorMsg::DeleteChild(id, reply) => reply.answer(self.delete_child(&id)),
+            SupervisorMsg::DeleteChild(id, reply) => {
+                if let Some(reply) = reply.begin() {
+                    reply.answer(self.delete_child(&id));
+                }
+            }
             SupervisorMsg::TryAgain(Retry(key)) => {
                 if self.children.entry(key).is_some_and(|entry| entry.state == State::Restarting) {
                     return self.restart(cx, key).await;

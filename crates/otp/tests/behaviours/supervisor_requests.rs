@@ -182,3 +182,24 @@ fn a_request_whose_caller_gave_up_changes_nothing() {
         exit(&mut cx).await;
     });
 }
+
+#[test]
+fn a_child_is_not_forgotten_when_the_caller_gave_up() {
+    each_seed(|mut cx| async move {
+        let yard = Yard::default();
+        let supervisor = yard.start_abc(&mut cx, Supervisor::one_for_one()).await;
+        supervisor.terminate_child("a").await.unwrap();
+        yard.stop_takes(50);
+        let stopping = cx.spawn(move |_: Cx<Term>| async move {
+            supervisor.terminate_child("c").await.unwrap();
+        });
+        stopping.unwrap();
+        settle(&cx).await;
+        let error = supervisor.delete_child("a").timeout(millis(10)).await.unwrap_err();
+        assert_eq!(error, CallError::Timeout { begun: false });
+        cx.sleep(millis(200)).await;
+        assert_eq!(supervisor.count_children().await.unwrap().specs, 3);
+        supervisor.delete_child("a").await.unwrap();
+        assert_eq!(supervisor.count_children().await.unwrap().specs, 2);
+    });
+}
