@@ -304,7 +304,7 @@ fn client_method(request: &Request, names: &Names) -> TokenStream {
         Some((ok, error)) => quote! {
             #(#attributes)*
             pub fn #method(&self, #(#arguments),*) -> #private::Call<#message, #ok, #error> {
-                #private::Call::new(&self.target, |#reply| #message::#variant #pattern)
+                #private::Call::tracked(&self.target, |#reply| #message::#variant #pattern)
             }
         },
         None => quote! {

@@ -1,6 +1,6 @@
 //! Calls: a request, one answer, a deadline, and an error that tells whether the request may have run.
 
-use crate::reply::{Answer, Answered, Reply, Slot};
+use crate::reply::{Answer, Answered, Begun, Reply, Slot};
 use crate::wire;
 use engset_process::{
     Addr, Dest, EncodeError, ExitReason, Processes, Protocol, SendError, Service, Sleep, Target, current,
@@ -26,7 +26,8 @@ pub enum CallError<E = Infallible> {
     App(E),
     /// There is no such process or name; the request did not run.
     NoProcess,
-    /// The callee ended with this reason. Whether it had begun the request is known where it was on this node.
+    /// The callee ended with this reason. Whether it had begun the request is known where it is a server of this node
+    /// that tells, see [`Call::tracked`]; otherwise it may have.
     Down {
         /// Why it ended.
         reason: ExitReason,
@@ -120,9 +121,21 @@ struct Request<P, T, E> {
 
 impl<P: Protocol, T, E> Call<P, T, E> {
     /// A call to whoever `to` names, with the message that `make` builds around the reply.
+    ///
+    /// Once it is sent, the request is taken to be begun: a server written by hand need not tell.
     pub fn new(to: &impl Target<P>, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
+        Self::with(to, Begun::WhenSent, make)
+    }
+
+    /// Like [`Call::new`], to servers that call [`Reply::begin`] before they execute a request of this protocol, as
+    /// all that `#[server]` makes do. Only then is it begun: an error tells of a request that still waited.
+    pub fn tracked(to: &impl Target<P>, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
+        Self::with(to, Begun::WhenTold, make)
+    }
+
+    fn with(to: &impl Target<P>, begun: Begun, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
         let request = current().map(|(processes, me)| {
-            let slot = Slot::new(processes.scheduler().clone());
+            let slot = Slot::new(processes.scheduler().clone(), begun);
             Request { message: make(Reply::to_slot(&slot)), slot, processes, me }
         });
         Self { to: to.dest(), request, timeout: Some(CALL_TIMEOUT) }
@@ -272,7 +285,7 @@ fn down<E>(reason: ExitReason, begun: bool) -> CallError<E> {
     }
 }
 
-/// Calls by hand: the message is built around the reply.
+/// Calls by hand: the message is built around the reply. A request that was sent may have run, see [`Call::new`].
 pub trait CallTarget<P: Protocol>: Target<P> {
     /// A call whose answer is a `T`.
     fn call<T>(&self, make: impl FnOnce(Reply<T>) -> P) -> Call<P, T> {

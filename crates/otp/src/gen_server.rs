@@ -36,6 +36,8 @@ pub trait Server: Sized + Send + 'static {
     }
 
     /// Serves one request. `Err` ends the server; an answer that says no is not an `Err`.
+    ///
+    /// By hand, [`crate::Reply::begin`] comes first: it says whether the caller still waits.
     fn handle(
         &mut self,
         message: Self::Msg,

@@ -20,8 +20,9 @@ use std::task::Waker;
 /// held it ended. A caller on the BEAM sees its monitor fire, with `{no_reply, Text}` or the reason of the end. An
 /// answer that comes after the caller has given up goes nowhere.
 ///
-/// What serves requests by hand calls [`Reply::begin`] before it serves one, as `#[server]` does: so requests are not
-/// executed whose caller has given up.
+/// What serves requests by hand calls [`Reply::begin`] before it executes one, as `#[server]` does: so none is executed
+/// whose caller has given up. For the messages of a `#[server]` it must: a caller takes a request that is not begun for
+/// one that did not run. Calls made otherwise ([`crate::Call::new`]) take every request that was sent for begun.
 #[must_use = "dropping a Reply answers the caller with CallError::NoReply"]
 pub struct Reply<T, E = Infallible> {
     to: Option<To<T, E>>,
@@ -156,6 +157,7 @@ struct SlotState<T, E> {
     answer: Option<Answer<T, E>>,
     waker: Option<Waker>,
     deadline: Option<Instant>,
+    /// Of no account where sending fails.
     begun: bool,
     abandoned: bool,
     sent: Option<SentRequest<T, E>>,
@@ -166,6 +168,15 @@ pub(crate) struct SentRequest<T, E> {
     pub(crate) alias: Reference,
     pub(crate) to: Dest,
     pub(crate) decode: DecodeReply<T, E>,
+}
+
+/// From when on a request counts as begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// From when it was sent: the server need not tell.
+    WhenSent,
+    /// From when the server says so with [`Reply::begin`].
+    WhenTold,
 }
 
 /// What a slot is filled with.
@@ -190,12 +201,12 @@ pub(crate) struct Answered<T, E> {
 }
 
 impl<T, E> Slot<T, E> {
-    pub(crate) fn new(scheduler: Scheduler) -> Arc<Self> {
+    pub(crate) fn new(scheduler: Scheduler, begun: Begun) -> Arc<Self> {
         let state = SlotState {
             answer: None,
             waker: None,
             deadline: None,
-            begun: false,
+            begun: begun == Begun::WhenSent,
             abandoned: false,
             sent: None,
         };

@@ -3,7 +3,7 @@
 use super::Running;
 use super::children::{Key, State};
 use super::spec::{Child, ChildKind};
-use crate::call::{Call, CallTarget};
+use crate::call::Call;
 use crate::gen_server::StartError;
 use crate::reply::Reply;
 use crate::wire;
@@ -142,32 +142,32 @@ impl SupervisorRef {
 
     /// The children, the one started last first.
     pub fn which_children(&self) -> Call<SupervisorMsg, Vec<ChildInfo>> {
-        self.addr.call(SupervisorMsg::WhichChildren)
+        Call::tracked(&self.addr, SupervisorMsg::WhichChildren)
     }
 
     /// How many children there are.
     pub fn count_children(&self) -> Call<SupervisorMsg, Counts> {
-        self.addr.call(SupervisorMsg::CountChildren)
+        Call::tracked(&self.addr, SupervisorMsg::CountChildren)
     }
 
     /// Starts one more child. Only on this node: how to start it is code.
     pub fn start_child(&self, child: Child) -> Call<SupervisorMsg, Pid, ChildError> {
-        self.addr.try_call(|reply| SupervisorMsg::StartChild(child, reply))
+        Call::tracked(&self.addr, |reply| SupervisorMsg::StartChild(child, reply))
     }
 
     /// Stops a child; waits until it has ended, which may take longer than the default timeout of a call.
     pub fn terminate_child(&self, id: impl Into<ChildId>) -> Call<SupervisorMsg, (), ChildError> {
-        self.addr.try_call(|reply| SupervisorMsg::TerminateChild(id.into(), reply))
+        Call::tracked(&self.addr, |reply| SupervisorMsg::TerminateChild(id.into(), reply))
     }
 
     /// Starts a child that was stopped.
     pub fn restart_child(&self, id: impl Into<ChildId>) -> Call<SupervisorMsg, Pid, ChildError> {
-        self.addr.try_call(|reply| SupervisorMsg::RestartChild(id.into(), reply))
+        Call::tracked(&self.addr, |reply| SupervisorMsg::RestartChild(id.into(), reply))
     }
 
     /// Forgets a child that was stopped.
     pub fn delete_child(&self, id: impl Into<ChildId>) -> Call<SupervisorMsg, (), ChildError> {
-        self.addr.try_call(|reply| SupervisorMsg::DeleteChild(id.into(), reply))
+        Call::tracked(&self.addr, |reply| SupervisorMsg::DeleteChild(id.into(), reply))
     }
 }
 

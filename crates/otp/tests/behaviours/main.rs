@@ -4,6 +4,7 @@
 
 mod calls;
 mod dropped;
+mod executed;
 mod gen_server;
 mod node;
 mod supervisor;

@@ -1,0 +1,105 @@
+//! Servers written by hand, and whether their requests may have run when a call of them fails.
+
+use crate::node::{Record, each_seed, millis, settle};
+use engset_otp::{Call, CallError, CallTarget, Reply, Server, start};
+use engset_process::{Addr, Cx, Exit, ExitReason, Protocol};
+use engset_term::Term;
+
+/// Says what it does in its record only.
+struct Plain {
+    record: Record,
+    kept: Vec<Reply<u32>>,
+}
+
+#[derive(Debug)]
+enum PlainMsg {
+    /// Executed at once, answered never.
+    Keep(Reply<u32>),
+    /// Executed for some milliseconds.
+    Work(u64, Reply<u32>),
+    /// As every server should.
+    Begin(u64, Reply<u32>),
+}
+
+impl Protocol for PlainMsg {}
+
+impl Server for Plain {
+    type Msg = PlainMsg;
+    type Ref = Addr<PlainMsg>;
+
+    async fn handle(&mut self, message: PlainMsg, cx: &mut Cx<PlainMsg>) -> Result<(), Exit> {
+        match message {
+            PlainMsg::Keep(reply) => {
+                self.record.add("keep");
+                self.kept.push(reply);
+            }
+            PlainMsg::Work(duration, reply) => {
+                self.record.add("work");
+                cx.sleep(millis(duration)).await;
+                reply.send(1);
+            }
+            PlainMsg::Begin(duration, reply) => {
+                if let Some(reply) = reply.begin() {
+                    self.record.add("begin");
+                    cx.sleep(millis(duration)).await;
+                    reply.send(2);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn plain() -> (Addr<PlainMsg>, Record) {
+    let record = Record::default();
+    (start(Plain { record: record.clone(), kept: Vec::new() }).await.unwrap(), record)
+}
+
+#[test]
+fn a_request_that_was_sent_may_have_run() {
+    each_seed(|_| async {
+        let (plain, record) = plain().await;
+        let error = plain.call(PlainMsg::Keep).timeout(millis(5)).await.unwrap_err();
+        assert_eq!(error, CallError::Timeout { begun: true });
+        assert!(error.maybe_executed());
+        assert_eq!(record.take(), ["keep"]);
+    });
+}
+
+#[test]
+fn a_request_whose_server_was_killed_may_have_run() {
+    each_seed(|cx| async move {
+        let (plain, record) = plain().await;
+        cx.spawn(move |cx: Cx<Term>| async move {
+            cx.sleep(millis(5)).await;
+            cx.exit(plain.pid(), ExitReason::Kill);
+        })
+        .unwrap();
+        let error = plain.call(|reply| PlainMsg::Work(10, reply)).await.unwrap_err();
+        assert_eq!(error, CallError::Down { reason: ExitReason::Killed, begun: true });
+        assert_eq!(record.take(), ["work"]);
+        let error = plain.call(PlainMsg::Keep).await.unwrap_err();
+        assert_eq!(error, CallError::NoProcess);
+        assert!(!error.maybe_executed());
+    });
+}
+
+#[test]
+fn a_tracked_request_that_waited_did_not_run() {
+    each_seed(|cx| async move {
+        let (plain, record) = plain().await;
+        let first = Record::default();
+        let told = first.clone();
+        cx.spawn(move |_: Cx<Term>| async move {
+            let call = Call::tracked(&plain, |reply| PlainMsg::Begin(100, reply));
+            told.add(format!("{:?}", call.timeout(millis(50)).await));
+        })
+        .unwrap();
+        settle(&cx).await;
+        let waited = Call::tracked(&plain, |reply| PlainMsg::Begin(1, reply)).timeout(millis(10)).await;
+        assert_eq!(waited, Err(CallError::Timeout { begun: false }));
+        cx.sleep(millis(200)).await;
+        assert_eq!(first.take(), ["Err(Timeout { begun: true })"]);
+        assert_eq!(record.take(), ["begin"]);
+    });
+}
