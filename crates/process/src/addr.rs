@@ -1,6 +1,6 @@
 //! Addresses typed by protocol: of one process, or of whoever holds a name.
 
-use crate::current::current;
+use crate::current;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
 use engset_term::{Atom, NodeName, Pid};
@@ -36,10 +36,10 @@ pub trait Target<P: Protocol>: Clone + Send + Sync + 'static {
     /// [`SendError`] when it was refused on this node; the message comes back. A message to another node is not
     /// refused for want of a receiver.
     fn send(&self, message: P) -> Result<(), SendError<P>> {
-        match current() {
-            Some((processes, me)) => processes.send(me, &self.dest(), message),
+        current::with(|current| match current {
+            Some(current) => current.processes.send(current.pid, &self.dest(), message),
             None => Err(SendError::OutsideNode(message)),
-        }
+        })
     }
 }
 

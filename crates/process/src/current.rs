@@ -4,7 +4,7 @@ use crate::exit::ExitReason;
 use crate::panics;
 use crate::processes::Processes;
 use engset_term::{Instant, Pid};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// The running process.
@@ -13,9 +13,9 @@ pub(crate) struct Current {
     pub(crate) processes: Arc<Processes>,
     pub(crate) pid: Pid,
     /// Set while the process's values are dropped after its end.
-    pub(crate) dying: Option<ExitReason>,
+    pub(crate) dying: RefCell<Option<ExitReason>>,
     /// The deadline of the request that the process is serving.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Cell<Option<Instant>>,
 }
 
 thread_local! {
@@ -31,8 +31,8 @@ pub(crate) fn enter<R>(current: Current, body: impl FnOnce() -> R) -> (Current, 
 }
 
 /// Calls `body` with the running process.
-pub(crate) fn with<R>(body: impl FnOnce(Option<&mut Current>) -> R) -> R {
-    CURRENT.with_borrow_mut(|current| body(current.as_mut()))
+pub(crate) fn with<R>(body: impl FnOnce(Option<&Current>) -> R) -> R {
+    CURRENT.with_borrow(|current| body(current.as_ref()))
 }
 
 /// The node whose process is running on this thread, and the process's pid.
@@ -48,17 +48,17 @@ pub fn current() -> Option<(Arc<Processes>, Pid)> {
 /// In a panic that the process's code will catch, the reason with which it would end.
 #[must_use]
 pub fn dying() -> Option<ExitReason> {
-    let dying = with(|current| current.map(|current| current.dying.clone()));
+    let dying = with(|current| current.map(|current| current.dying.borrow().clone()));
     dying.and_then(|dying| dying.or_else(panics::unwinding))
 }
 
 /// The deadline of the request that the running process serves; calls made meanwhile inherit it.
 #[must_use]
 pub fn deadline() -> Option<Instant> {
-    with(|current| current.and_then(|current| current.deadline))
+    with(|current| current.and_then(|current| current.deadline.get()))
 }
 
 /// Sets the deadline that calls made by the running process inherit; returns the one before.
 pub fn set_deadline(deadline: Option<Instant>) -> Option<Instant> {
-    with(|current| current.and_then(|current| std::mem::replace(&mut current.deadline, deadline)))
+    with(|current| current.and_then(|current| current.deadline.replace(deadline)))
 }

@@ -9,12 +9,15 @@ use crate::signal::Signal;
 use engset_term::Term;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 /// Where senders put signals.
 #[derive(Debug)]
 pub(crate) struct Arrival<M> {
     queue: Mutex<Queue<M>>,
+    /// Whether there are signals; changed under the lock. Whoever reads it too early is woken by the push.
+    filled: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,10 @@ pub(crate) enum Pushed {
 
 impl<M> Arrival<M> {
     pub(crate) fn new() -> Self {
-        Self { queue: Mutex::new(Queue { signals: Vec::new(), closed: false }) }
+        Self {
+            queue: Mutex::new(Queue { signals: Vec::new(), closed: false }),
+            filled: AtomicBool::new(false),
+        }
     }
 
     /// Appends a signal; gives it back when the process has ended.
@@ -44,15 +50,28 @@ impl<M> Arrival<M> {
             return Err(signal);
         }
         queue.signals.push(signal);
-        Ok(if queue.signals.len() == 1 { Pushed::First } else { Pushed::Behind })
+        if queue.signals.len() > 1 {
+            return Ok(Pushed::Behind);
+        }
+        self.filled.store(true, Ordering::Release);
+        Ok(Pushed::First)
     }
 
     /// Moves all signals into `into`, which must be empty; false when there were none.
     pub(crate) fn take(&self, into: &mut Vec<Signal<M>>) -> bool {
         debug_assert!(into.is_empty());
+        if self.is_empty() {
+            return false;
+        }
         let mut queue = self.queue.lock();
         std::mem::swap(&mut queue.signals, into);
-        !into.is_empty()
+        self.filled.store(false, Ordering::Release);
+        true
+    }
+
+    /// Whether no signal has arrived that has not been taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.filled.load(Ordering::Acquire)
     }
 
     /// Refuses signals from now on; returns those that wait.

@@ -13,9 +13,11 @@ use engset_term::{Atom, Pid};
 use parking_lot::{Mutex, MutexGuard};
 use pin_project_lite::pin_project;
 use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -63,6 +65,8 @@ pub(crate) struct Process<M> {
     arrival: Arrival<M>,
     waker: OnceLock<Waker>,
     own: Mutex<Own<M>>,
+    /// Whether a signal has decided that the process ends: a look at it saves the lock in every time slice.
+    must_end: AtomicBool,
 }
 
 /// What only the process itself changes.
@@ -90,6 +94,7 @@ impl<M: Protocol> Process<M> {
             arrival: Arrival::new(),
             waker: OnceLock::new(),
             own: Mutex::new(own),
+            must_end: AtomicBool::new(false),
         })
     }
 
@@ -100,8 +105,12 @@ impl<M: Protocol> Process<M> {
         F: Future<Output: IntoExit> + Send + 'static,
     {
         let cx = Cx::new(Arc::clone(self));
-        let current =
-            Current { processes: Arc::clone(&self.processes), pid: self.pid, dying: None, deadline: None };
+        let current = Current {
+            processes: Arc::clone(&self.processes),
+            pid: self.pid,
+            dying: RefCell::default(),
+            deadline: Cell::default(),
+        };
         let code = async move { body(cx).await.into_exit() };
         Life { process: Arc::clone(self), current: Some(current), code: Some(code) }
     }
@@ -133,7 +142,12 @@ impl<M: Protocol> Process<M> {
 
     /// Whether the process must end: its code never runs past the receive in which this turned out.
     pub(crate) fn is_ending(&self) -> bool {
-        self.own.lock().exiting.is_some()
+        self.must_end.load(Ordering::Acquire)
+    }
+
+    /// Why the process must end, if a signal decided so.
+    fn ending(&self) -> Option<ExitReason> {
+        if self.is_ending() { self.own.lock().exiting.clone() } else { None }
     }
 
     /// Lets all signals that have arrived act; false when the process must end.
@@ -183,6 +197,7 @@ impl<M: Protocol> Process<M> {
             Effect::Trapped(trapped) => own.mailbox.push(Mail::Exit(Box::new(trapped))),
             Effect::Exit(reason) => {
                 own.exiting.get_or_insert(reason);
+                self.must_end.store(true, Ordering::Release);
             }
         }
     }
@@ -322,7 +337,7 @@ impl<M: Protocol, F: Future<Output = ExitReason>> Future for Life<M, F> {
 
 /// Drops the code, then tells everybody. The process is the current one.
 fn end<M: Protocol, F>(process: &Process<M>, mut code: Pin<&mut Option<F>>, reason: &ExitReason) {
-    current::with(|current| current.map(|current| current.dying = Some(reason.clone())));
+    current::with(|current| current.map(|current| current.dying.replace(Some(reason.clone()))));
     let dropped = catch_unwind(AssertUnwindSafe(|| code.set(None)));
     if dropped.is_err() {
         panics::report_in_drop(process.pid);
@@ -336,8 +351,11 @@ fn time_slice<M: Protocol, F: Future<Output = ExitReason>>(
     code: Pin<&mut Option<F>>,
     task: &mut Context<'_>,
 ) -> Option<ExitReason> {
-    if !process.drain(&mut process.own()) {
-        return process.own().exiting.clone();
+    if !process.arrival.is_empty() {
+        process.drain(&mut process.own());
+    }
+    if let Some(reason) = process.ending() {
+        return Some(reason);
     }
     let code = code.as_pin_mut()?;
     let polled = catch_unwind(AssertUnwindSafe(|| code.poll(task)));
@@ -347,7 +365,7 @@ fn time_slice<M: Protocol, F: Future<Output = ExitReason>>(
             drop_quietly(payload);
             Some(reason)
         }
-        Ok(polled) => process.own().exiting.clone().or(match polled {
+        Ok(polled) => process.ending().or(match polled {
             Poll::Ready(reason) => Some(reason),
             Poll::Pending => None,
         }),
