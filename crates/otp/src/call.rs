@@ -24,7 +24,8 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum CallError<E = Infallible> {
     /// The callee ran the request and answered with its own error.
     App(E),
-    /// There is no such process or name; the request did not run.
+    /// There is no such process or name; the request did not run. A server on another node that itself ends with
+    /// `noproc` cannot be told from one that is not there.
     NoProcess,
     /// The callee ended with this reason. Whether it had begun the request is known where it is a server of this node
     /// that tells, see [`Call::tracked`]; otherwise it may have.
@@ -45,7 +46,8 @@ pub enum CallError<E = Infallible> {
     Unreachable,
     /// The callee dropped the reply without answering.
     NoReply,
-    /// The callee does not understand the request; it did not run.
+    /// The callee does not understand the request; it did not run. Only Engset servers say so, in words that no server
+    /// ends with by accident.
     NotUnderstood(String),
     /// The request has no Erlang form and the callee is on another node; it was not sent.
     Encode(String),
@@ -249,7 +251,8 @@ impl<T, E> Waiting<T, E> {
             Answer::Value(Err(error)) => Err(CallError::App(error)),
             Answer::Dropped => Err(CallError::NoReply),
             Answer::Unreachable => Err(CallError::Unreachable),
-            Answer::Down(reason) => Err(down(reason, begun || sent.is_some())),
+            Answer::Down(reason) if sent.is_some() => Err(monitor_fired(reason)),
+            Answer::Down(reason) => Err(CallError::Down { reason, begun }),
             Answer::Encoded(payload) => {
                 let Some(sent) = sent else { return Err(CallError::NoReply) };
                 wire::demonitor(&self.processes, self.me, &sent.to, sent.alias);
@@ -273,14 +276,15 @@ impl<T, E> Waiting<T, E> {
     }
 }
 
-fn down<E>(reason: ExitReason, begun: bool) -> CallError<E> {
+/// What became of a request that left as a term, by the reason with which the monitor of its callee fired.
+fn monitor_fired<E>(reason: ExitReason) -> CallError<E> {
     match reason {
         ExitReason::NoProc => CallError::NoProcess,
         ExitReason::NoConnection => CallError::NodeDown,
         reason if wire::is_no_reply(&reason) => CallError::NoReply,
         reason => match wire::bad_request_text(&reason) {
             Some(why) => CallError::NotUnderstood(why),
-            None => CallError::Down { reason, begun },
+            None => CallError::Down { reason, begun: true },
         },
     }
 }

@@ -15,6 +15,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// How the text begins that a caller is told whose request was not understood.
+const NOT_RUN: &str = "request not understood and not run: ";
+
 /// What a caller is told whose request was dropped.
 const NO_REPLY: &str = "the server dropped the request without an answer";
 
@@ -175,18 +178,20 @@ pub fn open_reply(payload: &[u8]) -> Result<&[u8], engset_etf::DecodeError> {
     Ok(reader.rest())
 }
 
-/// The reason with which the monitor of a caller fires whose request was not understood: `{bad_request, Text}`.
+/// The reason with which the monitor of a caller fires whose request was not understood: `{bad_request, Text}`. The
+/// text begins with [`NOT_RUN`], by which callers know that it is not a server's own reason to end.
 #[must_use]
 pub fn bad_request_reason(why: &str) -> ExitReason {
-    ExitReason::from_term(Term::tuple([Term::atom("bad_request"), Term::string(why)]))
+    let text = format!("{NOT_RUN}{why}");
+    ExitReason::from_term(Term::tuple([Term::atom("bad_request"), Term::string(&text)]))
 }
 
-/// Whether `reason` is [`bad_request_reason`]; what it says.
+/// Whether `reason` is [`bad_request_reason`]; why.
 pub(crate) fn bad_request_text(reason: &ExitReason) -> Option<String> {
     let term = reason.to_term();
     match term.as_tuple()? {
         [tag, why] if tag.is_atom("bad_request") => {
-            Some(String::from_utf8_lossy(why.as_binary()?).into_owned())
+            Some(String::from_utf8_lossy(why.as_binary()?).strip_prefix(NOT_RUN)?.to_owned())
         }
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! Servers written by hand, and whether their requests may have run when a call of them fails.
 
 use crate::node::{Record, each_seed, millis, settle};
-use engset_otp::{Call, CallError, CallTarget, Reply, Server, start};
+use engset_otp::{Call, CallError, CallTarget, Dynamic, Reply, Server, start};
 use engset_process::{Addr, Cx, Exit, ExitReason, Protocol};
-use engset_term::Term;
+use engset_term::{Pid, Term};
 
 /// Says what it does in its record only.
 struct Plain {
@@ -17,6 +17,10 @@ enum PlainMsg {
     Keep(Reply<u32>),
     /// Executed for some milliseconds.
     Work(u64, Reply<u32>),
+    /// Ends the server with this reason.
+    End(ExitReason, Reply<u32>),
+    /// Links to a process that has ended.
+    LinkTo(Pid, Reply<u32>),
     /// As every server should.
     Begin(u64, Reply<u32>),
 }
@@ -37,6 +41,16 @@ impl Server for Plain {
                 self.record.add("work");
                 cx.sleep(millis(duration)).await;
                 reply.send(1);
+            }
+            PlainMsg::End(reason, reply) => {
+                self.kept.push(reply);
+                cx.exit(cx.pid(), reason);
+                std::future::pending::<()>().await;
+            }
+            PlainMsg::LinkTo(pid, reply) => {
+                self.kept.push(reply);
+                cx.link(pid);
+                std::future::pending::<()>().await;
             }
             PlainMsg::Begin(duration, reply) => {
                 if let Some(reply) = reply.begin() {
@@ -101,5 +115,46 @@ fn a_tracked_request_that_waited_did_not_run() {
         cx.sleep(millis(200)).await;
         assert_eq!(first.take(), ["Err(Timeout { begun: true })"]);
         assert_eq!(record.take(), ["begin"]);
+    });
+}
+
+#[test]
+fn a_server_that_ends_with_noproc_or_noconnection_itself_may_have_run_the_request() {
+    each_seed(|_| async {
+        for reason in [ExitReason::NoProc, ExitReason::NoConnection] {
+            let (plain, _) = plain().await;
+            let error = plain.call(|reply| PlainMsg::End(reason.clone(), reply)).await.unwrap_err();
+            assert_eq!(error, CallError::Down { reason, begun: true });
+        }
+    });
+}
+
+#[test]
+fn a_server_that_links_to_a_dead_process_while_it_serves_may_have_run_the_request() {
+    each_seed(|cx| async move {
+        let (plain, _) = plain().await;
+        let dead = cx.spawn(|_: Cx<Term>| async {}).unwrap().pid();
+        settle(&cx).await;
+        let error = plain.call(|reply| PlainMsg::LinkTo(dead, reply)).await.unwrap_err();
+        assert_eq!(error, CallError::Down { reason: ExitReason::NoProc, begun: true });
+    });
+}
+
+#[test]
+fn a_server_that_ends_with_bad_request_itself_may_have_run_the_request() {
+    each_seed(|cx| async move {
+        let reason = ExitReason::from_term("{bad_request,<<\"no such page\">>}".parse().unwrap());
+        let (plain, _) = plain().await;
+        let error = plain.call(|reply| PlainMsg::End(reason.clone(), reply)).await.unwrap_err();
+        assert_eq!(error, CallError::Down { reason: reason.clone(), begun: true });
+        let ends_with = reason.clone();
+        let by_term = cx.spawn(move |mut cx: Cx<Term>| async move {
+            drop(cx.recv().await);
+            ends_with
+        });
+        let by_term: Addr<Dynamic> = Addr::new(by_term.unwrap().pid());
+        let error = Dynamic::call(&by_term, Term::atom("go")).await.unwrap_err();
+        assert_eq!(error, CallError::Down { reason, begun: true });
+        assert!(error.maybe_executed());
     });
 }
