@@ -55,6 +55,8 @@ pub enum CallError<E = Infallible> {
     Decode(String),
     /// The caller is not a process; the request was not sent.
     OutsideNode,
+    /// The process called itself, and would have waited for ever; the request was not sent. A cast to itself works.
+    CallingSelf,
 }
 
 impl<E> CallError<E> {
@@ -68,7 +70,8 @@ impl<E> CallError<E> {
             | Self::Unreachable
             | Self::NotUnderstood(_)
             | Self::Encode(_)
-            | Self::OutsideNode => false,
+            | Self::OutsideNode
+            | Self::CallingSelf => false,
         }
     }
 }
@@ -95,6 +98,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::OutsideNode => f.write_str(
                 "called from outside a node: run the code in a process, for instance with `Node::block_on`",
             ),
+            Self::CallingSelf => f.write_str("the process called itself; the request was not sent"),
         }
     }
 }
@@ -170,6 +174,10 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
         let Some(Request { message, slot, processes, me }) = self.request else {
             return Calling { waiting: None, failed: Some(CallError::OutsideNode) };
         };
+        let caller = current().map_or(me, |(_, awaiting)| awaiting);
+        if whereis(&self.to, &processes) == Some(caller) {
+            return Calling { waiting: None, failed: Some(CallError::CallingSelf) };
+        }
         let now = processes.scheduler().now();
         let own = self.timeout.map(|timeout| now.saturating_add(timeout));
         let due = [own, deadline()].into_iter().flatten().min();
@@ -184,6 +192,16 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
         });
         let alarm = due.map(|due| processes.scheduler().sleep_until(due));
         Calling { waiting: Some(Waiting { slot, processes, me, alarm }), failed }
+    }
+}
+
+/// The process of this node that `to` means.
+fn whereis(to: &Dest, processes: &Processes) -> Option<Pid> {
+    match to {
+        Dest::Pid(pid) => Some(*pid),
+        Dest::Name(name) => processes.whereis(name),
+        Dest::RemoteName(name, node) if *node == processes.node() => processes.whereis(name),
+        Dest::RemoteName(..) | Dest::Alias(_) => None,
     }
 }
 

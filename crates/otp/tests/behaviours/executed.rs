@@ -1,8 +1,8 @@
 //! Servers written by hand, and whether their requests may have run when a call of them fails.
 
-use crate::node::{Record, each_seed, millis, settle};
+use crate::node::{Record, atom, each_seed, millis, settle};
 use engset_otp::{Call, CallError, CallTarget, Dynamic, Reply, Server, start};
-use engset_process::{Addr, Cx, Exit, ExitReason, Protocol};
+use engset_process::{Addr, Cx, Exit, ExitReason, Mail, Protocol, Service};
 use engset_term::{Pid, Term};
 
 /// Says what it does in its record only.
@@ -156,5 +156,41 @@ fn a_server_that_ends_with_bad_request_itself_may_have_run_the_request() {
         let error = Dynamic::call(&by_term, Term::atom("go")).await.unwrap_err();
         assert_eq!(error, CallError::Down { reason, begun: true });
         assert!(error.maybe_executed());
+    });
+}
+
+#[test]
+fn a_call_to_oneself_fails_at_once() {
+    each_seed(|cx| async move {
+        let name = atom("me");
+        cx.processes().register(&name, cx.pid()).unwrap();
+        let at_once = cx.processes().scheduler().now();
+        let error = Dynamic::call(&Addr::new(cx.pid()), Term::atom("go")).no_timeout().await.unwrap_err();
+        assert_eq!(error, CallError::CallingSelf);
+        assert!(!error.maybe_executed());
+        let here = cx.processes().node();
+        for myself in [Service::local(name.clone()), Service::at(name, here)] {
+            let error = Dynamic::call(&myself, Term::atom("go")).await.unwrap_err();
+            assert_eq!(error, CallError::CallingSelf);
+        }
+        assert_eq!(cx.processes().scheduler().now(), at_once);
+        settle(&cx).await;
+        assert_eq!(crate::node::waiting(&cx), 0);
+        assert!(cx.processes().aliases().is_empty());
+    });
+}
+
+#[test]
+fn a_call_that_another_process_makes_to_its_maker_is_sent() {
+    each_seed(|cx| async move {
+        let maker = cx.spawn(|mut cx: Cx<Dynamic>| async move {
+            let call = Dynamic::call(&cx.addr(), Term::atom("go"));
+            cx.spawn(async |_: Cx<Term>| assert_eq!(call.await, Ok(Term::atom("gone")))).unwrap();
+            let Mail::Message(Dynamic::Call(_, reply)) = cx.recv().await else { panic!("a call") };
+            reply.send(Term::atom("gone"));
+        });
+        maker.unwrap();
+        settle(&cx).await;
+        assert_eq!(cx.processes().counters().read().crashed, 0);
     });
 }
