@@ -3,7 +3,7 @@
 
 mod stage;
 
-use engset::{Atom, Dest, ExitReason, Mail, Node, NodeName};
+use engset::{Atom, Dest, ExitReason, Mail, Node, NodeName, Term};
 use engset_testkit::{Beam, free_port, require_erl};
 use stage::{COOKIE, RUST};
 use std::time::Duration;
@@ -27,6 +27,17 @@ fn an_idle_connection_outlives_the_tick_time_of_both_sides() {
 
 #[test]
 fn a_peer_that_stops_answering_is_down_after_the_tick_time() {
+    check_down_when_suspended(0);
+}
+
+#[test]
+fn a_peer_that_stops_reading_is_down_although_much_waits_to_be_written() {
+    check_down_when_suspended(16 << 20);
+}
+
+/// Suspends an Erlang node, sends it so many bytes, and asserts that a monitor hears of the loss.
+#[track_caller]
+fn check_down_when_suspended(flood_bytes: usize) {
     if require_erl().is_none() {
         return;
     }
@@ -35,10 +46,13 @@ fn a_peer_that_stops_answering_is_down_after_the_tick_time() {
     let beam = Beam::builder().name("beam").cookie(COOKIE).epmd_port(port).start().unwrap();
     assert_eq!(beam.eval(&format!("net_adm:ping('{RUST}').")).unwrap(), "pong");
     beam.suspend().unwrap();
-    let reason = node.block_on(|mut cx| async move {
-        let net_kernel =
-            Dest::RemoteName(Atom::from_static("net_kernel"), NodeName::new("beam@127.0.0.1").unwrap());
-        let reference = cx.monitor(net_kernel);
+    let reason = node.block_on(move |mut cx| async move {
+        let peer = NodeName::new("beam@127.0.0.1").unwrap();
+        if flood_bytes > 0 {
+            let nobody = Dest::RemoteName(Atom::from_static("nobody"), peer);
+            cx.send(nobody, Term::binary(vec![7; flood_bytes])).unwrap();
+        }
+        let reference = cx.monitor(Dest::RemoteName(Atom::from_static("net_kernel"), peer));
         match cx.recv_timeout(Duration::from_secs(20)).await {
             Some(Mail::Down(down)) if down.reference == reference => Some(down.reason),
             _ => None,

@@ -1,8 +1,15 @@
 //! One loop for any connection: read, handle, drain, write.
 //!
-//! Contract with the channel: after each `handle_*` everything is taken from `poll_transmit` before the next
-//! `handle_*`. Reading stops while the peer does not take what we write only if the write itself waits; senders are
-//! told to wait long before that.
+//! Contract with the channel: after each `handle_*` what `poll_transmit` gives is written. While the stream is full
+//! nothing more is taken from there, and the channel is asked whether the connection is over.
+//!
+//! Reading goes on whether or not the peer takes what is written: two nodes that flood each other and both stopped to
+//! read would wait for each other for ever. What piles up meanwhile is limited by the queue of the connection: senders
+//! on this node are told to wait long before it is full, and when signals that the peer asks for fill it, the
+//! connection is closed.
+//!
+//! Once closing is decided, an established connection ends at once: the node hears of the loss although the peer does
+//! not read. In a handshake the peer is told why, for [`LAST_WORDS_TIMEOUT`] at most.
 
 use bytes::{Buf, Bytes};
 use engset_node::{Channel, CloseReason};
@@ -13,6 +20,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -20,6 +28,8 @@ use tokio::sync::OwnedSemaphorePermit;
 const READ_BYTES: usize = 64 * 1024;
 /// Reads handled in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
+/// How long the last bytes of a handshake may take to be written.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Drives `channel` over `stream` until either ends; how it ended. The place among the handshakes, if it takes one, is
 /// free again once the peer has proven who it is.
@@ -39,6 +49,7 @@ pub(crate) async fn drive(
         unwritten: VecDeque::new(),
         buffer: vec![0; READ_BYTES].into_boxed_slice(),
         closing: None,
+        last_words: None,
     };
     poll_fn(|task| driver.poll(task)).await
 }
@@ -51,8 +62,10 @@ struct Driver<'a, S> {
     alarm: Option<engset_process::Sleep>,
     unwritten: VecDeque<Bytes>,
     buffer: Box<[u8]>,
-    /// Decided to close, once what is unwritten is written.
+    /// Decided to close.
     closing: Option<CloseReason>,
+    /// The end of the patience with a peer that does not take the last bytes of a handshake.
+    last_words: Option<engset_process::Sleep>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
@@ -63,17 +76,27 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         if self.closing.is_none() {
             self.watch_time(task);
         }
-        match self.write(task) {
-            Poll::Ready(Err(error)) => {
-                let reason = self.channel.handle_carrier_error(Arc::new(error));
-                Poll::Ready(self.closing.take().unwrap_or(reason))
-            }
-            Poll::Ready(Ok(())) => match self.closing.take() {
-                Some(reason) => Poll::Ready(reason),
-                None => Poll::Pending,
-            },
-            Poll::Pending => Poll::Pending,
+        let written = self.write(task);
+        if let Poll::Ready(Err(error)) = written {
+            let reason = self.channel.handle_carrier_error(Arc::new(error));
+            return Poll::Ready(self.closing.take().unwrap_or(reason));
         }
+        if self.closing.is_none() && !self.unwritten.is_empty() {
+            // `poll_transmit` is not asked while the stream is full, so it cannot say that the connection is over.
+            self.closing = self.channel.poll_closed(task.waker());
+        }
+        let Some(reason) = self.closing.clone() else { return Poll::Pending };
+        if written.is_ready() || self.channel.peer().is_some() || self.has_said_enough(task) {
+            return Poll::Ready(reason);
+        }
+        Poll::Pending
+    }
+
+    /// Whether the peer had its time to take the last bytes of a handshake.
+    fn has_said_enough(&mut self, task: &mut Context<'_>) -> bool {
+        let scheduler = &self.scheduler;
+        let limit = self.last_words.get_or_insert_with(|| scheduler.sleep(LAST_WORDS_TIMEOUT));
+        pin!(limit).poll(task).is_ready()
     }
 
     fn read(&mut self, task: &mut Context<'_>) {
