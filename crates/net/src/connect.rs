@@ -5,6 +5,7 @@ use crate::{epmd, random};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::Framing;
 use engset_node::{Channel, CloseReason, Dial, Node};
+use engset_process::Scheduler;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -13,8 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long each of the steps before the handshake may take.
+/// How long each of the steps before the handshake may take; the step to EPMD so long at each address.
 pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many of a host's addresses are tried.
+const ADDRESSES_MAX: usize = 4;
 
 /// The steps to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,13 +171,10 @@ async fn reach(
     let scheduler = node.processes().scheduler().clone();
     let host = dial.peer.host_part();
     let name = dial.peer.name_part();
-    let resolved = within(&scheduler, Step::Resolve, None, resolve(&host)).await?;
-    let address =
-        resolved.map_err(|error| ConnectError::Resolve { host: host.to_string(), error: Arc::new(error) })?;
-    let at = SocketAddr::new(address, epmd_tcp_port);
-    let entry = within(&scheduler, Step::Epmd, Some(at), epmd::lookup(at, &name)).await??;
-    let entry: NodeEntry = entry.ok_or_else(|| ConnectError::UnknownNode { name: name.to_string(), at })?;
-    let at = SocketAddr::new(address, entry.tcp_port);
+    let addresses = addresses(&scheduler, &host).await?;
+    let (at, entry) = ask_each(&scheduler, &addresses, epmd_tcp_port, &name).await?;
+    let entry = entry.ok_or_else(|| ConnectError::UnknownNode { name: name.to_string(), at })?;
+    let at = SocketAddr::new(at.ip(), entry.tcp_port);
     let stream = within(&scheduler, Step::Tcp, Some(at), TcpStream::connect(at)).await?;
     let stream = stream.map_err(|error| ConnectError::Tcp { at, error: Arc::new(error) })?;
     // Small signals must not wait for each other's acknowledgements.
@@ -185,15 +185,41 @@ async fn reach(
     Ok((channel, stream))
 }
 
-/// The host's first address; IPv4 before IPv6, since nodes listen on IPv4 unless told otherwise.
-pub(crate) async fn resolve(host: &str) -> io::Result<IpAddr> {
-    let mut found: Vec<IpAddr> = tokio::net::lookup_host((host, 0)).await?.map(|at| at.ip()).collect();
+/// The addresses of a host, at least one; IPv4 before IPv6, since nodes listen on IPv4 unless told otherwise.
+pub(crate) async fn addresses(scheduler: &Scheduler, host: &str) -> Result<Vec<IpAddr>, ConnectError> {
+    let unresolved = |error| ConnectError::Resolve { host: host.to_owned(), error: Arc::new(error) };
+    let found = within(scheduler, Step::Resolve, None, tokio::net::lookup_host((host, 0))).await?;
+    let mut found: Vec<IpAddr> = found.map_err(unresolved)?.map(|at| at.ip()).collect();
+    if found.is_empty() {
+        return Err(unresolved(io::Error::new(io::ErrorKind::NotFound, "no address")));
+    }
     found.sort_by_key(IpAddr::is_ipv6);
-    found.first().copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no address"))
+    Ok(found)
 }
 
-async fn within<T>(
-    scheduler: &engset_process::Scheduler,
+/// Asks the EPMD at each address where the node listens, until one answers: where that was, and what it said. When
+/// none answers, what happened at the first.
+async fn ask_each(
+    scheduler: &Scheduler,
+    addresses: &[IpAddr],
+    epmd_tcp_port: u16,
+    name: &str,
+) -> Result<(SocketAddr, Option<NodeEntry>), ConnectError> {
+    let mut first_error = None;
+    for address in addresses.iter().take(ADDRESSES_MAX) {
+        let at = SocketAddr::new(*address, epmd_tcp_port);
+        let asked = within(scheduler, Step::Epmd, Some(at), epmd::lookup(at, name)).await;
+        match asked.flatten() {
+            Ok(entry) => return Ok((at, entry)),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+    }
+    Err(first_error.unwrap_or(ConnectError::Timeout { step: Step::Epmd, at: None }))
+}
+
+/// Waits for `work`, for [`STEP_TIMEOUT`] at most.
+pub(crate) async fn within<T>(
+    scheduler: &Scheduler,
     step: Step,
     at: Option<SocketAddr>,
     work: impl Future<Output = T>,
@@ -203,3 +229,6 @@ async fn within<T>(
         () = scheduler.sleep(STEP_TIMEOUT) => Err(ConnectError::Timeout { step, at }),
     }
 }
+
+#[cfg(test)]
+mod tests;
