@@ -5,12 +5,13 @@ use engset_process::Scheduler;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// How long accepting pauses after the operating system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -19,7 +20,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct EpmdServer {
     shared: Arc<Shared>,
-    /// Where it listens.
+    /// Where it listens; when it does at several addresses, the first.
     pub at: SocketAddr,
 }
 
@@ -27,23 +28,23 @@ pub struct EpmdServer {
 struct Shared {
     server: Mutex<Server>,
     closing: Mutex<BTreeMap<ConnId, Arc<Notify>>>,
-    stopped: Notify,
+    last_connection: AtomicU64,
+    /// Set once, and seen by whoever looks later.
+    stopped: watch::Sender<bool>,
     scheduler: Scheduler,
 }
 
 impl EpmdServer {
-    /// Completes when the server was told to end by a KILL request.
+    /// Completes when the server was told to end by a KILL request; at once when it has been told before. It serves
+    /// nobody any more then.
     pub async fn stopped(&self) {
-        self.shared.stopped.notified().await;
+        self.shared.until_stopped().await;
     }
 }
 
 impl Drop for EpmdServer {
     fn drop(&mut self) {
-        self.shared.stopped.notify_waiters();
-        for closing in self.shared.closing.lock().values() {
-            closing.notify_one();
-        }
+        self.shared.stopped.send_replace(true);
     }
 }
 
@@ -52,8 +53,21 @@ impl Drop for EpmdServer {
 /// # Errors
 /// When the address cannot be listened on, for instance because another EPMD is there.
 pub async fn serve(at: SocketAddr, scheduler: &Scheduler) -> io::Result<EpmdServer> {
+    serve_at_each(at, &[], scheduler).await
+}
+
+/// Like [`serve`], at `others` too, all at the port of `at`.
+pub(crate) async fn serve_at_each(
+    at: SocketAddr,
+    others: &[IpAddr],
+    scheduler: &Scheduler,
+) -> io::Result<EpmdServer> {
     let listener = TcpListener::bind(at).await?;
     let at = listener.local_addr()?;
+    let mut listeners = vec![listener];
+    for address in others {
+        listeners.push(TcpListener::bind((*address, at.port())).await?);
+    }
     let config = ServerConfig {
         epmd_tcp_port: at.port(),
         creation_start: crate::clock::seconds().max(4),
@@ -62,25 +76,27 @@ pub async fn serve(at: SocketAddr, scheduler: &Scheduler) -> io::Result<EpmdServ
     let shared = Arc::new(Shared {
         server: Mutex::new(Server::new(scheduler.now(), config)),
         closing: Mutex::default(),
-        stopped: Notify::new(),
+        last_connection: AtomicU64::new(0),
+        stopped: watch::Sender::new(false),
         scheduler: scheduler.clone(),
     });
-    scheduler.spawn_task(accept(listener, Arc::clone(&shared)));
+    for listener in listeners {
+        scheduler.spawn_task(accept(listener, Arc::clone(&shared)));
+    }
     Ok(EpmdServer { shared, at })
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut last = 0u64;
     loop {
         let accepted = tokio::select! {
+            biased;
+            () = shared.until_stopped() => return,
             accepted = listener.accept() => accepted,
-            () = shared.stopped.notified() => return,
             () = time_out(&shared) => continue,
         };
         match accepted {
             Ok((stream, from)) => {
-                last += 1;
-                let id = ConnId(last);
+                let id = ConnId(shared.last_connection.fetch_add(1, Ordering::Relaxed) + 1);
                 let closing = Arc::new(Notify::new());
                 shared.closing.lock().insert(id, Arc::clone(&closing));
                 shared.server.lock().handle_open(shared.scheduler.now(), id, from.ip().is_loopback());
@@ -110,8 +126,10 @@ async fn converse(mut stream: TcpStream, id: ConnId, closing: Arc<Notify>, share
     let mut buffer = [0; 2048];
     loop {
         let read = tokio::select! {
-            read = stream.read(&mut buffer) => read,
+            biased;
+            () = shared.until_stopped() => break,
             () = closing.notified() => break,
+            read = stream.read(&mut buffer) => read,
         };
         let Ok(read) = read else { break };
         if read == 0 {
@@ -129,7 +147,7 @@ async fn converse(mut stream: TcpStream, id: ConnId, closing: Arc<Notify>, share
         }
         shared.close_refused();
         if shared.server.lock().is_stop_requested() {
-            shared.stopped.notify_waiters();
+            shared.stopped.send_replace(true);
         }
     }
     shared.server.lock().handle_close(id);
@@ -137,6 +155,11 @@ async fn converse(mut stream: TcpStream, id: ConnId, closing: Arc<Notify>, share
 }
 
 impl Shared {
+    async fn until_stopped(&self) {
+        // An error means that the sender is gone, which is here.
+        self.stopped.subscribe().wait_for(|stopped| *stopped).await.ok();
+    }
+
     fn close_refused(&self) {
         while let Some((id, reason)) = self.server.lock().poll_close() {
             tracing::debug!(?id, ?reason, "EPMD closes a connection");
