@@ -5,6 +5,7 @@ mod connect;
 mod driver;
 pub mod epmd;
 mod random;
+mod registration;
 mod start;
 
 pub use connect::{ConnectError, Step};

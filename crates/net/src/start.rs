@@ -1,9 +1,9 @@
 //! Starting a node on real sockets: listener, EPMD registration, accepting, and stopping again.
 
-use crate::connect::{ConnectError, dial};
+use crate::connect::{ConnectError, addresses, dial};
 use crate::driver::drive;
-use crate::epmd::{self, EpmdServer, Registration};
 use crate::random;
+use crate::registration::{EpmdPlace, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::{Cookie, CookieError, Framing};
 use engset_node::{Channel, Dial, Network, Node, NodeConfig};
@@ -13,15 +13,13 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Incoming connections that have not finished their handshake, at a time; more are closed unread.
 pub const HANDSHAKES_MAX: usize = 256;
-/// How often a lost registration is tried again, as OTP does.
-const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 /// How long the processes get to end when the node stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,7 +31,7 @@ pub struct NodeBuilder {
     cookie: Option<String>,
     visible: bool,
     workers: Option<usize>,
-    listen: IpAddr,
+    listen: Option<IpAddr>,
     epmd_tcp_port: u16,
     adjust: Option<fn(&mut NodeConfig)>,
 }
@@ -48,6 +46,16 @@ pub enum StartNodeError {
     NoCookie,
     /// The cookie cannot be used.
     Cookie(CookieError),
+    /// The host part of the name has no address; without [`NodeBuilder::listen`] one is needed.
+    Host(ConnectError),
+    /// The host part of the name stands for an address that is not the loopback, and [`NodeBuilder::listen`] was not
+    /// given: nobody could reach the node by its name.
+    NotLoopback {
+        /// The part after the `@`.
+        host: String,
+        /// What it stands for.
+        address: IpAddr,
+    },
     /// The operating system refused threads, random numbers or the listening socket.
     System(io::Error),
     /// EPMD refused the name, or could neither be reached nor replaced.
@@ -64,6 +72,11 @@ impl fmt::Display for StartNodeError {
                 f.write_str("a node with a name needs a cookie, the secret that it shares with its peers")
             }
             Self::Cookie(error) => write!(f, "the cookie cannot be used: {error}"),
+            Self::Host(error) => write!(f, "it is not known where the node is to listen: {error}"),
+            Self::NotLoopback { host, address } => write!(
+                f,
+                "the name's host {host} stands for {address}, but a node listens on the loopback only unless it is told to listen at that address; tell it, or give a name at 127.0.0.1 or localhost"
+            ),
             Self::System(error) => write!(f, "the operating system refused what the node needs: {error}"),
             Self::Epmd(error) => write!(f, "the node's name could not be registered: {error}"),
             Self::Kernel(error) => write!(f, "the node's own processes did not start: {error}"),
@@ -80,8 +93,8 @@ impl Default for NodeBuilder {
             cookie: None,
             visible: false,
             workers: None,
-            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            epmd_tcp_port: epmd::tcp_port(),
+            listen: None,
+            epmd_tcp_port: crate::epmd::tcp_port(),
             adjust: None,
         }
     }
@@ -108,10 +121,11 @@ impl NodeBuilder {
         Self { workers: Some(workers), ..self }
     }
 
-    /// Sets the address to accept connections at; the loopback without. Anybody who reaches it and knows the cookie
-    /// may talk to every process of the node, and the traffic is not encrypted.
+    /// Sets the address to accept connections at. Without, it is the loopback address that the host part of the name
+    /// stands for; a name that stands for another address is refused then. Anybody who reaches the address and knows
+    /// the cookie may talk to every process of the node, and the traffic is not encrypted.
     pub fn listen(self, listen: IpAddr) -> Self {
-        Self { listen, ..self }
+        Self { listen: Some(listen), ..self }
     }
 
     /// Sets the port of EPMD; without, `ERL_EPMD_PORT` or 4369.
@@ -126,7 +140,8 @@ impl NodeBuilder {
 
     /// Starts the node. Blocks the calling thread until it accepts connections.
     ///
-    /// When no EPMD answers on this machine the node is one itself for as long as it runs.
+    /// When no EPMD answers on this machine the node is one itself for as long as it runs, on the loopback and where
+    /// the node listens.
     ///
     /// # Errors
     /// [`StartNodeError`]; nothing is left running then.
@@ -162,11 +177,15 @@ impl NodeBuilder {
         let name = NodeName::new(name).map_err(StartNodeError::Name)?;
         let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
         let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
-        let listener = TcpListener::bind((self.listen, 0)).await.map_err(StartNodeError::System)?;
+        let listen = match self.listen {
+            Some(listen) => listen,
+            None => loopback(&scheduler, &name.host_part()).await?,
+        };
+        let listener = TcpListener::bind((listen, 0)).await.map_err(StartNodeError::System)?;
         let tcp_port = listener.local_addr().map_err(StartNodeError::System)?.port();
         let entry = NodeEntry::new(&name.name_part(), tcp_port);
-        let epmd_at = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.epmd_tcp_port);
-        let registered = register(epmd_at, &entry, &scheduler).await.map_err(StartNodeError::Epmd)?;
+        let epmd = EpmdPlace { tcp_port: self.epmd_tcp_port, listen };
+        let registered = register(epmd, &entry, &scheduler).await.map_err(StartNodeError::Epmd)?;
         let creation = match registered.registration.creation {
             // Values below four have other meanings; the old protocol has no others.
             0..=3 => random::creation().map_err(StartNodeError::System)?,
@@ -180,8 +199,20 @@ impl NodeBuilder {
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, Arc::clone(&node)));
         let (gone, stop) = tokio::sync::oneshot::channel();
-        scheduler.spawn_task(keep_registered(epmd_at, entry, registered, scheduler.clone(), stop));
+        scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
         Ok((node, Some(Keeper { _gone: gone })))
+    }
+}
+
+/// The loopback address that `host` stands for.
+async fn loopback(scheduler: &Scheduler, host: &str) -> Result<IpAddr, StartNodeError> {
+    let found = addresses(scheduler, host).await.map_err(StartNodeError::Host)?;
+    // Peers try the first before the others.
+    match found.first() {
+        Some(address) if !address.is_loopback() => {
+            Err(StartNodeError::NotLoopback { host: host.to_owned(), address: *address })
+        }
+        first => Ok(first.copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
     }
 }
 
@@ -311,59 +342,5 @@ async fn accept(listener: TcpListener, node: Arc<Node>) {
             (Err(error), _) => tracing::error!("this node cannot accept connections: {error}"),
             (_, Err(error)) => tracing::warn!(%from, "a connection is of no use: {error}"),
         }
-    }
-}
-
-/// A registration, and the EPMD that this node had to be for it.
-struct Registered {
-    registration: Registration,
-    epmd: Option<EpmdServer>,
-}
-
-/// Registers with the EPMD at `at`; becomes it when there is none.
-async fn register(
-    at: SocketAddr,
-    entry: &NodeEntry,
-    scheduler: &Scheduler,
-) -> Result<Registered, ConnectError> {
-    let first = epmd::register(at, entry.clone()).await;
-    if !matches!(first, Err(ConnectError::NoEpmd { .. })) {
-        return first.map(|registration| Registered { registration, epmd: None });
-    }
-    // When two nodes try this at once, one of them finds the other's.
-    let epmd = epmd::serve(at, scheduler).await.ok();
-    let registration = epmd::register(at, entry.clone()).await?;
-    Ok(Registered { registration, epmd })
-}
-
-/// Keeps the name registered for as long as `stop` is not dropped.
-async fn keep_registered(
-    at: SocketAddr,
-    entry: NodeEntry,
-    mut registered: Registered,
-    scheduler: Scheduler,
-    stop: tokio::sync::oneshot::Receiver<()>,
-) {
-    let keep = async {
-        loop {
-            registered.registration.lost().await;
-            tracing::warn!("the EPMD at {at} is gone: registering again");
-            registered = loop {
-                match register(at, &entry, &scheduler).await {
-                    Ok(mut again) => {
-                        again.epmd = again.epmd.or(registered.epmd);
-                        break again;
-                    }
-                    Err(error) => {
-                        tracing::warn!("not registered: {error}");
-                        scheduler.sleep(REGISTER_AGAIN).await;
-                    }
-                }
-            };
-        }
-    };
-    tokio::select! {
-        () = keep => {}
-        _ = stop => {}
     }
 }

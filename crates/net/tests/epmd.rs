@@ -1,10 +1,10 @@
-//! An EPMD ends when it is told.
+//! An EPMD ends when it is told, and a silent one is not waited for.
 
 mod peer;
 
-use engset_net::{RunningNode, epmd};
-use peer::{connect, until_closed, write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use engset_net::{ConnectError, RunningNode, StartNodeError, Step, epmd};
+use peer::{COOKIE, connect, until_closed, write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 /// A node without a name, whose workers run an EPMD.
 fn alone() -> RunningNode {
@@ -48,6 +48,17 @@ fn dropping_the_server_ends_its_conversations_and_frees_its_port() {
         assert!(until_closed(stream).is_some(), "conversations end with the server");
     }
     until_refused(at);
+}
+
+#[test]
+fn a_silent_epmd_is_not_waited_for() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let at = silent.local_addr().expect("a listener has an address");
+    let builder = RunningNode::builder().name("patient@127.0.0.1").cookie(COOKIE).workers(1);
+    let error = builder.epmd_tcp_port(at.port()).start().expect_err("nobody answers");
+    let StartNodeError::Epmd(error) = error else { panic!("{error}") };
+    assert!(matches!(error, ConnectError::Timeout { step: Step::Epmd, at: Some(asked) } if asked == at));
+    assert!(error.to_string().contains("step epmd"), "{error}");
 }
 
 /// Waits until nobody listens there any more.

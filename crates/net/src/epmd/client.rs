@@ -1,4 +1,6 @@
 //! Asking an EPMD, and registering with one for as long as a connection lives.
+//!
+//! Nothing here has a time limit: callers put theirs around it, by the clock they have.
 
 use crate::connect::ConnectError;
 use engset_dist::epmd::client::NameList;

@@ -4,6 +4,7 @@ mod client;
 mod server;
 
 pub use client::{Registration, lookup, names, register};
+pub(crate) use server::serve_at_each;
 pub use server::{EpmdServer, serve};
 
 /// The port that EPMD is looked for and served on: `ERL_EPMD_PORT`, or 4369.

@@ -195,7 +195,7 @@ fn lookup(epmd: SocketAddr, name: &str) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, entry.expect("the node is registered").tcp_port))
 }
 
-fn free_tcp_port() -> u16 {
+pub(crate) fn free_tcp_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback takes listeners");
     listener.local_addr().expect("a listener has an address").port()
 }
