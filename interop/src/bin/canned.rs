@@ -3,8 +3,9 @@
 use clap::Parser;
 use engset::Node;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A node that does as it is told from outside.
 #[derive(Parser)]
@@ -18,6 +19,9 @@ struct Options {
     /// Do not show in the peers' `nodes()`.
     #[arg(long)]
     hidden: bool,
+    /// The address to accept connections at; without, the loopback address of the name's host.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
 }
 
 fn main() -> ExitCode {
@@ -33,25 +37,40 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let node =
-        Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden).start()?;
+    let builder = Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden);
+    let node = match options.listen {
+        Some(listen) => builder.listen(listen).start()?,
+        None => builder.start()?,
+    };
     node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })??;
+    // Whoever reads that the node is ready may end it at once.
+    let ends = node.block_on(|_cx| async { Ends::new() })??;
     let mut stdout = io::stdout();
     writeln!(stdout, "ready")?;
     stdout.flush()?;
-    node.block_on(|_cx| async { wait_for_end().await })??;
+    node.block_on(|_cx| ends.any())?;
     node.stop();
     Ok(())
 }
 
-async fn wait_for_end() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the node in order.
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    /// From here on they do not end the program any more. To be called on a worker.
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn tracing_error(error: &dyn std::error::Error) {
