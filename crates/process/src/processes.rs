@@ -207,13 +207,20 @@ impl Processes {
         if self.is_elsewhere(to) || matches!(to, Dest::Alias(_)) {
             return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
         }
-        let Some(process) = self.find(to) else { return Err(SendError::NoProcess(message)) };
-        match process.as_any().downcast_ref::<Process<M>>() {
-            Some(process) => process.push(Signal::Message(message)).map_err(|signal| match signal {
-                Signal::Message(message) => SendError::NoProcess(message),
-                Signal::Encoded(_) | Signal::Control(_) => unreachable!("the message itself comes back"),
-            }),
-            None => message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode),
+        let Some(pid) = self.resolve(to) else { return Err(SendError::NoProcess(message)) };
+        // What is still here afterwards was not taken.
+        let mut signal = Some(Signal::Message(message));
+        let is_typed = self.table.with(pid, |process| {
+            let typed = process.as_any().downcast_ref::<Process<M>>()?;
+            signal = signal.take().and_then(|signal| typed.push(signal).err());
+            Some(())
+        });
+        match (signal, is_typed) {
+            (Some(Signal::Message(message)), Some(None)) => {
+                message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
+            }
+            (Some(Signal::Message(message)), _) => Err(SendError::NoProcess(message)),
+            (Some(Signal::Encoded(_) | Signal::Control(_)) | None, _) => Ok(()),
         }
     }
 
@@ -420,12 +427,17 @@ impl Processes {
     }
 
     fn find(&self, to: &Dest) -> Option<Arc<dyn AnyProcess>> {
+        self.table.find(self.resolve(to)?)
+    }
+
+    /// The pid on this node that `to` names.
+    fn resolve(&self, to: &Dest) -> Option<Pid> {
         let pid = match to {
             Dest::Pid(pid) => *pid,
             Dest::Name(name) | Dest::RemoteName(name, _) => self.registry.whereis(name)?,
             Dest::Alias(_) => return None,
         };
-        if self.is_here(pid) { self.table.find(pid) } else { None }
+        self.is_here(pid).then_some(pid)
     }
 
     fn is_here(&self, pid: Pid) -> bool {

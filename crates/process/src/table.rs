@@ -75,6 +75,16 @@ impl Table {
         if entry.generation == pid.serial() { entry.process.clone() } else { None }
     }
 
+    /// Calls `body` with the process that has this pid, if it is alive, without counting a reference to it. `body` must
+    /// not look into the table.
+    pub(crate) fn with<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess) -> R) -> Option<R> {
+        let entry = self.slot(pid)?.lock();
+        match &entry.process {
+            Some(process) if entry.generation == pid.serial() => Some(body(&**process)),
+            _ => None,
+        }
+    }
+
     /// Frees the pid's slot.
     pub(crate) fn remove(&self, pid: Pid) {
         let Some(slot) = self.slot(pid) else { return };
