@@ -178,3 +178,21 @@ fn a_supervised_rust_child_killed_from_erlang_has_a_successor() {
     );
     stage.check("element(1, element(2, (catch gen_server:call(C, get)))).", "noproc");
 }
+
+#[test]
+fn a_puppets_failed_calls_look_as_erlangs_do() {
+    let Some(stage) = stage_with_puppet() else { return };
+    stage.eval("Called = fun(To, Request) -> P ! {call, To, Request, self()}, receive {called, R} -> R after 5000 -> none end end.");
+    stage.check("Called({counter, $N}, {add, 4}).", "4");
+    for (to, request, reason) in [
+        ("{nobody, $N}", "get", "noproc"),
+        ("{nobody, node()}", "get", "noproc"),
+        ("{counter, 'nowhere@127.0.0.1'}", "get", "{nodedown,'nowhere@127.0.0.1'}"),
+        ("{counter, $N}", "{sleep, 2200}", "timeout"),
+    ] {
+        stage.check(
+            &format!("fun() -> {{'EXIT', {{Why, {{gen_server, call, [_, {request}, 2000]}}}}}} = Called({to}, {request}), Why end()."),
+            reason,
+        );
+    }
+}

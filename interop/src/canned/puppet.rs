@@ -72,9 +72,10 @@ impl Puppet {
             ("link", [pid]) => self.cx.link(pid.as_pid()?),
             ("unlink", [pid]) => self.cx.unlink(pid.as_pid()?),
             ("monitor", [target, rep]) => {
-                let reference = self.cx.monitor(dest(target)?);
-                self.monitors.insert(reference, rep.as_pid()?);
-                self.tell(rep.as_pid()?, "monitored", [Term::from(reference)]);
+                let (target, rep) = (dest(target)?, rep.as_pid()?);
+                let reference = self.cx.monitor(target);
+                self.monitors.insert(reference, rep);
+                self.tell(rep, "monitored", [Term::from(reference)]);
             }
             ("demonitor", [reference]) => {
                 let reference = reference.as_ref_id()?;
@@ -82,10 +83,10 @@ impl Puppet {
                 self.cx.demonitor(reference);
             }
             ("trap", [trap, rep]) => {
-                let trap = trap.as_bool()?;
+                let (trap, rep) = (trap.as_bool()?, rep.as_pid()?);
                 self.cx.trap_exit(trap);
-                self.exits_to = trap.then_some(rep.as_pid()?);
-                self.tell(rep.as_pid()?, "trapping", [Term::from(trap)]);
+                self.exits_to = trap.then_some(rep);
+                self.tell(rep, "trapping", [Term::from(trap)]);
             }
             ("exit2", [pid, reason]) => self.cx.exit(pid.as_pid()?, ExitReason::from_term(reason.clone())),
             ("send", [to, what]) => {
@@ -93,41 +94,48 @@ impl Puppet {
                 drop(self.cx.send(dest(to)?, what.clone()));
             }
             ("register", [name, rep]) => {
-                let registered = self.cx.register(name.as_atom()?).is_ok();
-                self.tell(rep.as_pid()?, "registered", [Term::from(registered)]);
+                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
+                let registered = self.cx.register(name).is_ok();
+                self.tell(rep, "registered", [Term::from(registered)]);
             }
             ("unregister", [name, rep]) => {
-                let unregistered = self.cx.processes().unregister(name.as_atom()?);
-                self.tell(rep.as_pid()?, "unregistered", [Term::from(unregistered)]);
+                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
+                let unregistered = self.cx.processes().unregister(name);
+                self.tell(rep, "unregistered", [Term::from(unregistered)]);
             }
             ("info", [from]) => self.tell_info(from.as_pid()?)?,
             ("spawn", [from]) => {
+                let from = from.as_pid()?;
                 let spawned = self.cx.spawn(run_boxed).ok()?;
-                self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
+                self.tell(from, "spawned", [Term::from(spawned.pid())]);
             }
             ("spawn_link", [from]) => {
+                let from = from.as_pid()?;
                 let spawned = self.cx.spawn_link(SpawnOptions::default(), run_boxed).ok()?;
-                self.tell(from.as_pid()?, "spawned", [Term::from(spawned.pid())]);
+                self.tell(from, "spawned", [Term::from(spawned.pid())]);
             }
             ("call", [to, request, rep]) => {
-                let reply = self.call(dest(to)?, request.clone()).await;
-                self.tell(rep.as_pid()?, "called", [reply]);
+                let (server, rep) = (dest(to)?, rep.as_pid()?);
+                let reply = match self.call(server.clone(), request.clone()).await {
+                    Ok(reply) => reply,
+                    Err(error) => exit_term(&error, &server, to, request),
+                };
+                self.tell(rep, "called", [reply]);
             }
             _ => {}
         }
         Some(())
     }
 
-    async fn call(&self, to: Dest, request: Term) -> Term {
-        let called = match to {
+    async fn call(&self, to: Dest, request: Term) -> Result<Term, CallError> {
+        match to {
             Dest::Pid(pid) => Dynamic::call(&engset::Addr::new(pid), request).timeout(CALL_PATIENCE).await,
             Dest::Name(name) => Dynamic::call(&Service::local(name), request).timeout(CALL_PATIENCE).await,
             Dest::RemoteName(name, node) => {
                 Dynamic::call(&Service::at(name, node), request).timeout(CALL_PATIENCE).await
             }
             Dest::Alias(_) => Err(CallError::NoProcess),
-        };
-        called.unwrap_or_else(|error| exit_term(&error))
+        }
     }
 
     fn tell_info(&self, to: Pid) -> Option<()> {
@@ -185,14 +193,21 @@ fn exit_order(message: &Term) -> Option<ExitReason> {
     }
 }
 
-/// A failed call as Erlang's `catch gen_server:call(...)` shows it: `{'EXIT', {Reason, What}}`.
-fn exit_term(error: &CallError) -> Term {
-    let reason = match error {
-        CallError::NoProcess => Term::atom("noproc"),
-        CallError::Down { reason, .. } => reason.to_term(),
-        CallError::Timeout { .. } => Term::atom("timeout"),
-        CallError::NodeDown | CallError::Unreachable => Term::atom("noconnection"),
-        other => Term::string(&other.to_string()),
+/// A failed call as Erlang's `catch gen_server:call(To, Request, 2000)` shows it.
+fn exit_term(error: &CallError, server: &Dest, to: &Term, request: &Term) -> Term {
+    let reason = match (error, server.node()) {
+        (CallError::NoProcess, _) => Term::atom("noproc"),
+        (CallError::Down { reason, .. }, _) => reason.to_term(),
+        (CallError::Timeout { .. }, _) => Term::atom("timeout"),
+        (CallError::NodeDown | CallError::Unreachable, Some(node)) => {
+            let node = Atom::new(&node.text()).map_or(Term::Nil, Term::Atom);
+            Term::tuple([Term::atom("nodedown"), node])
+        }
+        (CallError::NotUnderstood(why), _) => Term::tuple([Term::atom("bad_request"), Term::string(why)]),
+        (other, _) => Term::string(&other.to_string()),
     };
-    Term::tuple([Term::atom("EXIT"), Term::tuple([reason, Term::atom("call")])])
+    let patience = Term::from(CALL_PATIENCE.as_secs() * 1_000);
+    let arguments = Term::list([to.clone(), request.clone(), patience]);
+    let call = Term::tuple([Term::atom("gen_server"), Term::atom("call"), arguments]);
+    Term::tuple([Term::atom("EXIT"), Term::tuple([reason, call])])
 }

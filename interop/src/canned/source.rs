@@ -3,6 +3,8 @@
 use super::puppet::dest;
 use engset::{Cx, Dest, Mail, Term};
 
+/// Messages sent in one turn.
+const TURN: u64 = 64;
 /// The most bytes that one message may be asked to have.
 const SIZE_MAX: usize = 64 * 1024 * 1024;
 
@@ -13,6 +15,10 @@ pub(super) async fn run(mut cx: Cx<Term>) {
         let binary = Term::binary(vec![b'x'; size]);
         for number in 1..=count {
             cx.ready(to.clone()).await;
+            if number % TURN == 0 {
+                // Others get their turn, and exit signals act.
+                tokio::task::yield_now().await;
+            }
             let message = Term::tuple([Term::atom("seq"), Term::from(number), binary.clone()]);
             if cx.send(to.clone(), message).is_err() {
                 break;
