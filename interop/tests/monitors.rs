@@ -85,7 +85,8 @@ fn rust_monitors_erlang_by_pid() {
 fn rust_monitors_erlang_by_name() {
     let Some(stage) = stage_with_puppet() else { return };
     stage.check(
-        "E = spawn(fun() -> register(watched, self()), receive stop -> exit(seen) end end), \
+        "Me = self(), E = spawn(fun() -> register(watched, self()), Me ! registered, receive stop -> exit(seen) end end), \
+         receive registered -> ok end, \
          P ! {monitor, {watched, node()}, self()}, Ref = receive {monitored, F} -> F after 5000 -> none end, E ! stop, \
          receive {down, P, {'DOWN', Ref, process, {watched, Node}, R}} when Node =:= node() -> R after 5000 -> none end.",
         "seen",
