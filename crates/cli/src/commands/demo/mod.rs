@@ -11,13 +11,14 @@ mod page;
 mod report;
 mod restarts;
 
-use crate::failure::{Failure, Status, Stop};
+use crate::failure::{Failure, Status, Step, Stop};
 use crate::output::{self, Colours};
 use crate::peer::{in_node, not_started};
 use crate::random;
 use crate::signals::Signals;
-use engset::net::{ConnectError, epmd};
-use engset::{Cx, Instant, Node, Term};
+use engset::net::ConnectError;
+use engset::net::epmd::{self, EpmdServer};
+use engset::{Cx, Instant, Node, Scheduler, Term};
 use keeper::{Keeper, News};
 use page::Page;
 use report::Report;
@@ -30,6 +31,8 @@ use tokio::sync::watch;
 const NODES: usize = 3;
 /// How many sets of names are tried.
 const NAMES_TRIED_MAX: u32 = 100;
+/// How long an EPMD may take to say which nodes it knows.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often `flaky` crashes.
 const PERIOD: Duration = Duration::from_secs(7);
 /// How often `flaky` crashes with `--fast`.
@@ -62,14 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
 async fn play(cx: Cx<Term>, period: Duration) -> Result<(), Stop> {
     let mut signals = Signals::new()?;
     let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), epmd::tcp_port());
-    let (known, epmd) = match epmd::names(at).await {
-        Ok(list) => (list.names, None),
-        Err(ConnectError::NoEpmd { .. }) => {
-            let server = epmd::serve(at, cx.processes().scheduler()).await;
-            (Vec::new(), Some(server.map_err(|error| Failure::machine("EPMD cannot be served", &error))?))
-        }
-        Err(error) => return Err(Failure::new(Status::Machine, error.to_string()).into()),
-    };
+    let (known, epmd) = find_epmd(at, cx.processes().scheduler()).await?;
     let page = Page { nodes: free_names(&known)?, cookie: random::cookie(), epmd_tcp_port: at.port() };
     let (stop, stopped) = watch::channel(false);
     let (sender, news) = mpsc::unbounded_channel();
@@ -90,6 +86,31 @@ async fn play(cx: Cx<Term>, period: Duration) -> Result<(), Stop> {
     stage.wait_for_keepers().await;
     drop(epmd);
     result
+}
+
+/// The nodes that the EPMD at `at` knows; where there is none, one that runs as long as it is kept.
+async fn find_epmd(
+    at: SocketAddr,
+    scheduler: &Scheduler,
+) -> Result<(Vec<(String, u16)>, Option<EpmdServer>), Failure> {
+    let answer = tokio::select! {
+        answer = epmd::names(at) => answer,
+        () = scheduler.sleep(ANSWER_WITHIN) => {
+            let summary = format!("what listens at {at} did not answer within {ANSWER_WITHIN:?}");
+            return Err(Failure::new(Status::Machine, summary)
+                .timeout(Step::Epmd)
+                .remedy("find out what listens there and end it, or set ERL_EPMD_PORT"));
+        }
+    };
+    match answer {
+        Ok(list) => Ok((list.names, None)),
+        Err(ConnectError::NoEpmd { .. }) => {
+            let server = epmd::serve(at, scheduler).await;
+            let server = server.map_err(|error| Failure::machine("EPMD cannot be served", &error))?;
+            Ok((Vec::new(), Some(server)))
+        }
+        Err(error) => Err(Failure::new(Status::Machine, error.to_string())),
+    }
 }
 
 /// What the audience sees.
