@@ -192,6 +192,8 @@ async fn serve<S: Server>(
         set_deadline(None);
         if let Err(Exit(reason)) = result {
             server.terminate(&reason, &mut cx).await;
+            // Whoever waits for a reply that the server keeps hears of its end.
+            Processes::set_dying(reason.clone());
             return reason;
         }
     }

@@ -4,6 +4,7 @@ use crate::addr::Addr;
 use crate::alias::{Aliases, answered_alias};
 use crate::context::Cx;
 use crate::counters::Counters;
+use crate::current;
 use crate::exit::{ExitReason, IntoExit};
 use crate::panics;
 use crate::process::{AnyProcess, Process, ProcessInfo};
@@ -371,6 +372,12 @@ impl Processes {
             // One that ended meanwhile has no links left.
             drop(process.control(ControlSignal::NodeDown { node, epoch }));
         }
+    }
+
+    /// Says that the running process is about to end with `reason`: what it drops from now on is dropped at its end,
+    /// see [`crate::dying`]. For code that drops its own state before it returns the reason.
+    pub fn set_dying(reason: ExitReason) {
+        current::with(|current| current.map(|current| current.dying.replace(Some(reason))));
     }
 
     /// Counts a message that found no way to its receiver.

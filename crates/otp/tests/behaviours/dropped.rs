@@ -3,7 +3,7 @@
 use crate::node::{Record, each_seed, millis, settle};
 use engset_macros::server;
 use engset_otp::{CallError, Dynamic, Reply, start};
-use engset_process::{Addr, Cx, Dest, ExitReason, Mail, Protocol};
+use engset_process::{Addr, Cx, Dest, Exit, ExitReason, Mail, Protocol};
 use engset_term::{Atom, Pid, Term};
 
 /// Answers nobody.
@@ -59,6 +59,13 @@ impl Deaf {
         let heir = heir.unwrap();
         cx.send(heir, Heirloom(reply)).unwrap();
         cx.exit(heir.pid(), ExitReason::from(why));
+    }
+
+    /// Ends the server, which keeps the reply.
+    #[call]
+    fn leave(&mut self, reply: Reply<f64>) -> Result<(), Exit> {
+        self.kept.push(reply);
+        Err(Exit(ExitReason::from(crate::node::atom("left"))))
     }
 
     /// Drops the reply in a panic that is caught.
@@ -185,5 +192,22 @@ fn a_caller_with_a_monitor_of_its_own_hears_of_the_drop_once() {
             let Mail::Down(down) = cx.recv().await else { panic!("only the monitor fires") };
             assert_eq!((down.reference, down.reason.to_string().as_str()), (reference, reason));
         }
+    });
+}
+
+#[test]
+fn a_server_that_ends_in_order_gives_its_reason_to_those_whom_it_did_not_answer() {
+    each_seed(|mut cx| async move {
+        let reason = ExitReason::from(crate::node::atom("left"));
+        let to = deaf().await;
+        let down = CallError::Down { reason: reason.clone(), begun: true };
+        assert_eq!(failed(to, "leave").await, down);
+        let here = start(Deaf::default()).await.unwrap();
+        assert_eq!(here.leave().await, Err(down));
+        let to = deaf().await;
+        let reference = cx.monitor(Dest::Pid(to.pid()));
+        let from = Term::tuple([Term::Pid(cx.pid()), Term::from(reference)]);
+        cx.send(to.pid(), Term::tuple([Term::atom("$gen_call"), from, Term::atom("leave")])).unwrap();
+        assert_eq!(crate::node::down(&mut cx).await.reason, reason);
     });
 }
