@@ -1,9 +1,10 @@
 //! Calls, casts and plain messages from Erlang into Rust servers.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 
-use engset::{Atom, Cx, Dynamic, Mail, SpawnOptions};
-use stage::Stage;
+use engset::{Atom, CallError, Cx, Dynamic, Mail, Node, NodeName, Service, SpawnOptions, Term};
+use stage::{Stage, start_canned};
 
 #[test]
 fn call_and_cast_a_rust_gen_server() {
@@ -44,13 +45,7 @@ fn unknown_and_ill_typed_calls_give_the_caller_an_exit_and_leave_the_server_alon
 #[test]
 fn a_call_that_the_server_drops_ends_at_once_with_its_reason() {
     let Some(stage) = Stage::new() else { return };
-    let options = SpawnOptions { name: Some(Atom::new("deaf").unwrap()) };
-    let spawned = stage.node.processes().spawn(options, |mut cx: Cx<Dynamic>| async move {
-        while let Mail::Message(message) = cx.recv().await {
-            drop(message);
-        }
-    });
-    spawned.unwrap();
+    start_deaf(&stage.node);
     for _ in 0..2 {
         stage.check(
             "try gen_server:call({deaf, $N}, anything, infinity) \
@@ -59,6 +54,31 @@ fn a_call_that_the_server_drops_ends_at_once_with_its_reason() {
         );
     }
     stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
+}
+
+#[test]
+fn a_call_that_the_server_of_another_rust_node_drops_is_no_reply() {
+    let port = engset_testkit::free_port().unwrap();
+    let here = start_canned("here@127.0.0.1", port, false);
+    let there = start_canned("there@127.0.0.1", port, false);
+    start_deaf(&there);
+    let outcome = here.block_on(|_cx| async {
+        let there = NodeName::new("there@127.0.0.1").unwrap();
+        let deaf = Service::<Dynamic>::at(Atom::new("deaf").unwrap(), there);
+        Dynamic::call(&deaf, Term::atom("anything")).no_timeout().await
+    });
+    assert_eq!(outcome.unwrap(), Err(CallError::NoReply));
+}
+
+/// Starts a server `deaf` that drops every request.
+fn start_deaf(node: &Node) {
+    let options = SpawnOptions { name: Some(Atom::new("deaf").unwrap()) };
+    let spawned = node.processes().spawn(options, |mut cx: Cx<Dynamic>| async move {
+        while let Mail::Message(message) = cx.recv().await {
+            drop(message);
+        }
+    });
+    spawned.unwrap();
 }
 
 #[test]
