@@ -195,3 +195,6 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
