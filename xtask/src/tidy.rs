@@ -58,6 +58,7 @@ fn findings(root: &Path) -> Result<Vec<String>, TaskError> {
         effects::check(source, &mut findings);
     }
     let packages = Workspace::load()?.packages;
+    graph::check_program(&packages, &mut findings);
     graph::check(&packages, &text_or_nothing(root, "ARCHITECTURE.md")?, &mut findings);
     for table in protocol::TABLES {
         let mut code = String::new();

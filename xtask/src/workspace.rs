@@ -21,6 +21,8 @@ pub(crate) struct Package {
     pub(crate) folder: String,
     /// Whether its folder is in `crates/`.
     pub(crate) is_crate: bool,
+    /// Whether commands without a package name concern it.
+    pub(crate) is_default: bool,
     /// Folder names of the workspace packages it depends on, apart from those for tests only.
     pub(crate) uses: BTreeSet<String>,
     /// Names of its binaries.
@@ -40,8 +42,11 @@ impl Workspace {
 
 pub(crate) fn parse(metadata: &str) -> Result<Workspace, serde_json::Error> {
     let metadata: Value = serde_json::from_str(metadata)?;
+    let defaults: BTreeSet<String> = items(&metadata["workspace_default_members"]).map(text).collect();
+    let packages = items(&metadata["packages"])
+        .map(|item| Package { is_default: defaults.contains(&text(&item["id"])), ..package(item) });
     Ok(Workspace {
-        packages: items(&metadata["packages"]).map(package).collect(),
+        packages: packages.collect(),
         target_dir: PathBuf::from(text(&metadata["target_directory"])),
     })
 }
@@ -54,6 +59,7 @@ fn package(package: &Value) -> Package {
         name: text(&package["name"]),
         folder: last_part(folder),
         is_crate: in_folder.is_some_and(|name| name == "crates"),
+        is_default: false,
         uses: items(&package["dependencies"]).filter_map(used_folder).collect(),
         bins: targets(package, "bin"),
         examples: targets(package, "example"),

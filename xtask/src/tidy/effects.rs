@@ -23,7 +23,15 @@ const EFFECTS: [Effect; 4] = [
             "UnixListener::",
             "UnixStream::",
         ],
-        homes: &["crates/net/", "crates/testkit/", "interop/", "bench/", "examples/", "/tests/"],
+        homes: &[
+            "crates/net/",
+            "crates/testkit/",
+            "interop/",
+            "bench/",
+            "examples/",
+            "/tests/",
+            "crates/cli/src/commands/demo/tests.rs",
+        ],
     },
     Effect {
         name: "threads",

@@ -31,6 +31,19 @@ pub(crate) fn check(packages: &[Package], architecture: &str, findings: &mut Vec
     }
 }
 
+/// `cargo run -- demo` works as the README says: there is one program to choose from.
+pub(crate) fn check_program(packages: &[Package], findings: &mut Vec<String>) {
+    let programs: Vec<&str> = packages
+        .iter()
+        .filter(|package| package.is_default)
+        .flat_map(|package| package.bins.iter().map(String::as_str))
+        .collect();
+    if programs != ["engset"] {
+        findings
+            .push(format!("Cargo.toml: the default members have the programs {programs:?}, not only engset"));
+    }
+}
+
 fn table(architecture: &str) -> Option<Table> {
     let mut lines = architecture.lines().map(cells);
     lines.find(|cells| cells.as_slice() == ["crate", "may use", "may touch"])?;

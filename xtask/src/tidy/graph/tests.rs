@@ -1,6 +1,6 @@
 //! Facts about the dependency table.
 
-use super::check;
+use super::{check, check_program};
 use crate::workspace::Package;
 
 const ARCHITECTURE: &str = "\
@@ -59,4 +59,19 @@ fn packages_outside_crates_are_free() {
 fn without_the_table_that_is_the_finding() {
     finds(&[package("term", &[])], "# Architecture\n", &["no table"]);
     finds(&[package("term", &[])], "", &["no table"]);
+}
+
+#[test]
+fn the_only_program_to_run_is_engset() {
+    let cli = Package { is_default: true, bins: vec!["engset".to_owned()], ..Package::default() };
+    let other = Package { is_default: true, bins: vec!["other".to_owned()], ..Package::default() };
+    let aside = Package { is_default: false, bins: vec!["aside".to_owned()], ..Package::default() };
+    let findings = |packages: &[Package]| {
+        let mut findings = Vec::new();
+        check_program(packages, &mut findings);
+        findings.len()
+    };
+    assert_eq!(findings(&[cli, aside]), 0);
+    assert_eq!(findings(&[other]), 1);
+    assert_eq!(findings(&[]), 1);
 }
