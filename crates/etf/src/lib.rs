@@ -8,6 +8,21 @@
 //!
 //! Every byte read is taken to come from a stranger: nothing panics, nothing is allocated because a
 //! length was claimed, depth costs a stack of our own, and each [`Limits`] field ends one kind of excess.
+//!
+//! ```
+//! use engset_etf::{DecodeErrorKind, decode, encode, from_term, to_term};
+//! use engset_term::Term;
+//!
+//! let bytes = encode(&Term::tuple([Term::atom("add"), Term::from(3)]));
+//! assert_eq!(bytes, [131, 104, 2, 119, 3, b'a', b'd', b'd', 97, 3]);
+//! assert_eq!(decode(&bytes).expect("a term").to_string(), "{add,3}");
+//! // A list that claims four billion elements, and has none.
+//! let error = decode(&[131, 108, 255, 255, 255, 255]).expect_err("it claims too much");
+//! assert_eq!(error.kind, DecodeErrorKind::Truncated);
+//! // serde, both ways.
+//! let term = to_term(&("add", 3)).expect("it has an Erlang form");
+//! assert_eq!(from_term::<(String, u8)>(&term).expect("the same shape"), ("add".to_owned(), 3));
+//! ```
 
 #![no_std]
 #![forbid(unsafe_code)]

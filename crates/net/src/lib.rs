@@ -1,4 +1,14 @@
 //! How it travels: the only crate that opens sockets. It drives a node and an EPMD.
+//!
+//! ```no_run
+//! use engset_net::RunningNode;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = RunningNode::builder().name("shop@127.0.0.1").cookie("a secret").start()?;
+//! let pid = node.block_on(|cx| async move { cx.pid() })?;
+//! println!("{pid} lives on {}, and any Erlang node with the cookie can reach it", node.node().name());
+//! # Ok(()) }
+//! ```
 
 mod clock;
 mod connect;

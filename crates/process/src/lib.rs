@@ -1,4 +1,37 @@
 //! Processes: who says and hears. Signals, mailboxes, links, monitors, and what runs them.
+//!
+//! A process is a future with a mailbox. It hears of others by messages and by signals: links, monitors and exits.
+//!
+//! ```
+//! use engset_process::{Cx, ExitReason, Identity, Mail, Processes, Protocol, Scheduler, SpawnOptions};
+//! use engset_term::{NodeName, Term};
+//!
+//! enum Greeting {
+//!     Hello(String),
+//! }
+//! impl Protocol for Greeting {}
+//!
+//! // One thread, an order drawn from a seed, virtual time. `Scheduler::threads(2)` is for real life.
+//! let identity = Identity { node: NodeName::NONODE, creation: 1, processes_max: 100, salt: 1 };
+//! let processes = Processes::new(identity, Scheduler::seeded(7));
+//! let heard = processes.block_on(|mut cx: Cx<Term>| async move {
+//!     let options = SpawnOptions::default();
+//!     let (greeter, watch) = cx
+//!         .spawn_monitor(options, |mut cx: Cx<Greeting>| async move {
+//!             match cx.recv().await {
+//!                 Mail::Message(Greeting::Hello(name)) => ExitReason::from_term(Term::string(&name)),
+//!                 _ => ExitReason::Normal,
+//!             }
+//!         })
+//!         .expect("there is room for a process");
+//!     cx.send(greeter, Greeting::Hello("world".to_owned())).expect("the greeter lives");
+//!     match cx.recv().await {
+//!         Mail::Down(down) if down.reference == watch => down.reason.to_term(),
+//!         _ => Term::Nil,
+//!     }
+//! });
+//! assert_eq!(heard, Ok(Term::string("world")));
+//! ```
 
 mod addr;
 mod alias;

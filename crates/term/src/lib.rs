@@ -1,5 +1,14 @@
 //! Erlang terms as plain values: what they are, how they order, print and parse.
 //!
+//! ```
+//! use engset_term::Term;
+//!
+//! let term = Term::parse("#{name => <<\"engset\">>, ports => [1, 2 | more]}.").expect("a term");
+//! assert_eq!(term.to_string(), r#"#{name => <<"engset">>,ports => [1,2|more]}"#);
+//! // Erlang's order: number < atom < reference < fun < port < pid < tuple < map < nil < list < bitstring.
+//! assert!(Term::from(10) < Term::atom("a") && Term::atom("a") < Term::tuple([]));
+//! ```
+//!
 //! Nothing here knows the wire, a process or a clock.
 //! All containers are shared and immutable, so a clone costs one counter, and every walk over a term
 //! (drop, comparison, hash, print, parse) keeps its own stack, so depth is never a danger.

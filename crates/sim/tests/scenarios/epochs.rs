@@ -25,7 +25,8 @@ fn a_link_made_at_once_after_a_disconnect_lives_on_the_next_connection() {
             node.disconnect(peer);
             let reference = cx.monitor(Dest::Pid(echo));
             let second = Dynamic::call(&service, Term::atom("again")).await.is_ok();
-            let lost = matches!(cx.recv().await, Mail::Exit(trapped) if trapped.reason == ExitReason::NoConnection);
+            let lost =
+                matches!(cx.recv().await, Mail::Exit(trapped) if trapped.reason == ExitReason::NoConnection);
             cx.exit(echo, ExitReason::from_term(Term::atom("enough")));
             let down = match cx.recv().await {
                 Mail::Down(down) if down.reference == reference => down.reason.to_string(),
@@ -36,7 +37,11 @@ fn a_link_made_at_once_after_a_disconnect_lives_on_the_next_connection() {
         });
         assert_eq!(outcome.ok(), Some((true, true, true)), "seed {seed}");
         stage.world.run_for(SECOND);
-        assert_eq!(told.take(), ["enough"], "seed {seed}: the monitor fired for the end of the process itself");
+        assert_eq!(
+            told.take(),
+            ["enough"],
+            "seed {seed}: the monitor fired for the end of the process itself"
+        );
     }
 }
 
