@@ -18,7 +18,7 @@
 //! assert_eq!(decode(&bytes).expect("a term").to_string(), "{add,3}");
 //! // A list that claims four billion elements, and has none.
 //! let error = decode(&[131, 108, 255, 255, 255, 255]).expect_err("it claims too much");
-//! assert_eq!(error.kind, DecodeErrorKind::Truncated);
+//! assert_eq!(error.kind, DecodeErrorKind::TooManyElements);
 //! // serde, both ways.
 //! let term = to_term(&("add", 3)).expect("it has an Erlang form");
 //! assert_eq!(from_term::<(String, u8)>(&term).expect("the same shape"), ("add".to_owned(), 3));
