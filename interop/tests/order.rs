@@ -68,3 +68,24 @@ fn large_and_small_messages_of_one_sender_keep_their_order() {
         "true",
     );
 }
+
+#[test]
+fn a_puppet_sends_to_pids_names_and_aliases() {
+    let Some(stage) = Stage::new() else { return };
+    stage.spawn_puppet("P");
+    stage.check("P ! {send, self(), to_a_pid}, receive to_a_pid -> got after 5000 -> none end.", "got");
+    stage.check(
+        "register(me, self()), P ! {send, {me, node()}, to_a_name}, receive to_a_name -> got after 5000 -> none end.",
+        "got",
+    );
+    stage.check(
+        "A = alias(), P ! {send, A, to_an_alias}, receive to_an_alias -> got after 5000 -> none end.",
+        "got",
+    );
+    // What is sent to an alias that is no longer active goes nowhere; what is sent afterwards arrives.
+    stage.check(
+        "unalias(A), P ! {send, A, too_late}, P ! {send, self(), afterwards}, \
+         receive too_late -> too_late; afterwards -> afterwards after 5000 -> none end.",
+        "afterwards",
+    );
+}
