@@ -198,10 +198,11 @@ impl Node {
 
     /// Cuts the connection to `peer`, or the attempt to make one; whether there was any.
     pub fn disconnect(&self, peer: NodeName) -> bool {
-        let removed = self.peers.lock().remove(&peer);
-        match removed {
+        let mut peers = self.peers.lock();
+        match peers.remove(&peer) {
             Some(Peer::Up(link)) => self.link_lost(&link),
             Some(Peer::Connecting(connecting)) => {
+                drop(peers);
                 self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
             }
             None => return false,
@@ -387,13 +388,11 @@ impl Node {
 
     /// The connection of this link is gone.
     pub(crate) fn link_down(&self, link: &Arc<Link>, reason: &dyn fmt::Display) {
-        {
-            let mut peers = self.peers.lock();
-            if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
-                peers.remove(&link.peer);
-            }
-        }
         tracing::info!(peer = %link.peer, "node down: {reason}");
+        let mut peers = self.peers.lock();
+        if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
+            peers.remove(&link.peer);
+        }
         self.link_lost(link);
     }
 
@@ -414,9 +413,7 @@ impl Node {
             let driver = {
                 let mut state = link.state.lock();
                 if state.closed {
-                    // The loss is being told: what was to be sent now belongs to the next connection.
-                    drop(state);
-                    self.forget_closed(&link);
+                    // The loss has been told: what was to be sent now belongs to the next connection.
                     continue;
                 }
                 if let Some(pid) = concerned {
@@ -562,13 +559,8 @@ impl Node {
         }
     }
 
-    fn forget_closed(&self, link: &Arc<Link>) {
-        let mut peers = self.peers.lock();
-        if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
-            peers.remove(&link.peer);
-        }
-    }
-
+    /// Closes a link and tells its loss. Called with the peers locked, in one piece with the link's removal: nothing of a
+    /// later connection can come in between.
     fn link_lost(&self, link: &Arc<Link>) {
         if let Some(concerned) = link.close() {
             self.tell_concerned(link.peer, link.epoch, &concerned);
