@@ -2,7 +2,7 @@
 
 use crate::addr::Addr;
 use crate::exit::{ExitReason, IntoExit};
-use crate::process::{AnyProcess, Process};
+use crate::process::{Me, Relations};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
 use crate::protocol::{Mail, Protocol, SendError};
 use crate::receive::{AnyMail, Receive, ReceiveTimeout};
@@ -21,8 +21,8 @@ use std::time::Duration;
 /// A process's own view of itself and the way to everything it can do.
 ///
 /// Only the process has it; it is passed to the process's code. Nothing here waits except what is `async`.
-pub struct Cx<M> {
-    pub(crate) process: Arc<Process<M>>,
+pub struct Cx<M: Protocol> {
+    process: Me<M>,
 }
 
 #[expect(
@@ -30,7 +30,7 @@ pub struct Cx<M> {
     reason = "what changes the process, or takes from its mailbox, needs its only context"
 )]
 impl<M: Protocol> Cx<M> {
-    pub(crate) fn new(process: Arc<Process<M>>) -> Self {
+    pub(crate) fn new(process: Me<M>) -> Self {
         Self { process }
     }
 
@@ -125,22 +125,24 @@ impl<M: Protocol> Cx<M> {
 
     /// Whether exit signals reach this process as [`Mail::Exit`] instead of ending it; returns what was set before.
     pub fn trap_exit(&mut self, trap: bool) -> bool {
-        std::mem::replace(&mut self.process.own().state.trap_exit, trap)
+        self.process.relations(|relations| std::mem::replace(&mut relations.state().trap_exit, trap))
     }
 
     /// Links this process to another. When there is none, an exit signal `noproc` comes back.
     pub fn link(&mut self, to: Pid) {
-        let signal = self.process.own().state.link(to, self.pid());
+        let me = self.pid();
+        let signal = self.process.relations(|relations| relations.state().link(to, me));
         if let Some(signal) = signal {
             let epoch = self.processes().signal(self.pid(), &Dest::Pid(to), signal);
-            self.process.own().state.link_goes_over(to, epoch);
+            self.process.relations(|relations| relations.state().link_goes_over(to, epoch));
         }
     }
 
     /// Removes the link to another process. No exit signal by this link arrives afterwards; one that was trapped
     /// before stays in the mailbox.
     pub fn unlink(&mut self, to: Pid) {
-        let signal = self.process.own().state.unlink(to, self.pid());
+        let me = self.pid();
+        let signal = self.process.relations(|relations| relations.state().unlink(to, me));
         if let Some(signal) = signal {
             self.processes().signal(self.pid(), &Dest::Pid(to), signal);
         }
@@ -157,12 +159,12 @@ impl<M: Protocol> Cx<M> {
             Dest::Pid(_) | Dest::Alias(_) => None,
         };
         let monitored = Monitored::new(given, target.clone().unwrap_or(Dest::Pid(me)));
-        self.process.own().state.monitor(reference, monitored);
+        self.process.relations(|relations| relations.state().monitor(reference, monitored));
         match target {
             Some(target) => {
                 let signal = ControlSignal::Monitor { watcher: me, reference, name };
                 let epoch = self.processes().signal(me, &target, signal);
-                self.process.own().state.monitor_goes_over(reference, epoch);
+                self.process.relations(|relations| relations.state().monitor_goes_over(reference, epoch));
             }
             None => {
                 let down = ControlSignal::Down { reference, reason: ExitReason::NoProc };
@@ -175,12 +177,12 @@ impl<M: Protocol> Cx<M> {
     /// Stops watching. No [`Mail::Down`] of this monitor is in the mailbox or arrives afterwards (OTP's `flush`).
     pub fn demonitor(&mut self, reference: Reference) {
         let me = self.pid();
-        let target = {
-            let mut own = self.process.own();
-            let target = own.state.demonitor(reference);
-            own.mailbox.discard(|mail| matches!(mail, Mail::Down(down) if down.reference == reference));
-            target
-        };
+        let target = self.process.relations(|relations| relations.state().demonitor(reference));
+        let is_its = |mail: &Mail<M>| matches!(mail, Mail::Down(down) if down.reference == reference);
+        if target.is_none() {
+            // It may have fired.
+            self.process.with_own(|own| own.with(|own| own.mailbox.discard(is_its)));
+        }
         if let Some(target) = target {
             self.processes().signal(me, &target, ControlSignal::Demonitor { watcher: me, reference });
         }
@@ -223,9 +225,9 @@ impl<M: Protocol> Cx<M> {
         F: Future<Output: IntoExit> + Send + 'static,
     {
         let me = self.pid();
-        self.processes().spawn_prepared(options, body, |child: &Process<N>| {
-            child.own().state.link_both(me);
-            self.process.own().state.link_both(child.pid());
+        self.processes().spawn_prepared(options, body, |child, relations: &mut Relations| {
+            relations.state().link_both(me);
+            self.process.relations(|relations| relations.state().link_both(child));
         })
     }
 
@@ -245,10 +247,10 @@ impl<M: Protocol> Cx<M> {
     {
         let me = self.pid();
         let reference = self.processes().new_reference();
-        let addr = self.processes().spawn_prepared(options, body, |child: &Process<N>| {
-            child.own().state.watched(reference, me);
-            let dest = Dest::Pid(child.pid());
-            self.process.own().state.monitor(reference, Monitored::new(dest.clone(), dest));
+        let addr = self.processes().spawn_prepared(options, body, |child, relations: &mut Relations| {
+            relations.state().watched(reference, me);
+            let monitored = Monitored::new(Dest::Pid(child), Dest::Pid(child));
+            self.process.relations(|relations| relations.state().monitor(reference, monitored));
         })?;
         Ok((addr, reference))
     }

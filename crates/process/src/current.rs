@@ -1,16 +1,19 @@
 //! Which process is running on this thread, if one is: set around each of its time slices.
 
+#![expect(unsafe_code, reason = "a borrowed value that the thread finds again")]
+
 use crate::exit::ExitReason;
 use crate::panics;
 use crate::processes::Processes;
 use engset_term::{Instant, Pid};
 use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The running process.
 #[derive(Debug)]
-pub(crate) struct Current {
-    pub(crate) processes: Arc<Processes>,
+pub(crate) struct Current<'a> {
+    pub(crate) processes: &'a Arc<Processes>,
     pub(crate) pid: Pid,
     /// Set while the process's values are dropped after its end.
     pub(crate) dying: RefCell<Option<ExitReason>>,
@@ -19,20 +22,32 @@ pub(crate) struct Current {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<NonNull<Current<'static>>>> = const { Cell::new(None) };
 }
 
-/// Runs `body` as the process `current`; gives `current` back.
-pub(crate) fn enter<R>(current: Current, body: impl FnOnce() -> R) -> (Current, R) {
-    let before = CURRENT.replace(Some(current));
+/// Calls `body` with `current` as the running process.
+pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
+    // The lifetime is forgotten here and given again by `with`.
+    let entered = NonNull::from(current).cast::<Current<'static>>();
+    let leave = Leave(CURRENT.replace(Some(entered)));
     let result = body();
-    let current = CURRENT.replace(before);
-    (current.expect("the entered process is still current"), result)
+    drop(leave);
+    result
 }
 
 /// Calls `body` with the running process.
-pub(crate) fn with<R>(body: impl FnOnce(Option<&Current>) -> R) -> R {
-    CURRENT.with_borrow(|current| body(current.as_ref()))
+pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
+    // SAFETY: what `enter` put there is borrowed for as long as it is there, and `body` cannot keep the reference.
+    body(CURRENT.get().map(|current| unsafe { current.as_ref() }))
+}
+
+/// Sets the one before also when the process's code panics.
+struct Leave(Option<NonNull<Current<'static>>>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
 }
 
 /// The node whose process is running on this thread, and the process's pid.
@@ -40,7 +55,13 @@ pub(crate) fn with<R>(body: impl FnOnce(Option<&Current>) -> R) -> R {
 /// `None` outside of processes: on a plain thread, or in a task spawned on another runtime.
 #[must_use]
 pub fn current() -> Option<(Arc<Processes>, Pid)> {
-    with(|current| current.map(|current| (Arc::clone(&current.processes), current.pid)))
+    with(|current| current.map(|current| (Arc::clone(current.processes), current.pid)))
+}
+
+/// The pid of the process that is running on this thread; `None` outside of processes.
+#[must_use]
+pub fn current_pid() -> Option<Pid> {
+    with(|current| current.map(|current| current.pid))
 }
 
 /// The reason with which the running process is ending, while its values are being dropped.

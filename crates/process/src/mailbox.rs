@@ -1,107 +1,207 @@
-//! A process's arrival queue, filled by anybody, and its mailbox, which only the process itself touches.
+//! What arrives at a process, filled by anybody under its door's lock, and its mailbox, which only the process touches.
 //!
 //! Everything that arrives goes through the one arrival queue, so the order between a pair of processes is the order
-//! of sending. The process drains it at the start of each time slice and when a receive finds the mailbox empty:
-//! control signals act then, messages move on to the mailbox.
+//! of sending. The process takes it over at the start of each time slice and when a receive finds the mailbox empty.
+//! Where there is a control signal in it, all of it moves on to the mailbox and the signal acts; messages alone stay in
+//! the batch in which they came until they are received.
+//!
+//! The first signal that waits has its place in the process itself; the others are in chunks, so that a queue of any
+//! length grows without being copied.
 
 use crate::protocol::Mail;
 use crate::signal::Signal;
+use crate::task::{Inbox, MailState, Untyped};
 use engset_term::Term;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+
+/// How many signals the first chunk holds.
+const CHUNK_FIRST: usize = 8;
+/// Each chunk holds twice as many as the one before, up to this many.
+const CHUNK_MAX: usize = 256;
 
 /// Where senders put signals.
 #[derive(Debug)]
 pub(crate) struct Arrival<M> {
-    queue: Mutex<Queue<M>>,
-    /// Whether there are signals; changed under the lock. Whoever reads it too early is woken by the push.
-    filled: AtomicBool,
+    batch: Batch<M>,
+}
+
+/// Signals in order of arrival.
+#[derive(Debug)]
+struct Batch<M> {
+    first: Option<Signal<M>>,
+    /// Only while there is a first.
+    rest: Option<Box<Chunks<M>>>,
+    /// Whether there is a signal that acts.
+    is_urgent: bool,
 }
 
 #[derive(Debug)]
-struct Queue<M> {
-    signals: Vec<Signal<M>>,
-    closed: bool,
+struct Chunks<M> {
+    list: VecDeque<VecDeque<Signal<M>>>,
+    len: usize,
 }
 
-/// What a push found.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    /// The queue was empty: the receiver must be woken.
-    First,
-    /// The receiver has been woken for an earlier signal that it has not taken yet.
-    Behind,
+impl<M> Batch<M> {
+    const fn new() -> Self {
+        Self { first: None, rest: None, is_urgent: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len)
+    }
+
+    fn push(&mut self, signal: Signal<M>) {
+        if self.first.is_none() {
+            self.first = Some(signal);
+        } else {
+            self.rest.get_or_insert_with(Chunks::new).push(signal);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Signal<M>> {
+        let next = self.rest.as_mut().and_then(|rest| rest.pop());
+        if next.is_none() {
+            self.rest = None;
+        }
+        std::mem::replace(&mut self.first, next)
+    }
+}
+
+impl<M> Chunks<M> {
+    fn new() -> Box<Self> {
+        Box::new(Self { list: VecDeque::new(), len: 0 })
+    }
+
+    fn push(&mut self, signal: Signal<M>) {
+        self.len += 1;
+        let capacity = match self.list.back_mut() {
+            Some(last) if last.len() < last.capacity() => return last.push_back(signal),
+            Some(last) => (2 * last.capacity()).min(CHUNK_MAX),
+            None => CHUNK_FIRST,
+        };
+        let mut chunk = VecDeque::with_capacity(capacity);
+        chunk.push_back(signal);
+        self.list.push_back(chunk);
+    }
+
+    fn pop(&mut self) -> Option<Signal<M>> {
+        let chunk = self.list.front_mut()?;
+        let signal = chunk.pop_front();
+        if chunk.is_empty() {
+            self.list.pop_front();
+        }
+        self.len -= 1;
+        signal
+    }
 }
 
 impl<M> Arrival<M> {
-    pub(crate) fn new() -> Self {
-        Self {
-            queue: Mutex::new(Queue { signals: Vec::new(), closed: false }),
-            filled: AtomicBool::new(false),
+    pub(crate) const fn new() -> Self {
+        Self { batch: Batch::new() }
+    }
+
+    /// Appends a signal; what it is to the process.
+    pub(crate) fn push(&mut self, signal: Signal<M>) -> MailState {
+        let mail = match &signal {
+            Signal::Control(_) => MailState::Urgent,
+            Signal::Message(_) | Signal::Encoded(_) => MailState::Messages,
+        };
+        self.batch.is_urgent |= mail == MailState::Urgent;
+        self.batch.push(signal);
+        mail
+    }
+
+    /// Takes all signals, for the end of the process.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Signal<M>> + use<M> {
+        let mut batch = std::mem::replace(&mut self.batch, Batch::new());
+        std::iter::from_fn(move || batch.pop())
+    }
+}
+
+impl<M: Send + 'static> Inbox for Arrival<M> {
+    fn mail(&self) -> MailState {
+        match (self.batch.is_empty(), self.batch.is_urgent) {
+            (true, _) => MailState::None,
+            (false, false) => MailState::Messages,
+            (false, true) => MailState::Urgent,
         }
     }
 
-    /// Appends a signal; gives it back when the process has ended.
-    pub(crate) fn push(&self, signal: Signal<M>) -> Result<Pushed, Signal<M>> {
-        let mut queue = self.queue.lock();
-        if queue.closed {
-            return Err(signal);
-        }
-        queue.signals.push(signal);
-        if queue.signals.len() > 1 {
-            return Ok(Pushed::Behind);
-        }
-        self.filled.store(true, Ordering::Release);
-        Ok(Pushed::First)
+    fn len(&self) -> usize {
+        self.batch.len()
     }
 
-    /// Moves all signals into `into`, which must be empty; false when there were none.
-    pub(crate) fn take(&self, into: &mut Vec<Signal<M>>) -> bool {
-        debug_assert!(into.is_empty());
-        if self.is_empty() {
-            return false;
-        }
-        let mut queue = self.queue.lock();
-        std::mem::swap(&mut queue.signals, into);
-        self.filled.store(false, Ordering::Release);
-        true
-    }
-
-    /// Whether no signal has arrived that has not been taken.
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.filled.load(Ordering::Acquire)
-    }
-
-    /// Refuses signals from now on; returns those that wait.
-    pub(crate) fn close(&self) -> Vec<Signal<M>> {
-        let mut queue = self.queue.lock();
-        queue.closed = true;
-        std::mem::take(&mut queue.signals)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.queue.lock().signals.len()
+    fn push_untyped(&mut self, signal: Untyped) -> MailState {
+        self.push(match signal {
+            Untyped::Control(signal) => Signal::Control(signal),
+            Untyped::Encoded(encoded) => Signal::Encoded(encoded),
+        })
     }
 }
 
 /// The messages that wait for the process, in order of arrival.
 #[derive(Debug)]
 pub(crate) struct Mailbox<M> {
-    waiting: VecDeque<Mail<M>>,
+    /// What came last, untouched; behind everything that waits.
+    fresh: Batch<M>,
+    waiting: Option<Box<Waiting<M>>>,
+}
+
+/// What most processes never need.
+#[derive(Debug)]
+struct Waiting<M> {
+    mail: VecDeque<Mail<M>>,
     /// Woken when mail comes, where the receive was polled with a waker that is not the process's own.
     receiver: Option<Waker>,
 }
 
 impl<M> Mailbox<M> {
-    pub(crate) fn new() -> Self {
-        Self { waiting: VecDeque::new(), receiver: None }
+    pub(crate) const fn new() -> Self {
+        Self { fresh: Batch::new(), waiting: None }
     }
 
+    /// Takes over what has arrived, unless there is still something that was taken over before.
+    pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>) {
+        if self.fresh.is_empty() {
+            std::mem::swap(&mut self.fresh, &mut arrival.batch);
+        }
+    }
+
+    /// Whether there is a signal among what was taken over that must act.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.fresh.is_urgent
+    }
+
+    /// The next of the signals that were taken over.
+    pub(crate) fn pop_fresh(&mut self) -> Option<Signal<M>> {
+        let signal = self.fresh.pop();
+        if signal.is_none() {
+            self.fresh.is_urgent = false;
+        }
+        signal
+    }
+
+    /// Whether nothing that was taken over is left.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    /// Appends to what waits.
     pub(crate) fn push(&mut self, mail: Mail<M>) {
-        self.waiting.push_back(mail);
-        if let Some(receiver) = self.receiver.take() {
+        self.waiting().mail.push_back(mail);
+    }
+
+    /// Wakes a receive that waits with a waker of its own.
+    pub(crate) fn wake_receiver(&mut self) {
+        if let Some(waiting) = &mut self.waiting
+            && (self.fresh.first.is_some() || !waiting.mail.is_empty())
+            && let Some(receiver) = waiting.receiver.take()
+        {
             receiver.wake();
         }
     }
@@ -113,11 +213,12 @@ impl<M> Mailbox<M> {
         seen: &mut usize,
         select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     ) -> Option<T> {
-        while let Some(place) = self.waiting.get_mut(*seen) {
+        let waiting = &mut self.waiting.as_mut()?.mail;
+        while let Some(place) = waiting.get_mut(*seen) {
             let mail = std::mem::replace(place, Mail::Other(Term::Nil));
             match select(mail) {
                 Ok(chosen) => {
-                    self.waiting.remove(*seen);
+                    waiting.remove(*seen);
                     return Some(chosen);
                 }
                 Err(mail) => {
@@ -129,22 +230,40 @@ impl<M> Mailbox<M> {
         None
     }
 
-    /// Removes the messages for which `unwanted` holds.
+    /// Removes the messages for which `unwanted` holds, among those that wait.
     pub(crate) fn discard(&mut self, mut unwanted: impl FnMut(&Mail<M>) -> bool) {
-        self.waiting.retain(|mail| !unwanted(mail));
+        if let Some(waiting) = &mut self.waiting {
+            waiting.mail.retain(|mail| !unwanted(mail));
+        }
     }
 
-    /// What waits, one by one.
-    pub(crate) fn into_waiting(self) -> impl Iterator<Item = Mail<M>> {
-        self.waiting.into_iter()
+    /// What waits, one by one, for the end of the process.
+    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = Mail<M>> + use<M> {
+        self.waiting.take().map(|waiting| waiting.mail).unwrap_or_default().into_iter()
     }
 
     pub(crate) fn wake_on_mail(&mut self, receiver: &Waker) {
-        self.receiver = Some(receiver.clone());
+        let waiting = self.waiting();
+        if !waiting.receiver.as_ref().is_some_and(|known| known.will_wake(receiver)) {
+            waiting.receiver = Some(receiver.clone());
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.fresh.len() + self.waiting.as_ref().map_or(0, |waiting| waiting.mail.len())
+    }
+
+    /// Gives back memory that nothing waits in.
+    pub(crate) fn shrink(&mut self) {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none()) {
+            self.waiting = None;
+        } else if let Some(waiting) = &mut self.waiting {
+            waiting.mail.shrink_to_fit();
+        }
+    }
+
+    fn waiting(&mut self) -> &mut Waiting<M> {
+        self.waiting.get_or_insert_with(|| Box::new(Waiting { mail: VecDeque::new(), receiver: None }))
     }
 }
 
@@ -152,24 +271,37 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: &Signal<u32>) -> u32 {
+    fn message(signal: Signal<u32>) -> u32 {
         match signal {
-            Signal::Message(number) => *number,
+            Signal::Message(number) => number,
             Signal::Encoded(_) | Signal::Control(_) => panic!("not a message"),
         }
     }
 
     #[test]
-    fn arrival_keeps_order_and_asks_for_one_wake_up() {
-        let arrival = Arrival::new();
-        assert_eq!(arrival.push(Signal::Message(1)).unwrap(), Pushed::First);
-        assert_eq!(arrival.push(Signal::Message(2)).unwrap(), Pushed::Behind);
-        let mut taken = Vec::new();
-        assert!(arrival.take(&mut taken));
-        assert_eq!(taken.iter().map(message).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(arrival.push(Signal::Message(3)).unwrap(), Pushed::First);
-        assert_eq!(arrival.close().len(), 1);
-        assert!(arrival.push(Signal::Message(4)).is_err());
+    fn arrival_keeps_order_over_any_number_of_chunks() {
+        for count in [1u32, 2, CHUNK_FIRST as u32 + 1, 3 * CHUNK_MAX as u32] {
+            let mut arrival = Arrival::new();
+            for number in 0..count {
+                assert_eq!(arrival.push(Signal::Message(number)), MailState::Messages);
+            }
+            assert_eq!(arrival.len(), count as usize);
+            assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+            assert_eq!(arrival.mail(), MailState::None);
+        }
+    }
+
+    #[test]
+    fn what_was_taken_over_stays_before_what_comes_later() {
+        let (mut arrival, mut mailbox) = (Arrival::new(), Mailbox::new());
+        arrival.push(Signal::Message(1));
+        mailbox.take_over(&mut arrival);
+        arrival.push(Signal::Message(2));
+        mailbox.take_over(&mut arrival);
+        assert_eq!((mailbox.len(), arrival.len()), (1, 1), "the second waits until the first is taken");
+        assert_eq!(mailbox.pop_fresh().map(message), Some(1));
+        mailbox.take_over(&mut arrival);
+        assert_eq!(mailbox.pop_fresh().map(message), Some(2));
     }
 
     #[test]
@@ -186,8 +318,7 @@ mod tests {
         assert_eq!(mailbox.select(&mut seen, &mut even), Some(2));
         assert_eq!(mailbox.select(&mut seen, &mut even), Some(4));
         assert_eq!(mailbox.select(&mut seen, &mut even), None);
-        assert!(matches!(mailbox.waiting.pop_front(), Some(Mail::Message(1))));
-        assert!(matches!(mailbox.waiting.pop_front(), Some(Mail::Message(3))));
-        assert!(mailbox.waiting.pop_front().is_none());
+        let left: Vec<_> = mailbox.take_waiting().collect();
+        assert!(matches!(left[..], [Mail::Message(1), Mail::Message(3)]));
     }
 }

@@ -1,38 +1,30 @@
-//! One process: its arrival queue, its own state, and the future that runs its code from birth to exit.
+//! One process: what others see of it, its own state, and the run of its code from birth to exit.
 
 use crate::context::Cx;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
-use crate::mailbox::{Arrival, Mailbox, Pushed};
+use crate::lock::Lock;
+use crate::mailbox::{Arrival, Mailbox};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
-use engset_term::{Atom, Pid};
-use parking_lot::{Mutex, MutexGuard};
+use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
+use engset_term::{Atom, Instant, Pid};
 use pin_project_lite::pin_project;
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// A process whose message type the caller does not know.
 pub(crate) trait AnyProcess: Send + Sync + 'static {
-    /// The process's pid.
-    fn pid(&self) -> Pid;
-    /// Appends a control signal; gives it back when the process has ended.
-    fn control(&self, signal: ControlSignal) -> Result<(), ControlSignal>;
-    /// Appends an encoded message; false when the process has ended.
-    fn encoded(&self, encoded: Encoded) -> bool;
-    /// The process as a value whose type can be asked for.
-    fn as_any(&self) -> &dyn Any;
-    /// What can be seen of the process from outside now.
-    fn info(&self) -> ProcessInfo;
+    /// What can be seen of the process from outside now, where so many signals wait that it has not taken over.
+    fn info(&self, arrived: usize) -> ProcessInfo;
     /// Notes a name that must be freed at the process's end; false when it is ending already.
     fn named(&self, name: Atom) -> bool;
     /// Forgets a name that was freed.
@@ -58,126 +50,116 @@ pub struct ProcessInfo {
     pub message_queue_len: usize,
 }
 
-/// A process that receives messages of type `M`.
+/// What others may see of a process that receives messages of type `M`.
 pub(crate) struct Process<M> {
     pid: Pid,
     pub(crate) processes: Arc<Processes>,
-    arrival: Arrival<M>,
-    waker: OnceLock<Waker>,
-    own: Mutex<Own<M>>,
-    /// Whether a signal has decided that the process ends: a look at it saves the lock in every time slice.
-    must_end: AtomicBool,
+    /// Changed by the process only, apart from its names; looked at by anybody.
+    relations: Lock<Relations>,
+    /// How many messages waited in the mailbox when it last changed.
+    waiting: AtomicUsize,
+    message: std::marker::PhantomData<fn(M)>,
 }
 
-/// What only the process itself changes.
-pub(crate) struct Own<M> {
-    pub(crate) mailbox: Mailbox<M>,
-    pub(crate) state: State,
-    names: Vec<Atom>,
-    exiting: Option<ExitReason>,
-    /// Kept between drains for its capacity.
-    taken: Vec<Signal<M>>,
+/// The relations of a process: nothing for one that never had any.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    state: Option<Box<State>>,
+    has_ended: bool,
 }
 
-impl<M: Protocol> Process<M> {
-    pub(crate) fn new(pid: Pid, processes: Arc<Processes>) -> Arc<Self> {
-        let own = Own {
-            mailbox: Mailbox::new(),
-            state: State::default(),
-            names: Vec::new(),
-            exiting: None,
-            taken: Vec::new(),
-        };
-        Arc::new(Self {
-            pid,
-            processes,
-            arrival: Arrival::new(),
-            waker: OnceLock::new(),
-            own: Mutex::new(own),
-            must_end: AtomicBool::new(false),
-        })
+impl Relations {
+    /// The relations, made where there were none.
+    pub(crate) fn state(&mut self) -> &mut State {
+        self.state.get_or_insert_default()
     }
 
-    /// The process's life as a future.
-    pub(crate) fn run<B, F>(self: &Arc<Self>, body: B) -> impl Future<Output = ()> + Send + use<M, B, F>
+    fn trap_exit(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.trap_exit)
+    }
+}
+
+/// What only the process itself touches.
+pub(crate) struct Own<M> {
+    pub(crate) mailbox: Mailbox<M>,
+    /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
+    /// out.
+    exiting: Option<ExitReason>,
+    deadline: Option<Instant>,
+}
+
+/// A process's code between its first and its last time slice.
+pub(crate) type Me<M> = TaskRef<Process<M>>;
+
+impl<M: Protocol> Process<M> {
+    /// A process with this pid, behind `door`, that will run `body`. `prepare` makes its first relations.
+    pub(crate) fn start<B, F>(
+        pid: Pid,
+        processes: &Arc<Processes>,
+        door: &Door,
+        prepare: impl FnOnce(&mut Relations),
+        body: B,
+    ) -> Runnable
     where
         B: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
-        let cx = Cx::new(Arc::clone(self));
-        let current = Current {
-            processes: Arc::clone(&self.processes),
-            pid: self.pid,
-            dying: RefCell::default(),
-            deadline: Cell::default(),
+        let mut relations = Relations::default();
+        prepare(&mut relations);
+        let process = Self {
+            pid,
+            processes: Arc::clone(processes),
+            relations: Lock::new(relations),
+            waiting: AtomicUsize::new(0),
+            message: std::marker::PhantomData,
         };
-        let code = async move { body(cx).await.into_exit() };
-        Life { process: Arc::clone(self), current: Some(current), code: Some(code) }
+        let own = Own { mailbox: Mailbox::new(), exiting: None, deadline: None };
+        TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born { cx: Some(Cx::new(task)), body: Some(body) })
     }
 
-    /// Sets what wakes the process, once, before its first time slice.
-    pub(crate) fn set_waker(&self, waker: Waker) {
-        let was_unset = self.waker.set(waker).is_ok();
-        debug_assert!(was_unset, "a process has one task");
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
     }
 
-    pub(crate) fn push(&self, signal: Signal<M>) -> Result<(), Signal<M>> {
-        if self.arrival.push(signal)? == Pushed::First
-            && let Some(waker) = self.waker.get()
-        {
-            waker.wake_by_ref();
-        }
-        Ok(())
-    }
-
-    /// The process's own state; only for the process itself, and for looking at it.
-    pub(crate) fn own(&self) -> MutexGuard<'_, Own<M>> {
-        self.own.lock()
-    }
-
-    /// Whether `waker` is the process's own.
-    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.waker.get().is_some_and(|own| own.will_wake(waker))
-    }
-
-    /// Whether the process must end: its code never runs past the receive in which this turned out.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.must_end.load(Ordering::Acquire)
-    }
-
-    /// Why the process must end, if a signal decided so.
-    fn ending(&self) -> Option<ExitReason> {
-        if self.is_ending() { self.own.lock().exiting.clone() } else { None }
+    /// The process's relations; only for the process itself, and for looking at them.
+    pub(crate) fn relations<R>(&self, body: impl FnOnce(&mut Relations) -> R) -> R {
+        self.relations.with(body)
     }
 
     /// Lets all signals that have arrived act; false when the process must end.
-    pub(crate) fn drain(&self, own: &mut Own<M>) -> bool {
-        if own.exiting.is_some() {
-            return false;
-        }
-        let mut taken = std::mem::take(&mut own.taken);
-        if self.arrival.take(&mut taken) {
-            for signal in taken.drain(..) {
-                self.act(own, signal);
+    fn drain(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>) -> bool {
+        loop {
+            while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
+                let mail = self.take(own, signal);
+                if let Some(mail) = mail {
+                    own.with(|own| own.mailbox.push(mail));
+                }
             }
+            if me.mail() == MailState::None {
+                return own.with(|own| own.exiting.is_none());
+            }
+            me.refill(own);
         }
-        own.taken = taken;
-        own.exiting.is_none()
     }
 
-    fn act(&self, own: &mut Own<M>, signal: Signal<M>) {
+    /// Lets one signal act; the mail that it is, if it is one.
+    fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
-            Signal::Message(message) => own.mailbox.push(Mail::Message(message)),
+            Signal::Message(message) => Some(Mail::Message(message)),
             Signal::Encoded(encoded) => match self.decode(*encoded) {
-                Ok(mail) => own.mailbox.push(mail),
-                Err(rejected) => self.reject(own, &rejected),
+                Ok(mail) => Some(mail),
+                Err(rejected) => {
+                    self.reject(&rejected);
+                    None
+                }
             },
             Signal::Control(signal) => {
                 let mut effects = Vec::new();
-                own.state.handle(self.pid, *signal, &mut effects);
+                self.relations(|relations| relations.state().handle(self.pid, *signal, &mut effects));
                 for effect in effects {
                     self.apply(own, effect);
                 }
+                None
             }
         }
     }
@@ -188,25 +170,24 @@ impl<M: Protocol> Process<M> {
         decoded.unwrap_or_else(|payload| Err(Rejected::Panicked(panics::reason(&*payload))))
     }
 
-    fn apply(&self, own: &mut Own<M>, effect: Effect) {
+    fn apply(&self, own: &mut OwnCell<'_, Self>, effect: Effect) {
         match effect {
             Effect::Send(to, signal) => {
                 self.processes.signal(self.pid, &Dest::Pid(to), signal);
             }
-            Effect::Down(down) => own.mailbox.push(Mail::Down(Box::new(down))),
-            Effect::Trapped(trapped) => own.mailbox.push(Mail::Exit(Box::new(trapped))),
-            Effect::Exit(reason) => {
+            Effect::Down(down) => own.with(|own| own.mailbox.push(Mail::Down(Box::new(down)))),
+            Effect::Trapped(trapped) => own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped)))),
+            Effect::Exit(reason) => own.with(|own| {
                 own.exiting.get_or_insert(reason);
-                self.must_end.store(true, Ordering::Release);
-            }
+            }),
         }
     }
 
-    fn reject(&self, own: &mut Own<M>, rejected: &Rejected) {
+    fn reject(&self, rejected: &Rejected) {
         self.processes.counters.rejected();
         tracing::warn!(pid = %self.pid, "{rejected}");
         if let Rejected::Call { caller, reference, reason } = rejected
-            && own.state.unwatched_by(*reference, *caller)
+            && self.relations(|relations| relations.state().unwatched_by(*reference, *caller))
         {
             let down = ControlSignal::Down { reference: *reference, reason: reason.clone() };
             self.processes.signal(self.pid, &Dest::Pid(*caller), down);
@@ -214,18 +195,18 @@ impl<M: Protocol> Process<M> {
     }
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
-    fn finish(&self, reason: &ExitReason) {
-        let unacted = self.arrival.close();
-        let (names, mut state, mailbox) = {
-            let mut own = self.own.lock();
-            own.exiting = Some(reason.clone());
-            let mailbox = std::mem::replace(&mut own.mailbox, Mailbox::new());
-            (std::mem::take(&mut own.names), std::mem::take(&mut own.state), mailbox)
-        };
+    fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
+        let unacted = me.leave(Arrival::take);
+        let state = self.relations(|relations| {
+            relations.has_ended = true;
+            relations.state.take()
+        });
+        let mut state = state.map_or_else(State::default, |state| *state);
+        let names = std::mem::take(&mut state.names);
         for name in &names {
             self.processes.registry.unregister(name, self.pid);
         }
-        self.processes.table.remove(self.pid);
+        self.processes.table.free(self.pid);
         if !reason.is_orderly() {
             self.processes.counters.crashed();
             tracing::error!(pid = %self.pid, ?names, "process ended: {reason}");
@@ -233,142 +214,229 @@ impl<M: Protocol> Process<M> {
         for (to, signal) in state.finish(self.pid, reason) {
             self.processes.signal(self.pid, &to, signal);
         }
-        for signal in unacted {
-            match signal {
-                Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
-                Signal::Message(message) => drop_quietly(message),
-                Signal::Encoded(encoded) => drop(encoded),
-            }
-        }
         if state.met_remote {
             self.processes.forget(self.pid);
         }
-        mailbox.into_waiting().for_each(drop_quietly);
+        let waiting = own.with(|own| own.mailbox.take_waiting());
+        waiting.for_each(drop_quietly);
+        let bounce = |signal| match signal {
+            Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
+            Signal::Message(message) => drop_quietly(message),
+            Signal::Encoded(encoded) => drop(encoded),
+        };
+        while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
+            bounce(signal);
+        }
+        unacted.for_each(bounce);
+    }
+
+    /// Drops the code with `clear`, then tells everybody. The process is the current one.
+    fn end(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason, clear: impl FnOnce()) {
+        current::with(|current| current.map(|current| current.dying.replace(Some(reason.clone()))));
+        if catch_unwind(AssertUnwindSafe(clear)).is_err() {
+            panics::report_in_drop(self.pid);
+        }
+        self.finish(me, own, reason);
+    }
+
+    fn note_waiting(&self, own: &Own<M>) {
+        self.waiting.store(own.mailbox.len(), Ordering::Relaxed);
+    }
+
+    fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
+        let current = Current {
+            processes: &self.processes,
+            pid: self.pid,
+            dying: RefCell::new(None),
+            deadline: Cell::new(own.with(|own| own.deadline)),
+        };
+        let result = current::enter(&current, || body(own));
+        own.with(|own| own.deadline = current.deadline.get());
+        result
+    }
+}
+
+/// What a process can do about its own mailbox, in its own time slice.
+pub(crate) fn receive<M: Protocol, T>(
+    me: &Me<M>,
+    seen: &mut usize,
+    select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
+    waker: &Waker,
+) -> Poll<T> {
+    let received = me.with_own(|own| {
+        loop {
+            if let Some(chosen) = own.with(|own| own.mailbox.select(seen, select)) {
+                return Poll::Ready(chosen);
+            }
+            if own.with(|own| own.mailbox.is_urgent()) {
+                if !me.drain(me, own) {
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
+                let Some(mail) = me.take(own, signal) else { continue };
+                match select(mail) {
+                    Ok(chosen) => return Poll::Ready(chosen),
+                    Err(mail) => {
+                        own.with(|own| own.mailbox.push(mail));
+                        *seen += 1;
+                    }
+                }
+            }
+            if own.with(|own| own.exiting.is_some()) {
+                return Poll::Pending;
+            }
+            if me.mail() == MailState::None {
+                if !me.is_own_waker(waker) {
+                    own.with(|own| own.mailbox.wake_on_mail(waker));
+                }
+                return Poll::Pending;
+            }
+            me.refill(own);
+        }
+    });
+    // A context that another process took away receives nothing.
+    received.unwrap_or(Poll::Pending)
+}
+
+/// Whether the process must end: its code never runs past the receive in which this turned out.
+pub(crate) fn is_ending<M: Protocol>(me: &Me<M>) -> bool {
+    me.with_own(|own| own.with(|own| own.exiting.is_some())).unwrap_or(true)
+}
+
+impl<M: Protocol> Program for Process<M> {
+    type Inbox = Arrival<M>;
+    type Own = Own<M>;
+
+    fn schedule(&self, runnable: Runnable, again: bool) {
+        self.processes.scheduler().schedule(runnable, again);
+    }
+
+    fn own_door(&self) -> Option<&Door> {
+        None
+    }
+
+    fn enter(inbox: &mut Arrival<M>, own: &mut Own<M>) {
+        own.mailbox.take_over(inbox);
+    }
+
+    fn any(&self) -> Option<&dyn AnyProcess> {
+        Some(self)
     }
 }
 
 impl<M: Protocol> AnyProcess for Process<M> {
-    fn pid(&self) -> Pid {
-        self.pid
-    }
-
-    fn control(&self, signal: ControlSignal) -> Result<(), ControlSignal> {
-        match self.push(Signal::Control(Box::new(signal))) {
-            Err(Signal::Control(signal)) => Err(*signal),
-            Err(Signal::Message(_) | Signal::Encoded(_)) | Ok(()) => Ok(()),
-        }
-    }
-
-    fn encoded(&self, encoded: Encoded) -> bool {
-        self.push(Signal::Encoded(Box::new(encoded))).is_ok()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn info(&self) -> ProcessInfo {
-        let own = self.own.lock();
-        let (monitors, monitored_by) = own.state.monitor_counts();
-        ProcessInfo {
-            pid: self.pid,
-            names: own.names.clone(),
-            links: own.state.links().collect(),
-            monitors,
-            monitored_by,
-            trap_exit: own.state.trap_exit,
-            message_queue_len: own.mailbox.len() + self.arrival.len(),
-        }
+    fn info(&self, arrived: usize) -> ProcessInfo {
+        self.relations(|relations| {
+            let none = State::default();
+            let state = relations.state.as_deref().unwrap_or(&none);
+            let (monitors, monitored_by) = state.monitor_counts();
+            ProcessInfo {
+                pid: self.pid,
+                names: state.names.clone(),
+                links: state.links().collect(),
+                monitors,
+                monitored_by,
+                trap_exit: relations.trap_exit(),
+                message_queue_len: self.waiting.load(Ordering::Relaxed) + arrived,
+            }
+        })
     }
 
     fn named(&self, name: Atom) -> bool {
-        let mut own = self.own.lock();
-        if own.exiting.is_some() {
-            return false;
-        }
-        own.names.push(name);
-        true
+        self.relations(|relations| {
+            if !relations.has_ended {
+                relations.state().names.push(name);
+            }
+            !relations.has_ended
+        })
     }
 
     fn unnamed(&self, name: &Atom) {
-        self.own.lock().names.retain(|held| held != name);
+        self.relations(|relations| {
+            if let Some(state) = &mut relations.state {
+                state.names.retain(|held| held != name);
+            }
+        });
     }
 }
 
 pin_project! {
-    /// A process's code between its first and its last time slice.
-    struct Life<M: Protocol, F> {
-        process: Arc<Process<M>>,
-        current: Option<Current>,
-        #[pin]
-        code: Option<F>,
+    /// A process's code, from what makes it to its end.
+    #[project = LifeProjection]
+    pub(crate) enum Life<M: Protocol, B, F> {
+        Born { cx: Option<Cx<M>>, body: Option<B> },
+        Alive { #[pin] code: F },
+        Over,
+    }
+}
+
+impl<M, B, F> Code<Process<M>> for Life<M, B, F>
+where
+    M: Protocol,
+    B: FnOnce(Cx<M>) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    fn run(mut self: Pin<&mut Self>, me: &Me<M>, own: &mut OwnCell<'_, Process<M>>, waker: &Waker) -> Poll<()> {
+        me.enter(own, |own| {
+            let urgent = own.with(|own| own.mailbox.is_urgent()) || me.mail() == MailState::Urgent;
+            if urgent {
+                me.drain(me, own);
+            }
+            own.with(|own| own.mailbox.wake_receiver());
+            let ended = match own.with(|own| own.exiting.clone()) {
+                Some(reason) => Some(reason),
+                None => self.as_mut().time_slice(waker).map(|reason| own.with(|own| own.exiting.clone()).unwrap_or(reason)),
+            };
+            let ended = ended.or_else(|| own.with(|own| own.exiting.clone()));
+            match ended {
+                Some(reason) => {
+                    me.end(me, own, &reason, || self.set(Self::Over));
+                    Poll::Ready(())
+                }
+                None => {
+                    own.with(|own| me.note_waiting(own));
+                    Poll::Pending
+                }
+            }
+        })
     }
 
-    impl<M: Protocol, F> PinnedDrop for Life<M, F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            // Still there when the scheduler drops a process that has not ended.
-            if let Some(current) = this.current.take() {
-                current::enter(current, || end(this.process, this.code.as_mut(), &ExitReason::Killed));
+    fn cancel(mut self: Pin<&mut Self>, me: &Me<M>, own: &mut OwnCell<'_, Process<M>>) {
+        me.enter(own, |own| me.end(me, own, &ExitReason::Killed, || self.set(Self::Over)));
+    }
+}
+
+impl<M, B, F> Life<M, B, F>
+where
+    M: Protocol,
+    B: FnOnce(Cx<M>) -> F,
+    F: Future<Output: IntoExit>,
+{
+    /// Runs the code until it waits; how it ended, if it did.
+    fn time_slice(mut self: Pin<&mut Self>, waker: &Waker) -> Option<ExitReason> {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if let LifeProjection::Born { cx, body } = self.as_mut().project()
+                && let (Some(cx), Some(body)) = (cx.take(), body.take())
+            {
+                let code = body(cx);
+                self.set(Self::Alive { code });
+            }
+            match self.as_mut().project() {
+                LifeProjection::Alive { code } => code.poll(&mut Context::from_waker(waker)),
+                LifeProjection::Born { .. } | LifeProjection::Over => Poll::Pending,
+            }
+        }));
+        match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(ended)) => Some(ended.into_exit()),
+            Err(payload) => {
+                let reason = panics::reason(&*payload);
+                drop_quietly(payload);
+                Some(reason)
             }
         }
-    }
-}
-
-impl<M: Protocol, F: Future<Output = ExitReason>> Future for Life<M, F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let Some(current) = this.current.take() else { return Poll::Ready(()) };
-        let process = &**this.process;
-        let (current, ended) = current::enter(current, || {
-            let reason = time_slice(process, this.code.as_mut(), task)?;
-            end(process, this.code.as_mut(), &reason);
-            Some(())
-        });
-        if ended.is_some() {
-            return Poll::Ready(());
-        }
-        *this.current = Some(current);
-        Poll::Pending
-    }
-}
-
-/// Drops the code, then tells everybody. The process is the current one.
-fn end<M: Protocol, F>(process: &Process<M>, mut code: Pin<&mut Option<F>>, reason: &ExitReason) {
-    current::with(|current| current.map(|current| current.dying.replace(Some(reason.clone()))));
-    let dropped = catch_unwind(AssertUnwindSafe(|| code.set(None)));
-    if dropped.is_err() {
-        panics::report_in_drop(process.pid);
-    }
-    process.finish(reason);
-}
-
-/// Lets signals act, then runs the code until it waits; why the process must end, if it must.
-fn time_slice<M: Protocol, F: Future<Output = ExitReason>>(
-    process: &Process<M>,
-    code: Pin<&mut Option<F>>,
-    task: &mut Context<'_>,
-) -> Option<ExitReason> {
-    if !process.arrival.is_empty() {
-        process.drain(&mut process.own());
-    }
-    if let Some(reason) = process.ending() {
-        return Some(reason);
-    }
-    let code = code.as_pin_mut()?;
-    let polled = catch_unwind(AssertUnwindSafe(|| code.poll(task)));
-    match polled {
-        Err(payload) => {
-            let reason = panics::reason(&*payload);
-            drop_quietly(payload);
-            Some(reason)
-        }
-        Ok(polled) => process.ending().or(match polled {
-            Poll::Ready(reason) => Some(reason),
-            Poll::Pending => None,
-        }),
     }
 }
 

@@ -7,12 +7,13 @@ use crate::counters::Counters;
 use crate::current;
 use crate::exit::{ExitReason, IntoExit};
 use crate::panics;
-use crate::process::{AnyProcess, Process, ProcessInfo};
+use crate::process::{AnyProcess, Process, ProcessInfo, Relations};
 use crate::protocol::{Outgoing, Protocol, SendError};
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
+use crate::task::{Untyped, Visit};
 use crate::table::{Table, TooManyProcesses};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference};
@@ -167,7 +168,7 @@ impl Processes {
         B: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
-        self.spawn_prepared(options, body, |_| {})
+        self.spawn_prepared(options, body, |_, _| {})
     }
 
     /// Starts a process; `prepare` makes its first relations before it can run.
@@ -175,28 +176,28 @@ impl Processes {
         self: &Arc<Self>,
         options: SpawnOptions,
         body: B,
-        prepare: impl FnOnce(&Process<M>),
+        prepare: impl FnOnce(Pid, &mut Relations),
     ) -> Result<Addr<M>, SpawnError>
     where
         M: Protocol,
         B: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
-        let process = self
-            .table
-            .insert(self.node, self.creation, |pid| Process::<M>::new(pid, Arc::clone(self)))
-            .map_err(SpawnError::TooManyProcesses)?;
-        let pid = process.pid();
-        if let Some(name) = options.name
-            && let Err(error) = self.register(&name, pid)
+        let (number, door) = self.table.take().map_err(SpawnError::TooManyProcesses)?;
+        let pid = Pid::new(self.node, self.creation, number + 1, door.generation());
+        if let Some(name) = &options.name
+            && let Err(error) = self.registry.register(name.clone(), pid)
         {
-            self.table.remove(pid);
+            self.table.free(pid);
             return Err(SpawnError::Register(error));
         }
-        prepare(&process);
-        let start = self.scheduler.prepare(process.run(body));
-        process.set_waker(start.waker());
-        start.schedule();
+        let prepare = |relations: &mut Relations| {
+            if let Some(name) = options.name {
+                relations.state().names.push(name);
+            }
+            prepare(pid, relations);
+        };
+        Process::<M>::start(pid, self, door, prepare, body).schedule();
         Ok(Addr::new(pid))
     }
 
@@ -205,23 +206,32 @@ impl Processes {
     /// # Errors
     /// [`SendError`] when it was refused on this node.
     pub fn send<M: Protocol>(self: &Arc<Self>, from: Pid, to: &Dest, message: M) -> Result<(), SendError<M>> {
-        if self.is_elsewhere(to) || matches!(to, Dest::Alias(_)) {
-            return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
-        }
-        let Some(pid) = self.resolve(to) else { return Err(SendError::NoProcess(message)) };
+        let pid = match to {
+            Dest::Pid(pid) if self.is_here(*pid) => *pid,
+            _ if self.is_elsewhere(to) || matches!(to, Dest::Alias(_)) => {
+                return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
+            }
+            _ => match self.resolve(to) {
+                Some(pid) => pid,
+                None => return Err(SendError::NoProcess(message)),
+            },
+        };
         // What is still here afterwards was not taken.
-        let mut signal = Some(Signal::Message(message));
-        let is_typed = self.table.with(pid, |process| {
-            let typed = process.as_any().downcast_ref::<Process<M>>()?;
-            signal = signal.take().and_then(|signal| typed.push(signal).err());
-            Some(())
+        let mut unsent = Some(message);
+        let is_there = self.table.visit(pid, |visit| {
+            if let Some((_, inbox)) = visit.typed::<Process<M>>()
+                && let Some(message) = unsent.take()
+            {
+                let mail = inbox.push(Signal::Message(message));
+                visit.arrived(mail);
+            }
         });
-        match (signal, is_typed) {
-            (Some(Signal::Message(message)), Some(None)) => {
+        match (unsent, is_there) {
+            (None, _) => Ok(()),
+            (Some(message), None) => Err(SendError::NoProcess(message)),
+            (Some(message), Some(())) => {
                 message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
-            (Some(Signal::Message(message)), _) => Err(SendError::NoProcess(message)),
-            (Some(Signal::Encoded(_) | Signal::Control(_)) | None, _) => Ok(()),
         }
     }
 
@@ -251,7 +261,8 @@ impl Processes {
             // A reply never reaches a mailbox, however it was addressed and however late it comes.
             Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
-                self.find(to).is_some_and(|process| process.encoded(Encoded { from, payload }))
+                let encoded = Untyped::Encoded(Box::new(Encoded { from, payload }));
+                self.resolve(to).is_some_and(|pid| self.push(pid, encoded).is_ok())
             }
         };
         if !delivered {
@@ -281,14 +292,25 @@ impl Processes {
         {
             return Epoch::NONE;
         }
-        let refused = match self.find(to) {
-            Some(process) => process.control(signal).err(),
-            None => Some(signal),
-        };
-        if let Some(signal) = refused {
+        let Some(pid) = self.resolve(to) else {
             self.bounce(to, signal);
+            return Epoch::NONE;
+        };
+        if let Err(Untyped::Control(signal)) = self.push(pid, Untyped::Control(Box::new(signal))) {
+            self.bounce(to, *signal);
         }
         Epoch::NONE
+    }
+
+    /// Appends a signal to a process of this node; gives it back where there is none.
+    fn push(&self, pid: Pid, signal: Untyped) -> Result<(), Untyped> {
+        let mut signal = Some(signal);
+        self.table.visit(pid, |visit| {
+            if let Some(signal) = signal.take() {
+                visit.push_untyped(signal);
+            }
+        });
+        signal.map_or(Ok(()), Err)
     }
 
     /// Answers a signal to a process that does not exist (any more).
@@ -320,9 +342,12 @@ impl Processes {
     /// # Errors
     /// [`RegisterError`] when the name is taken or the process is not alive.
     pub fn register(&self, name: &Atom, pid: Pid) -> Result<(), RegisterError> {
-        let process = self.table.find(pid).filter(|_| self.is_here(pid)).ok_or(RegisterError::NoProcess)?;
+        if !self.is_alive(pid) {
+            return Err(RegisterError::NoProcess);
+        }
         self.registry.register(name.clone(), pid)?;
-        if process.named(name.clone()) {
+        let is_noted = self.look(pid, |process, _| process.named(name.clone())).unwrap_or(false);
+        if is_noted {
             return Ok(());
         }
         self.registry.unregister(name, pid);
@@ -333,8 +358,8 @@ impl Processes {
     pub fn unregister(&self, name: &Atom) -> bool {
         let Some(pid) = self.registry.whereis(name) else { return false };
         let freed = self.registry.unregister(name, pid);
-        if freed && let Some(process) = self.table.find(pid) {
-            process.unnamed(name);
+        if freed {
+            self.look(pid, |process, _| process.unnamed(name));
         }
         freed
     }
@@ -342,7 +367,7 @@ impl Processes {
     /// Whether the process is alive on this node.
     #[must_use]
     pub fn is_alive(&self, pid: Pid) -> bool {
-        self.is_here(pid) && self.table.find(pid).is_some()
+        self.is_here(pid) && self.table.is_alive(pid)
     }
 
     /// How many processes are alive.
@@ -354,24 +379,23 @@ impl Processes {
     /// What can be seen of a process from outside, if it is alive.
     #[must_use]
     pub fn info(&self, pid: Pid) -> Option<ProcessInfo> {
-        if self.is_here(pid) { self.table.find(pid).map(|process| process.info()) } else { None }
+        if self.is_here(pid) { self.look(pid, |process, arrived| process.info(arrived)) } else { None }
     }
 
     /// Kills every process, for the end of the node. Their ends are told as always.
     pub fn kill_all(&self) {
-        for process in self.table.all() {
-            let from = process.pid();
+        for (id, serial) in self.table.all() {
+            let from = Pid::new(self.node, self.creation, id, serial);
+            let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             // One that ended meanwhile needs no killing.
-            drop(process.control(ControlSignal::Exit { from, reason: ExitReason::Kill }));
+            drop(self.push(from, Untyped::Control(Box::new(kill))));
         }
     }
 
     /// Tells `pid` that a connection to `node` is lost.
     pub fn node_down(&self, pid: Pid, node: NodeName, epoch: Epoch) {
-        if let Some(process) = self.table.find(pid) {
-            // One that ended meanwhile has no links left.
-            drop(process.control(ControlSignal::NodeDown { node, epoch }));
-        }
+        // One that ended meanwhile has no links left.
+        drop(self.push(pid, Untyped::Control(Box::new(ControlSignal::NodeDown { node, epoch }))));
     }
 
     /// Says that the running process is about to end with `reason`: what it drops from now on is dropped at its end,
@@ -433,8 +457,11 @@ impl Processes {
         answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 
-    fn find(&self, to: &Dest) -> Option<Arc<dyn AnyProcess>> {
-        self.table.find(self.resolve(to)?)
+    /// Calls `body` with a live process of this node and how many signals wait that it has not taken over. The door is
+    /// locked meanwhile.
+    fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, usize) -> R) -> Option<R> {
+        let look = |visit: &mut Visit<'_>| visit.any().map(|(process, inbox)| body(process, inbox.len()));
+        self.table.visit(pid, look).flatten()
     }
 
     /// The pid on this node that `to` names.

@@ -1,6 +1,6 @@
 //! Selective receive, with save point and time limit.
 
-use crate::process::{AnyProcess, Process};
+use crate::process::{self, Me};
 use crate::protocol::{Mail, Protocol};
 use crate::scheduler::Sleep;
 use std::fmt;
@@ -14,8 +14,8 @@ pub type AnyMail<M> = fn(Mail<M>) -> Result<Mail<M>, Mail<M>>;
 
 /// Waits for a message; made by [`crate::Cx::recv`] and [`crate::Cx::receive`].
 #[must_use = "a receive does nothing until awaited"]
-pub struct Receive<'a, M, T, F> {
-    process: &'a Process<M>,
+pub struct Receive<'a, M: Protocol, T, F> {
+    process: &'a Me<M>,
     select: F,
     /// The save point: messages before it have been offered.
     seen: usize,
@@ -23,7 +23,7 @@ pub struct Receive<'a, M, T, F> {
 }
 
 impl<'a, M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Receive<'a, M, T, F> {
-    pub(crate) fn new(process: &'a Process<M>, select: F) -> Self {
+    pub(crate) fn new(process: &'a Me<M>, select: F) -> Self {
         Self { process, select, seen: 0, result: PhantomData }
     }
 }
@@ -32,22 +32,8 @@ impl<M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Future for
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
-        let this = &mut *self;
-        let mut own = this.process.own();
-        if let Some(chosen) = own.mailbox.select(&mut this.seen, &mut this.select) {
-            return Poll::Ready(chosen);
-        }
-        if !this.process.drain(&mut own) {
-            // The process must end: its code never runs past this point.
-            return Poll::Pending;
-        }
-        if let Some(chosen) = own.mailbox.select(&mut this.seen, &mut this.select) {
-            return Poll::Ready(chosen);
-        }
-        if !this.process.is_own_waker(task.waker()) {
-            own.mailbox.wake_on_mail(task.waker());
-        }
-        Poll::Pending
+        let Self { process, select, seen, .. } = &mut *self;
+        process::receive(process, seen, select, task.waker())
     }
 }
 
@@ -62,12 +48,12 @@ impl<M: Protocol, T, F> fmt::Debug for Receive<'_, M, T, F> {
 
 /// Waits for a message for a limited time; `None` when it is over.
 #[must_use = "a receive does nothing until awaited"]
-pub struct ReceiveTimeout<'a, M, T, F> {
+pub struct ReceiveTimeout<'a, M: Protocol, T, F> {
     receive: Receive<'a, M, T, F>,
     sleep: Sleep,
 }
 
-impl<'a, M, T, F> ReceiveTimeout<'a, M, T, F> {
+impl<'a, M: Protocol, T, F> ReceiveTimeout<'a, M, T, F> {
     pub(crate) fn new(receive: Receive<'a, M, T, F>, sleep: Sleep) -> Self {
         Self { receive, sleep }
     }
@@ -80,7 +66,7 @@ impl<M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Future for
         if let Poll::Ready(value) = Pin::new(&mut self.receive).poll(task) {
             return Poll::Ready(Some(value));
         }
-        if self.receive.process.is_ending() {
+        if process::is_ending(self.receive.process) {
             return Poll::Pending;
         }
         Pin::new(&mut self.sleep).poll(task).map(|()| None)

@@ -6,7 +6,7 @@
 
 use crate::exit::ExitReason;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
-use engset_term::{NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -33,6 +33,7 @@ pub(crate) struct State {
     monitoring: BTreeMap<Reference, Monitored>,
     watched_by: BTreeMap<Reference, Pid>,
     last_unlink_id: u64,
+    pub(crate) names: Vec<Atom>,
 }
 
 /// A monitor that this process holds.

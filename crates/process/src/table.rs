@@ -1,35 +1,38 @@
-//! pid → process: slots with generations, and a limit on their number.
+//! pid → process: doors with generations, and a limit on their number.
 
-use crate::process::AnyProcess;
-use engset_term::{NodeName, Pid};
+use crate::scheduler::worker_index;
+use crate::task::{Door, Visit};
+use engset_term::Pid;
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-/// Slots are allocated in chunks of this many.
+/// Doors are allocated in chunks of this many.
 const CHUNK: usize = 1024;
+/// So many shelves of free doors: each worker has its own, the first ones.
+const SHELVES: usize = 8;
+/// A shelf is filled with this many doors when it is empty, and gives as many away when it has twice as many.
+const BATCH: usize = 128;
 
-/// The processes of one node by pid. A pid's id is its slot, its serial the slot's generation: a pid of a process
-/// that ended never finds its slot's next holder (until 2^32 processes later in the same slot).
+/// The processes of one node by pid. A pid's id is its door, its serial the door's generation: a pid of a process that
+/// ended never finds its door's next holder (until 2^32 processes later at the same door).
 pub(crate) struct Table {
-    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+    chunks: Box<[OnceLock<Box<[Door]>>]>,
+    /// Doors that a worker may take without asking the others.
+    shelves: [Shelf; SHELVES],
     free: Mutex<Free>,
-    live: AtomicUsize,
     limit: usize,
 }
 
-type Slot = Mutex<Entry>;
-
+/// A shelf has a cache line of its own.
 #[derive(Default)]
-struct Entry {
-    generation: u32,
-    process: Option<Arc<dyn AnyProcess>>,
-}
+#[repr(align(128))]
+struct Shelf(Mutex<VecDeque<u32>>);
 
 #[derive(Default)]
 struct Free {
-    slots: Vec<u32>,
+    doors: VecDeque<u32>,
     used: u32,
 }
 
@@ -52,89 +55,84 @@ impl Table {
     pub(crate) fn new(limit: usize) -> Self {
         let limit = limit.min(u32::MAX as usize - CHUNK);
         let chunks = (0..limit.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
-        Self { chunks, free: Mutex::default(), live: AtomicUsize::new(0), limit }
+        Self { chunks, shelves: Default::default(), free: Mutex::default(), limit }
     }
 
-    /// Takes a slot for a new process, built by `make` from its pid.
-    pub(crate) fn insert<P: AnyProcess>(
-        &self,
-        node: NodeName,
-        creation: u32,
-        make: impl FnOnce(Pid) -> Arc<P>,
-    ) -> Result<Arc<P>, TooManyProcesses> {
-        let number = self.take_slot()?;
-        let mut entry = self.slot_or_new(number).lock();
-        let process = make(Pid::new(node, creation, number + 1, entry.generation));
-        entry.process = Some(Arc::clone(&process) as Arc<dyn AnyProcess>);
-        Ok(process)
-    }
-
-    /// The process with this pid on this node, if it is alive.
-    pub(crate) fn find(&self, pid: Pid) -> Option<Arc<dyn AnyProcess>> {
-        let entry = self.slot(pid)?.lock();
-        if entry.generation == pid.serial() { entry.process.clone() } else { None }
-    }
-
-    /// Calls `body` with the process that has this pid, if it is alive, without counting a reference to it. `body` must
-    /// not look into the table.
-    pub(crate) fn with<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess) -> R) -> Option<R> {
-        let entry = self.slot(pid)?.lock();
-        match &entry.process {
-            Some(process) if entry.generation == pid.serial() => Some(body(&**process)),
-            _ => None,
-        }
-    }
-
-    /// Frees the pid's slot.
-    pub(crate) fn remove(&self, pid: Pid) {
-        let Some(slot) = self.slot(pid) else { return };
-        let removed = {
-            let mut entry = slot.lock();
-            if entry.generation != pid.serial() {
-                return;
-            }
-            entry.generation = entry.generation.wrapping_add(1);
-            entry.process.take()
+    /// Takes a free door for a new process; its number and the door.
+    pub(crate) fn take(&self) -> Result<(u32, &Door), TooManyProcesses> {
+        let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
+        let number = shelf.lock().pop_front();
+        let number = match number {
+            Some(number) => number,
+            None => self.fill(shelf).or_else(|| self.take_from_others()).ok_or(TooManyProcesses { limit: self.limit })?,
         };
-        if removed.is_some() {
-            self.live.fetch_sub(1, Ordering::Relaxed);
-            self.free.lock().slots.push(pid.id() - 1);
+        Ok((number, self.door_or_new(number)))
+    }
+
+    /// Gives back the door of a process that has left it, or that never stood behind it.
+    pub(crate) fn free(&self, pid: Pid) {
+        let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
+        let mut doors = shelf.lock();
+        doors.push_back(pid.id() - 1);
+        if doors.len() >= 2 * BATCH {
+            let surplus: Vec<u32> = doors.drain(..BATCH).collect();
+            drop(doors);
+            self.free.lock().doors.extend(surplus);
         }
+    }
+
+    /// Calls `body` with the process that has this pid, if it is alive, under its door's lock.
+    pub(crate) fn visit<R>(&self, pid: Pid, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
+        self.door(pid.id())?.visit(pid.serial(), body)
+    }
+
+    /// Whether the process with this pid is alive.
+    pub(crate) fn is_alive(&self, pid: Pid) -> bool {
+        self.door(pid.id()).is_some_and(|door| door.is_occupied(pid.serial()))
     }
 
     /// How many processes are alive.
     pub(crate) fn len(&self) -> usize {
-        self.live.load(Ordering::Relaxed)
+        let free = self.free.lock();
+        let shelved: usize = self.shelves.iter().map(|shelf| shelf.0.lock().len()).sum();
+        (free.used as usize).saturating_sub(free.doors.len() + shelved)
     }
 
-    /// The processes alive now, by slot.
-    pub(crate) fn all(&self) -> Vec<Arc<dyn AnyProcess>> {
+    /// The ids and serials of the processes alive now, by door.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, u32)> {
         let used = self.free.lock().used;
-        (0..used).filter_map(|number| self.slot_or_new(number).lock().process.clone()).collect()
+        (1..=used).filter_map(|id| Some((id, self.door(id)?.occupied_by()?)))
     }
 
-    fn take_slot(&self) -> Result<u32, TooManyProcesses> {
+    /// Fills a shelf from the common stock, and takes one.
+    fn fill(&self, shelf: &Mutex<VecDeque<u32>>) -> Option<u32> {
         let mut free = self.free.lock();
-        let number = match free.slots.pop() {
-            Some(number) => number,
-            None if (free.used as usize) < self.limit => {
-                free.used += 1;
-                free.used - 1
-            }
-            None => return Err(TooManyProcesses { limit: self.limit }),
-        };
-        self.live.fetch_add(1, Ordering::Relaxed);
-        Ok(number)
+        let recycled = free.doors.len().min(BATCH);
+        let mut taken: VecDeque<u32> = free.doors.drain(..recycled).collect();
+        let limit = u32::try_from(self.limit).unwrap_or(u32::MAX);
+        while taken.len() < BATCH && free.used < limit {
+            taken.push_back(free.used);
+            free.used += 1;
+        }
+        drop(free);
+        let number = taken.pop_front()?;
+        shelf.lock().extend(taken);
+        Some(number)
     }
 
-    fn slot(&self, pid: Pid) -> Option<&Slot> {
-        let number = pid.id().checked_sub(1)? as usize;
+    /// The limit is near: what others have on their shelves is taken too.
+    fn take_from_others(&self) -> Option<u32> {
+        self.shelves.iter().find_map(|shelf| shelf.0.lock().pop_front())
+    }
+
+    fn door(&self, id: u32) -> Option<&Door> {
+        let number = id.checked_sub(1)? as usize;
         self.chunks.get(number / CHUNK)?.get()?.get(number % CHUNK)
     }
 
-    fn slot_or_new(&self, number: u32) -> &Slot {
-        let chunk = self.chunks[number as usize / CHUNK]
-            .get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
+    fn door_or_new(&self, number: u32) -> &Door {
+        let chunk =
+            self.chunks[number as usize / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Door::new()).collect());
         &chunk[number as usize % CHUNK]
     }
 }

@@ -1,10 +1,11 @@
 //! What runs processes: their tasks, the clock and the timers, in one of two orders.
 
+mod plain;
 mod seeded;
 mod threads;
 
+use crate::task::Runnable;
 use crate::timer::TimerId;
-use async_task::Runnable;
 use engset_term::Instant;
 use std::fmt;
 use std::future::Future;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use seeded::{Seeded, Step};
 pub use threads::Threads;
+pub(crate) use threads::worker_index;
 
 /// Runs processes, in one of two orders.
 #[derive(Clone)]
@@ -66,7 +68,7 @@ impl Scheduler {
 
     /// Runs a future that is no process, such as the driver of a connection.
     pub fn spawn_task(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.prepare(future).schedule();
+        plain::start(self.clone(), future).schedule();
     }
 
     pub(crate) fn set_timer(&self, due: Instant, fire: Fire) -> Timer {
@@ -77,20 +79,12 @@ impl Scheduler {
         Timer { scheduler: self.clone(), worker, id }
     }
 
-    /// Makes a task of `future` that has not run yet.
-    pub(crate) fn prepare(&self, future: impl Future<Output = ()> + Send + 'static) -> Start {
-        let (runnable, task) = match self {
-            Self::Threads(threads) => {
-                let threads = Arc::clone(threads);
-                async_task::spawn(future, move |runnable| threads.schedule(runnable))
-            }
-            Self::Seeded(seeded) => {
-                let seeded = Arc::clone(seeded);
-                async_task::spawn(future, move |runnable| seeded.schedule(runnable))
-            }
-        };
-        task.detach();
-        Start(runnable)
+    /// Puts a task into a run queue; behind all others there, where it runs `again` at once.
+    pub(crate) fn schedule(&self, runnable: Runnable, again: bool) {
+        match self {
+            Self::Threads(threads) => threads.schedule(runnable, again),
+            Self::Seeded(seeded) => seeded.schedule(runnable),
+        }
     }
 }
 
@@ -100,21 +94,6 @@ impl fmt::Debug for Scheduler {
             Self::Threads(threads) => fmt::Debug::fmt(threads, f),
             Self::Seeded(seeded) => fmt::Debug::fmt(seeded, f),
         }
-    }
-}
-
-/// A task that has not run yet.
-pub(crate) struct Start(Runnable);
-
-impl Start {
-    /// Wakes the task.
-    pub(crate) fn waker(&self) -> Waker {
-        self.0.waker()
-    }
-
-    /// Lets it run.
-    pub(crate) fn schedule(self) {
-        self.0.schedule();
     }
 }
 

@@ -1,8 +1,8 @@
 //! Simulation: one thread, the order of tasks drawn from a seed, and virtual time that moves only when told to.
 
 use super::Fire;
+use crate::task::Runnable;
 use crate::timer::{TimerId, Timers};
-use async_task::Runnable;
 use engset_term::Instant;
 use parking_lot::Mutex;
 use std::fmt;

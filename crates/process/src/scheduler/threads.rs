@@ -10,12 +10,12 @@
 //! future too, since nobody else can see the worker's own queue in time.
 
 use super::Fire;
+use crate::task::Runnable;
 use crate::timer::{TimerId, Timers};
-use async_task::Runnable;
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
 use engset_term::Instant;
 use parking_lot::Mutex;
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,15 +56,20 @@ struct Local {
     threads: Arc<Threads>,
     index: usize,
     queue: Queue<Runnable>,
-    slot: Option<Runnable>,
-    slot_runs: u32,
-    runs: u32,
+    slot: Cell<Option<Runnable>>,
+    slot_runs: Cell<u32>,
+    runs: Cell<u32>,
     /// Whether the root future is being polled.
-    in_root: bool,
+    in_root: Cell<bool>,
 }
 
 thread_local! {
-    static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
+    static LOCAL: OnceCell<Local> = const { OnceCell::new() };
+}
+
+/// The place of the running worker among those of its scheduler; `None` on other threads.
+pub(crate) fn worker_index() -> Option<usize> {
+    LOCAL.try_with(|local| local.get().map(|local| local.index)).ok().flatten()
 }
 
 impl Threads {
@@ -149,36 +154,51 @@ impl Threads {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let threads = Arc::clone(self);
         let run = move || {
-            let local = Local { threads, index, queue, slot: None, slot_runs: 0, runs: 0, in_root: false };
-            LOCAL.set(Some(local));
-            runtime.block_on(root());
-            // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
-            drop(runtime);
-            LOCAL.set(None);
+            let local = Local {
+                threads: Arc::clone(&threads),
+                index,
+                queue,
+                slot: Cell::new(None),
+                slot_runs: Cell::new(0),
+                runs: Cell::new(0),
+                in_root: Cell::new(false),
+            };
+            LOCAL.with(|place| {
+                let local = place.get_or_init(|| local);
+                runtime.block_on(root(local));
+                // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
+                drop(runtime);
+                local.clear();
+            });
         };
         std::thread::Builder::new().name(format!("engset-{index}")).spawn(run)
     }
 
-    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable) {
-        let elsewhere = LOCAL.with_borrow_mut(|local| match local {
-            Some(local) if Arc::ptr_eq(&local.threads, self) => {
-                local.push(runnable);
-                None
+    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable, again: bool) {
+        let mut runnable = Some(runnable);
+        // The thread may be ending, its local values gone.
+        let looked = LOCAL.try_with(|local| {
+            if let Some(local) = local.get()
+                && Arc::ptr_eq(&local.threads, self)
+                && let Some(runnable) = runnable.take()
+            {
+                local.push(runnable, again);
             }
-            _ => Some(runnable),
         });
-        if let Some(runnable) = elsewhere {
-            self.common.push(runnable);
-            self.wake_one();
+        if let (Some(runnable), Ok(()) | Err(_)) = (runnable, looked) {
+            // The task may run, end, and be the last to know of this scheduler before it is told to wake anybody.
+            let threads = Arc::clone(self);
+            threads.common.push(runnable);
+            threads.wake_one();
         }
     }
 
     pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, TimerId) {
-        let here = LOCAL.with_borrow(|local| match local {
-            Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root)),
+        let here = LOCAL.try_with(|local| match local.get() {
+            Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root.get())),
             _ => None,
         });
-        let (index, in_root) = here.unwrap_or((0, false));
+        let (index, in_root) = here.ok().flatten().unwrap_or((0, false));
         let (id, is_first) = {
             let mut timers = self.workers[index].timers.lock();
             let is_first = timers.poll_timeout().is_none_or(|first| due < first);
@@ -232,32 +252,34 @@ impl Threads {
 }
 
 impl Local {
-    fn push(&mut self, runnable: Runnable) {
-        if self.in_root {
-            if let Some(before) = self.slot.replace(runnable) {
-                self.queue.push(before);
-                self.threads.wake_one();
-            }
-        } else {
+    fn push(&self, runnable: Runnable, again: bool) {
+        if !self.in_root.get() {
             self.queue.push(runnable);
             self.threads.wake_worker(self.index);
+        } else if again {
+            self.queue.push(runnable);
+            self.threads.wake_one();
+        } else if let Some(before) = self.slot.replace(Some(runnable)) {
+            self.queue.push(before);
+            self.threads.wake_one();
         }
     }
 
-    fn next(&mut self) -> Option<Runnable> {
-        self.runs = self.runs.wrapping_add(1);
-        if self.runs.is_multiple_of(COMMON_QUEUE_EVERY)
+    fn next(&self) -> Option<Runnable> {
+        let runs = self.runs.get().wrapping_add(1);
+        self.runs.set(runs);
+        if runs.is_multiple_of(COMMON_QUEUE_EVERY)
             && let Some(runnable) = self.take_common()
         {
             return Some(runnable);
         }
-        if self.slot_runs < SLOT_RUNS
+        if self.slot_runs.get() < SLOT_RUNS
             && let Some(runnable) = self.slot.take()
         {
-            self.slot_runs += 1;
+            self.slot_runs.set(self.slot_runs.get() + 1);
             return Some(runnable);
         }
-        self.slot_runs = 0;
+        self.slot_runs.set(0);
         let Some(runnable) = self.queue.pop().or_else(|| self.take_common()) else {
             return self.slot.take().or_else(|| self.steal());
         };
@@ -267,6 +289,13 @@ impl Local {
             self.threads.wake_one();
         }
         Some(runnable)
+    }
+
+    /// Drops what will not be run any more.
+    fn clear(&self) {
+        while let Some(runnable) = self.slot.take().or_else(|| self.queue.pop()) {
+            drop(runnable);
+        }
     }
 
     fn take_common(&self) -> Option<Runnable> {
@@ -283,27 +312,27 @@ impl Local {
 }
 
 /// The root future of each worker's tokio runtime.
-async fn root() {
-    let (threads, index) = with_local(|local| (Arc::clone(&local.threads), local.index));
-    let mut alarm = Box::pin(alarm_at(&threads, Instant::from_nanos(u64::MAX / 4)));
+async fn root(local: &Local) {
+    let (threads, index) = (&*local.threads, local.index);
+    let mut alarm = Box::pin(alarm_at(threads, Instant::from_nanos(u64::MAX / 4)));
     let mut alarm_set: Option<Instant> = None;
     poll_fn(|task| {
-        note_waker(&threads, index, task);
+        note_waker(threads, index, task);
         threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
-        with_local(|local| local.in_root = true);
+        local.in_root.set(true);
         // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
         let mut left = RUNS_PER_POLL;
         let poll = loop {
             if threads.stopping.load(Ordering::Relaxed) {
                 break Poll::Ready(());
             }
-            run_some(&threads, index, &mut left);
+            run_some(local, &mut left);
             if left == 0 {
                 // Others may have work too; tokio gets a look at the sockets first.
                 task.waker().wake_by_ref();
                 break Poll::Pending;
             }
-            if !park(&threads, index) {
+            if !park(threads, index) {
                 // Others may be faster and take it all: looking is not free either.
                 left -= 1;
                 continue;
@@ -312,7 +341,7 @@ async fn root() {
             if due != alarm_set {
                 alarm_set = due;
                 if let Some(due) = due {
-                    alarm.set(alarm_at(&threads, due));
+                    alarm.set(alarm_at(threads, due));
                 }
             }
             if alarm_set.is_some() && alarm.as_mut().poll(task).is_ready() {
@@ -321,22 +350,22 @@ async fn root() {
             }
             break Poll::Pending;
         };
-        with_local(|local| local.in_root = false);
+        local.in_root.set(false);
         poll
     })
     .await;
 }
 
 /// Runs tasks and due timers until nothing is left to do, or nothing of the budget.
-fn run_some(threads: &Threads, index: usize, left: &mut u32) {
+fn run_some(local: &Local, left: &mut u32) {
     loop {
         while *left > 0 {
-            let Some(runnable) = with_local(Local::next) else { break };
+            let Some(runnable) = local.next() else { break };
             run_caught(|| runnable.run());
             *left -= 1;
         }
         // Timers get their turn also when the tasks have used up the budget.
-        let fired = threads.fire_due(index);
+        let fired = local.threads.fire_due(local.index);
         *left = left.saturating_sub(fired);
         if *left == 0 || fired == 0 {
             return;
@@ -365,10 +394,6 @@ fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
 fn alarm_at(threads: &Threads, due: Instant) -> tokio::time::Sleep {
     let at = threads.epoch + std::time::Duration::from_nanos(due.as_nanos());
     tokio::time::sleep_until(at.into())
-}
-
-fn with_local<R>(body: impl FnOnce(&mut Local) -> R) -> R {
-    LOCAL.with_borrow_mut(|local| body(local.as_mut().expect("called on a worker thread")))
 }
 
 fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {

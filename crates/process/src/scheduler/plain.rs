@@ -1,0 +1,82 @@
+//! Tasks that are no processes, such as the drivers of connections: a future, and nothing that arrives.
+
+use super::Scheduler;
+use crate::process::AnyProcess;
+use crate::task::{Code, Door, Inbox, MailState, OwnCell, Program, Runnable, TaskRef, Untyped};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// A task of `future` that has not run yet.
+pub(super) fn start(scheduler: Scheduler, future: impl Future<Output = ()> + Send + 'static) -> Runnable {
+    let plain = Plain { scheduler, door: Door::new() };
+    TaskRef::start(None, plain, NoMail, (), |_task| Work { future: Some(future) })
+}
+
+struct Plain {
+    scheduler: Scheduler,
+    door: Door,
+}
+
+impl Program for Plain {
+    type Inbox = NoMail;
+    type Own = ();
+
+    fn schedule(&self, runnable: Runnable, again: bool) {
+        self.scheduler.schedule(runnable, again);
+    }
+
+    fn own_door(&self) -> Option<&Door> {
+        Some(&self.door)
+    }
+
+    fn enter(_inbox: &mut NoMail, _own: &mut ()) {}
+
+    fn any(&self) -> Option<&dyn AnyProcess> {
+        None
+    }
+}
+
+/// Nobody knows a plain task but its wakers.
+struct NoMail;
+
+impl Inbox for NoMail {
+    fn mail(&self) -> MailState {
+        MailState::None
+    }
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn push_untyped(&mut self, signal: Untyped) -> MailState {
+        drop(signal);
+        MailState::None
+    }
+}
+
+pin_project! {
+    struct Work<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Code<Plain> for Work<F> {
+    fn run(
+        self: Pin<&mut Self>,
+        _task: &TaskRef<Plain>,
+        _own: &mut OwnCell<'_, Plain>,
+        waker: &Waker,
+    ) -> Poll<()> {
+        match self.project().future.as_pin_mut() {
+            Some(future) => future.poll(&mut Context::from_waker(waker)),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn cancel(self: Pin<&mut Self>, _task: &TaskRef<Plain>, _own: &mut OwnCell<'_, Plain>) {
+        self.project().future.set(None);
+    }
+}

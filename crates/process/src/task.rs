@@ -1,0 +1,642 @@
+//! A task: one allocation with a counted header, what others may see, an inbox, what only its own run may touch, and
+//! the code. And its door, the one lock by which anybody reaches it.
+//!
+//! A door outlives its task: it stands in a table that is never given back while the node lives, and says by a
+//! generation whether the task that somebody means is still behind it. So a send costs one lock: it finds the task,
+//! keeps it alive, puts the message into the inbox, and decides whether the task must be scheduled.
+//!
+//! The life of a task, changed under its door's lock only:
+//!
+//! ```text
+//! Idle ──wake──► Scheduled ──run──► Running ──pending──► Idle
+//!                    ▲                 │ mail, waker
+//!                    │                 ▼
+//!                    └─pending── Mail, Woken ──ready──► behind no door any more
+//! ```
+//!
+//! A [`Runnable`] exists exactly while a task is `Scheduled`: it is the right and the duty to run it once. The one
+//! reference that a task begins with belongs to its life and is given back by the run in which it ends.
+
+#![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
+
+use crate::lock::Lock;
+use crate::process::AnyProcess;
+use crate::sync::{AtomicU8, AtomicUsize, Ordering, UnsafeCell};
+use std::any::TypeId;
+use std::cell::Cell;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
+
+/// What a task is made of beside its code.
+pub(crate) trait Program: Send + Sync + Sized + 'static {
+    /// Filled by anybody, under the door's lock.
+    type Inbox: Inbox;
+    /// Touched by the task's own run only.
+    type Own: Send;
+
+    /// Puts the task into a run queue; behind all others there, where it runs `again` at once.
+    fn schedule(&self, runnable: Runnable, again: bool);
+    /// The door of a task that brings its own.
+    fn own_door(&self) -> Option<&Door>;
+    /// A run begins: takes over from the inbox what it can. Under the door's lock.
+    fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own);
+    /// The process that the task is, if it is one.
+    fn any(&self) -> Option<&dyn AnyProcess>;
+}
+
+/// What arrives for a task.
+pub(crate) trait Inbox: Send + 'static {
+    /// What is there.
+    fn mail(&self) -> MailState;
+    /// How much is there.
+    fn len(&self) -> usize;
+    /// Appends a signal that has no type; what it is to the task.
+    fn push_untyped(&mut self, signal: Untyped) -> MailState;
+}
+
+/// A signal that any process takes.
+pub(crate) enum Untyped {
+    /// Acts when it is taken.
+    Control(Box<crate::signal::ControlSignal>),
+    /// A message in external term format.
+    Encoded(Box<crate::signal::Encoded>),
+}
+
+/// What an inbox holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum MailState {
+    /// Nothing.
+    None = 0,
+    /// Messages only.
+    Messages = 1,
+    /// Something that must act soon, too.
+    Urgent = 2,
+}
+
+/// What a task does.
+pub(crate) trait Code<P: Program>: Send + 'static {
+    /// One run. When it is ready, the task is over: it has left its door, and is not run again.
+    fn run(self: Pin<&mut Self>, task: &TaskRef<P>, own: &mut OwnCell<'_, P>, waker: &Waker) -> Poll<()>;
+    /// The task will not be run again although it is not over.
+    fn cancel(self: Pin<&mut Self>, task: &TaskRef<P>, own: &mut OwnCell<'_, P>);
+}
+
+/// A run's way to what is its own.
+pub(crate) struct OwnCell<'a, P: Program> {
+    cell: &'a UnsafeCell<P::Own>,
+}
+
+impl<P: Program> OwnCell<'_, P> {
+    /// Calls `body` with what is the task's own.
+    pub(crate) fn with<R>(&mut self, body: impl FnOnce(&mut P::Own) -> R) -> R {
+        // SAFETY: an `OwnCell` exists only in a run of the task, of which there is one at a time, on this thread; the
+        // other way to the value, `TaskRef::with_own`, checks that it is called from this run, and neither calls code
+        // that calls the other.
+        self.cell.with_mut(|own| body(unsafe { &mut *own }))
+    }
+}
+
+thread_local! {
+    /// The task that this thread runs.
+    static RUNNING: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
+}
+
+/// Where a task is found.
+pub(crate) struct Door {
+    inside: Lock<Inside>,
+}
+
+/// What a door's lock guards, beside the inbox of the task behind it.
+#[derive(Debug)]
+struct Inside {
+    task: Option<NonNull<Header>>,
+    generation: u32,
+    life: Life,
+}
+
+// SAFETY: the pointer is followed under the door's lock only, while the task behind it is not over.
+unsafe impl Send for Inside {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Idle,
+    Scheduled,
+    Running,
+    /// Running, and mail came that the run has not taken.
+    Mail,
+    /// Running, and a waker was used.
+    Woken,
+}
+
+/// The beginning of every task.
+struct Header {
+    vtable: &'static Vtable,
+    door: NonNull<Door>,
+    references: AtomicUsize,
+    /// A [`MailState`], changed under the door's lock; who reads it without may be late, and looks again at the end of
+    /// the run.
+    mail: AtomicU8,
+}
+
+struct Vtable {
+    /// Of the `Program`.
+    program: TypeId,
+    run: unsafe fn(NonNull<Header>),
+    cancel: unsafe fn(NonNull<Header>),
+    schedule: unsafe fn(NonNull<Header>, Runnable, bool),
+    any: unsafe fn(NonNull<Header>) -> Option<NonNull<dyn AnyProcess>>,
+    inbox: unsafe fn(NonNull<Header>) -> NonNull<dyn Inbox>,
+    free: unsafe fn(NonNull<Header>),
+}
+
+/// A task up to its code, whose type only the vtable knows.
+#[repr(C)]
+struct Body<P: Program> {
+    header: Header,
+    program: P,
+    inbox: UnsafeCell<P::Inbox>,
+    own: UnsafeCell<P::Own>,
+}
+
+#[repr(C)]
+struct Whole<P: Program, C> {
+    body: Body<P>,
+    code: UnsafeCell<ManuallyDrop<C>>,
+}
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef<P: Program> {
+    body: NonNull<Body<P>>,
+}
+
+// SAFETY: what several threads reach by it is `P: Sync`, atomics, and the inbox under the door's lock.
+unsafe impl<P: Program> Send for TaskRef<P> {}
+// SAFETY: as above.
+unsafe impl<P: Program> Sync for TaskRef<P> {}
+
+/// The right and the duty to run a task once. Dropping it ends the task without running it.
+pub(crate) struct Runnable {
+    header: NonNull<Header>,
+}
+
+// SAFETY: a task's code and own are `Send`, and the runnable is the only right to touch them.
+unsafe impl Send for Runnable {}
+
+impl fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runnable").finish_non_exhaustive()
+    }
+}
+
+/// A task behind a locked door.
+pub(crate) struct Visit<'a> {
+    inside: &'a mut Inside,
+    header: NonNull<Header>,
+    wakes: bool,
+}
+
+impl Door {
+    pub(crate) fn new() -> Self {
+        Self { inside: Lock::new(Inside { task: None, generation: 0, life: Life::Idle }) }
+    }
+
+    /// The generation of the task that is or will be behind the door.
+    pub(crate) fn generation(&self) -> u32 {
+        self.inside.with(|inside| inside.generation)
+    }
+
+    /// Calls `body` with the task behind the door, if it is of this generation; then schedules it, if `body` said so.
+    pub(crate) fn visit<R>(&self, generation: u32, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
+        let (result, runnable) = self.inside.with(|inside| {
+            if inside.generation != generation {
+                return (None, None);
+            }
+            let Some(header) = inside.task else { return (None, None) };
+            let mut visit = Visit { inside, header, wakes: false };
+            let result = body(&mut visit);
+            let wakes = visit.wakes;
+            (Some(result), if wakes { inside.wake(header, Life::Mail) } else { None })
+        });
+        if let Some(runnable) = runnable {
+            runnable.schedule();
+        }
+        result
+    }
+
+    /// Whether a task of this generation is behind the door.
+    pub(crate) fn is_occupied(&self, generation: u32) -> bool {
+        self.inside.with(|inside| inside.generation == generation && inside.task.is_some())
+    }
+
+    /// The generation of the task behind the door, if there is one.
+    pub(crate) fn occupied_by(&self) -> Option<u32> {
+        self.inside.with(|inside| inside.task.map(|_| inside.generation))
+    }
+}
+
+impl Inside {
+    /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
+    fn wake(&mut self, header: NonNull<Header>, reason: Life) -> Option<Runnable> {
+        match self.life {
+            Life::Idle => {
+                self.life = Life::Scheduled;
+                Some(Runnable { header })
+            }
+            Life::Running | Life::Mail => {
+                self.life = reason;
+                None
+            }
+            Life::Scheduled | Life::Woken => None,
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// The task's program and inbox, if it is a `P`.
+    pub(crate) fn typed<P: Program>(&mut self) -> Option<(&P, &mut P::Inbox)> {
+        // SAFETY: the task is not over while its door's lock is held and it is behind it.
+        let header = unsafe { self.header.as_ref() };
+        if header.vtable.program != TypeId::of::<P>() {
+            return None;
+        }
+        let body = self.header.cast::<Body<P>>();
+        // SAFETY: the type was just checked; `Body<P>` is the beginning of the allocation.
+        let body = unsafe { body.as_ref() };
+        // SAFETY: the inbox is only touched under the door's lock, which this visit has.
+        let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
+        Some((&body.program, inbox))
+    }
+
+    /// Appends a signal that every process takes.
+    pub(crate) fn push_untyped(&mut self, signal: Untyped) {
+        // SAFETY: as in `typed`.
+        let header = unsafe { self.header.as_ref() };
+        // SAFETY: the function is that of the task's own type.
+        let mut inbox = unsafe { (header.vtable.inbox)(self.header) };
+        // SAFETY: as in `typed`.
+        let mail = unsafe { inbox.as_mut() }.push_untyped(signal);
+        self.arrived(mail);
+    }
+
+    /// The process that the task is, if it is one, and its inbox.
+    pub(crate) fn any(&mut self) -> Option<(&dyn AnyProcess, &dyn Inbox)> {
+        // SAFETY: as in `typed`.
+        let header = unsafe { self.header.as_ref() };
+        // SAFETY: the functions are those of the task's own type.
+        let (process, inbox) = unsafe { ((header.vtable.any)(self.header)?, (header.vtable.inbox)(self.header)) };
+        // SAFETY: as in `typed`.
+        Some(unsafe { (process.as_ref(), inbox.as_ref()) })
+    }
+
+    /// Notes that `mail` was put into the inbox, so that the task takes it. One that let earlier mail lie does not wait
+    /// for mail: only what is urgent wakes it.
+    pub(crate) fn arrived(&mut self, mail: MailState) {
+        // SAFETY: as in `typed`.
+        let header = unsafe { self.header.as_ref() };
+        let before = header.mail.load(Ordering::Relaxed);
+        header.mail.store(before.max(mail as u8), Ordering::Relaxed);
+        self.wakes |= before == MailState::None as u8 || mail == MailState::Urgent;
+    }
+}
+
+impl<P: Program> TaskRef<P> {
+    /// A task that has not run yet, and the right to run it first. `code` makes its code from a reference to it.
+    ///
+    /// It stands behind `door`, which nobody is behind and which is part of what `program` keeps alive; or behind the
+    /// door that `program` brings.
+    pub(crate) fn start<C: Code<P>>(
+        door: Option<&Door>,
+        program: P,
+        inbox: P::Inbox,
+        own: P::Own,
+        code: impl FnOnce(Self) -> C,
+    ) -> Runnable {
+        let header = Header {
+            vtable: const { &Vtable::of::<P, C>() },
+            door: NonNull::dangling(),
+            // One for the task's life, one for the code.
+            references: AtomicUsize::new(2),
+            mail: AtomicU8::new(MailState::None as u8),
+        };
+        let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
+        let whole = Box::into_raw(Box::<Whole<P, C>>::new_uninit()).cast::<Whole<P, C>>();
+        let place = whole.cast::<Body<P>>();
+        // SAFETY: `Whole` is `repr(C)` and begins with its `Body`; the allocation is ours and large enough.
+        unsafe { place.write(body) };
+        // SAFETY: a box is not null.
+        let body = unsafe { NonNull::new_unchecked(place) };
+        let header = body.cast::<Header>();
+        // SAFETY: the body has just been written, and nobody else knows of it.
+        let own_door = unsafe { body.as_ref() }.program.own_door();
+        let door = door.or(own_door).expect("a task has a door");
+        // SAFETY: as above; the header has no references to it.
+        unsafe { (*header.as_ptr()).door = NonNull::from(door) };
+        door.inside.with(|inside| {
+            inside.task = Some(header);
+            inside.life = Life::Scheduled;
+        });
+        let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
+        // SAFETY: the place is part of the allocation, and is not read before the first run, whose right we have.
+        unsafe { (&raw mut (*whole).code).write(code) };
+        Runnable { header }
+    }
+
+    /// Whether mail has come that the run has not taken. May be late: what comes meanwhile makes the task run again.
+    pub(crate) fn mail(&self) -> MailState {
+        match self.header().mail.load(Ordering::Relaxed) {
+            0 => MailState::None,
+            1 => MailState::Messages,
+            _ => MailState::Urgent,
+        }
+    }
+
+    /// Takes over what has come since the run began.
+    pub(crate) fn refill(&self, own: &mut OwnCell<'_, P>) {
+        // SAFETY: the task has not left its door while it has an `OwnCell`, or is the only one to know.
+        let door = unsafe { self.header().door.as_ref() };
+        let body = self.body();
+        door.inside.with(|inside| {
+            take_mail::<P>(body, own);
+            if inside.life == Life::Mail {
+                inside.life = Life::Running;
+            }
+        });
+    }
+
+    /// Leaves the door: from now on nobody finds the task. `take` empties the inbox.
+    pub(crate) fn leave<R>(&self, take: impl FnOnce(&mut P::Inbox) -> R) -> R {
+        // SAFETY: a task's program keeps its door alive.
+        let door = unsafe { self.header().door.as_ref() };
+        door.inside.with(|inside| {
+            if inside.task == Some(self.body.cast()) {
+                inside.task = None;
+                inside.generation = inside.generation.wrapping_add(1);
+            }
+            // SAFETY: under the door's lock, as always.
+            self.body().inbox.with_mut(|inbox| take(unsafe { &mut *inbox }))
+        })
+    }
+
+    /// Calls `body` with what is the task's own; `None` where it is not the one that runs on this thread.
+    pub(crate) fn with_own<R>(&self, body: impl FnOnce(&mut OwnCell<'_, P>) -> R) -> Option<R> {
+        let runs_here = RUNNING.get() == Some(self.body.cast());
+        runs_here.then(|| body(&mut OwnCell { cell: &self.body().own }))
+    }
+
+    /// Whether `waker` wakes this task and nothing else.
+    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
+        waker.data() == self.body.as_ptr().cast_const().cast()
+    }
+
+    fn header(&self) -> &Header {
+        &self.body().header
+    }
+
+    fn body(&self) -> &Body<P> {
+        // SAFETY: a reference keeps the body.
+        unsafe { self.body.as_ref() }
+    }
+}
+
+impl<P: Program> Deref for TaskRef<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.body().program
+    }
+}
+
+impl<P: Program> Clone for TaskRef<P> {
+    fn clone(&self) -> Self {
+        self.header().references.fetch_add(1, Ordering::Relaxed);
+        Self { body: self.body }
+    }
+}
+
+impl<P: Program> Drop for TaskRef<P> {
+    fn drop(&mut self) {
+        // SAFETY: this reference is given back once.
+        unsafe { release(self.body.cast()) };
+    }
+}
+
+impl Runnable {
+    /// Puts the task into a run queue.
+    pub(crate) fn schedule(self) {
+        self.put(false);
+    }
+
+    fn put(self, again: bool) {
+        let header = self.header;
+        // SAFETY: a scheduled task is not over, so its header is there; the function is that of its own type.
+        unsafe { (header.as_ref().vtable.schedule)(header, self, again) };
+    }
+
+    /// Runs the task once.
+    pub(crate) fn run(self) {
+        let header = ManuallyDrop::new(self).header;
+        // SAFETY: a scheduled task is not over, and this is the right to run it, used up here.
+        unsafe { (header.as_ref().vtable.run)(header) };
+    }
+}
+
+impl Drop for Runnable {
+    fn drop(&mut self) {
+        // SAFETY: as in `run`.
+        unsafe { (self.header.as_ref().vtable.cancel)(self.header) };
+    }
+}
+
+impl Vtable {
+    const fn of<P: Program, C: Code<P>>() -> Self {
+        Self {
+            program: TypeId::of::<P>(),
+            run: run::<P, C>,
+            cancel: cancel::<P, C>,
+            schedule: schedule::<P>,
+            any: any::<P>,
+            inbox: inbox::<P>,
+            free: free::<P, C>,
+        }
+    }
+}
+
+/// Moves what the run can take from the inbox. Under the door's lock.
+fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
+    // SAFETY: the door's lock is held.
+    let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
+    own.with(|own| P::enter(inbox, own));
+    body.header.mail.store(inbox.mail() as u8, Ordering::Relaxed);
+}
+
+unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
+    let whole = header.cast::<Whole<P, C>>();
+    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`.
+    let whole_ref = unsafe { whole.as_ref() };
+    let body = &whole_ref.body;
+    // SAFETY: a task's program keeps its door alive.
+    let door = unsafe { body.header.door.as_ref() };
+    let mut own = OwnCell { cell: &body.own };
+    door.inside.with(|inside| {
+        inside.life = Life::Running;
+        take_mail::<P>(body, &mut own);
+    });
+    let task = ManuallyDrop::new(TaskRef { body: header.cast() });
+    // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
+    let polled = running(header, || {
+        // SAFETY: the code never moves, and this run is the only one to touch it.
+        let code = whole_ref.code.with_mut(|code| unsafe { Pin::new_unchecked(&mut **code) });
+        code.run(&task, &mut own, &waker)
+    });
+    match polled {
+        Ok(Poll::Pending) => {
+            let again = door.inside.with(|inside| {
+                let again = inside.life != Life::Running;
+                inside.life = if again { Life::Scheduled } else { Life::Idle };
+                again
+            });
+            if again {
+                Runnable { header }.put(true);
+            }
+        }
+        // SAFETY: the run was the last one.
+        Ok(Poll::Ready(())) => unsafe { over::<P, C>(header) },
+        Err(payload) => {
+            // SAFETY: the run was the last one.
+            unsafe { over::<P, C>(header) };
+            std::panic::resume_unwind(payload);
+        }
+    }
+}
+
+unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
+    let whole = header.cast::<Whole<P, C>>();
+    // SAFETY: as in `run`.
+    let whole_ref = unsafe { whole.as_ref() };
+    let body = &whole_ref.body;
+    // SAFETY: as in `run`.
+    unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.life = Life::Running);
+    let task = ManuallyDrop::new(TaskRef { body: header.cast() });
+    let mut own = OwnCell { cell: &body.own };
+    let cancelled = running(header, || {
+        // SAFETY: as in `run`.
+        let code = whole_ref.code.with_mut(|code| unsafe { Pin::new_unchecked(&mut **code) });
+        code.cancel(&task, &mut own);
+    });
+    // SAFETY: the task is not run again.
+    unsafe { over::<P, C>(header) };
+    if cancelled.is_err() {
+        tracing::error!("a task panicked while it was given up");
+    }
+}
+
+/// Calls `body` with the task as the one that runs on this thread.
+fn running<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> std::thread::Result<R> {
+    let before = RUNNING.replace(Some(header));
+    let result = catch_unwind(AssertUnwindSafe(body));
+    RUNNING.set(before);
+    result
+}
+
+/// Drops the code and gives back the reference of the task's life.
+unsafe fn over<P: Program, C>(header: NonNull<Header>) {
+    let task = TaskRef::<P> { body: header.cast() };
+    // Does nothing where the code has done so.
+    task.leave(|_| ());
+    let whole = header.cast::<Whole<P, C>>();
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the code is dropped here only, once, and never run again.
+        unsafe { whole.as_ref() }.code.with_mut(|code| unsafe { ManuallyDrop::drop(&mut *code) });
+    }));
+    if dropped.is_err() {
+        tracing::error!("the code of a task panicked while it was dropped");
+    }
+}
+
+unsafe fn schedule<P: Program>(header: NonNull<Header>, runnable: Runnable, again: bool) {
+    // SAFETY: the task is of this type, and there while it is scheduled; the scheduler may end it at once, so nothing
+    // of it is used afterwards.
+    unsafe { header.cast::<Body<P>>().as_ref() }.program.schedule(runnable, again);
+}
+
+unsafe fn any<P: Program>(header: NonNull<Header>) -> Option<NonNull<dyn AnyProcess>> {
+    // SAFETY: the task is of this type, and there.
+    unsafe { header.cast::<Body<P>>().as_ref() }.program.any().map(NonNull::from)
+}
+
+unsafe fn inbox<P: Program>(header: NonNull<Header>) -> NonNull<dyn Inbox> {
+    // SAFETY: the task is of this type, and there.
+    let body = unsafe { header.cast::<Body<P>>().as_ref() };
+    // SAFETY: a cell's content is not null.
+    body.inbox.with_mut(|inbox| unsafe { NonNull::new_unchecked(inbox as *mut dyn Inbox) })
+}
+
+unsafe fn free<P: Program, C>(header: NonNull<Header>) {
+    // SAFETY: this was the last reference, the code was dropped when the task was over, and the box is of this type.
+    drop(unsafe { Box::from_raw(header.cast::<Whole<P, C>>().as_ptr()) });
+}
+
+/// Gives back a reference.
+unsafe fn release(header: NonNull<Header>) {
+    // SAFETY: the reference to be given back keeps the header.
+    let references = &unsafe { header.as_ref() }.references;
+    if references.fetch_sub(1, Ordering::Release) == 1 {
+        // What others did with the task comes before its end.
+        references.load(Ordering::Acquire);
+        // SAFETY: nobody has a reference any more.
+        unsafe { (header.as_ref().vtable.free)(header) };
+    }
+}
+
+static WAKER: RawWakerVTable = RawWakerVTable::new(waker_clone, waker_wake, waker_wake_by_ref, waker_drop);
+
+fn raw_waker(header: NonNull<Header>) -> RawWaker {
+    RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER)
+}
+
+/// The task of a waker, which has a counted reference to it.
+unsafe fn of_waker(data: *const ()) -> NonNull<Header> {
+    // SAFETY: wakers are made by `raw_waker` only.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+unsafe fn waker_clone(data: *const ()) -> RawWaker {
+    // SAFETY: the waker has a reference.
+    let header = unsafe { of_waker(data) };
+    // SAFETY: the waker has a reference.
+    unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
+    raw_waker(header)
+}
+
+unsafe fn waker_wake(data: *const ()) {
+    // SAFETY: the waker has a reference, which is given back afterwards.
+    unsafe { waker_wake_by_ref(data) };
+    // SAFETY: as above.
+    unsafe { waker_drop(data) };
+}
+
+unsafe fn waker_wake_by_ref(data: *const ()) {
+    // SAFETY: the waker has a reference.
+    let header = unsafe { of_waker(data) };
+    // SAFETY: the reference keeps the task's program, and that its door.
+    let door = unsafe { header.as_ref().door.as_ref() };
+    let runnable = door.inside.with(|inside| {
+        let is_behind = inside.task == Some(header);
+        if is_behind { inside.wake(header, Life::Woken) } else { None }
+    });
+    if let Some(runnable) = runnable {
+        runnable.schedule();
+    }
+}
+
+unsafe fn waker_drop(data: *const ()) {
+    // SAFETY: the waker's reference is given back once.
+    unsafe { release(of_waker(data)) };
+}
