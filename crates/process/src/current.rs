@@ -26,6 +26,7 @@ thread_local! {
 }
 
 /// Calls `body` with `current` as the running process.
+#[inline]
 pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
     // The lifetime is forgotten here and given again by `with`.
     let entered = NonNull::from(current).cast::<Current<'static>>();
@@ -36,6 +37,7 @@ pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
 }
 
 /// Calls `body` with the running process.
+#[inline]
 pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
     // SAFETY: what `enter` put there is borrowed for as long as it is there, and `body` cannot keep the reference.
     body(CURRENT.get().map(|current| unsafe { current.as_ref() }))

@@ -31,6 +31,7 @@ impl<T> Lock<T> {
     }
 
     /// Calls `body` with the value, alone.
+    #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         self.take();
         let release = Release(&self.taken);

@@ -55,20 +55,36 @@ impl<M> Batch<M> {
         usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len)
     }
 
+    #[inline]
     fn push(&mut self, signal: Signal<M>) {
         if self.first.is_none() {
             self.first = Some(signal);
         } else {
-            self.rest.get_or_insert_with(Chunks::new).push(signal);
+            self.push_behind(signal);
         }
     }
 
+    #[inline(never)]
+    fn push_behind(&mut self, signal: Signal<M>) {
+        self.rest.get_or_insert_with(Chunks::new).push(signal);
+    }
+
+    #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
-        let next = self.rest.as_mut().and_then(|rest| rest.pop());
-        if next.is_none() {
+        let signal = self.first.take();
+        if self.rest.is_some() {
+            self.move_up();
+        }
+        signal
+    }
+
+    /// Makes the next of the rest the first.
+    #[inline(never)]
+    fn move_up(&mut self) {
+        self.first = self.rest.as_mut().and_then(|rest| rest.pop());
+        if self.first.is_none() {
             self.rest = None;
         }
-        std::mem::replace(&mut self.first, next)
     }
 }
 
@@ -103,6 +119,12 @@ impl<M> Chunks<M> {
 impl<M> Arrival<M> {
     pub(crate) const fn new() -> Self {
         Self { batch: Batch::new() }
+    }
+
+    /// Appends a message.
+    #[inline]
+    pub(crate) fn push_message(&mut self, message: M) {
+        self.batch.push(Signal::Message(message));
     }
 
     /// Appends a signal; what it is to the process.
@@ -165,9 +187,16 @@ impl<M> Mailbox<M> {
         Self { fresh: Batch::new(), waiting: None }
     }
 
+    /// Whether nothing waits that a receive would have to look at before what was taken over.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.waiting.is_none() && !self.fresh.is_urgent
+    }
+
     /// Takes over what has arrived, unless there is still something that was taken over before.
+    #[inline]
     pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>) {
-        if self.fresh.is_empty() {
+        if self.fresh.is_empty() && !arrival.batch.is_empty() {
             std::mem::swap(&mut self.fresh, &mut arrival.batch);
         }
     }
@@ -178,17 +207,14 @@ impl<M> Mailbox<M> {
     }
 
     /// The next of the signals that were taken over.
+    #[inline]
     pub(crate) fn pop_fresh(&mut self) -> Option<Signal<M>> {
-        let signal = self.fresh.pop();
-        if signal.is_none() {
-            self.fresh.is_urgent = false;
-        }
-        signal
+        self.fresh.pop()
     }
 
-    /// Whether nothing that was taken over is left.
-    pub(crate) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    /// Says that all that was taken over has acted.
+    pub(crate) fn calm_down(&mut self) {
+        self.fresh.is_urgent = false;
     }
 
     /// Appends to what waits.
@@ -255,7 +281,8 @@ impl<M> Mailbox<M> {
 
     /// Gives back memory that nothing waits in.
     pub(crate) fn shrink(&mut self) {
-        if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none()) {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none())
+        {
             self.waiting = None;
         } else if let Some(waiting) = &mut self.waiting {
             waiting.mail.shrink_to_fit();

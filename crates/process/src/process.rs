@@ -114,7 +114,10 @@ impl<M: Protocol> Process<M> {
             message: std::marker::PhantomData,
         };
         let own = Own { mailbox: Mailbox::new(), exiting: None, deadline: None };
-        TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born { cx: Some(Cx::new(task)), body: Some(body) })
+        TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
+            cx: Some(Cx::new(task)),
+            body: Some(body),
+        })
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -135,6 +138,7 @@ impl<M: Protocol> Process<M> {
                     own.with(|own| own.mailbox.push(mail));
                 }
             }
+            own.with(|own| own.mailbox.calm_down());
             if me.mail() == MailState::None {
                 return own.with(|own| own.exiting.is_none());
             }
@@ -142,7 +146,17 @@ impl<M: Protocol> Process<M> {
         }
     }
 
+    /// At the start of a time slice: lets signals act, and wakes what receives inside the process.
+    #[inline(never)]
+    fn look_around(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>) {
+        if own.with(|own| own.mailbox.is_urgent()) || me.mail() == MailState::Urgent {
+            self.drain(me, own);
+        }
+        own.with(|own| own.mailbox.wake_receiver());
+    }
+
     /// Lets one signal act; the mail that it is, if it is one.
+    #[inline(never)]
     fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
             Signal::Message(message) => Some(Mail::Message(message)),
@@ -256,15 +270,28 @@ impl<M: Protocol> Process<M> {
     }
 }
 
-/// What a process can do about its own mailbox, in its own time slice.
+/// Takes the first message that `select` wants, in a time slice of the process.
+#[inline]
 pub(crate) fn receive<M: Protocol, T>(
     me: &Me<M>,
     seen: &mut usize,
     select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     waker: &Waker,
 ) -> Poll<T> {
-    let received = me.with_own(|own| {
-        loop {
+    // A context that another process took away receives nothing.
+    me.with_own(|own| receive_own(me, own, seen, select, waker)).unwrap_or(Poll::Pending)
+}
+
+#[inline]
+fn receive_own<M: Protocol, T>(
+    me: &Me<M>,
+    own: &mut OwnCell<'_, Process<M>>,
+    seen: &mut usize,
+    select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
+    waker: &Waker,
+) -> Poll<T> {
+    loop {
+        if own.with(|own| !own.mailbox.is_plain()) {
             if let Some(chosen) = own.with(|own| own.mailbox.select(seen, select)) {
                 return Poll::Ready(chosen);
             }
@@ -274,30 +301,34 @@ pub(crate) fn receive<M: Protocol, T>(
                 }
                 continue;
             }
-            while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
-                let Some(mail) = me.take(own, signal) else { continue };
-                match select(mail) {
-                    Ok(chosen) => return Poll::Ready(chosen),
-                    Err(mail) => {
-                        own.with(|own| own.mailbox.push(mail));
-                        *seen += 1;
-                    }
-                }
-            }
-            if own.with(|own| own.exiting.is_some()) {
-                return Poll::Pending;
-            }
-            if me.mail() == MailState::None {
-                if !me.is_own_waker(waker) {
-                    own.with(|own| own.mailbox.wake_on_mail(waker));
-                }
-                return Poll::Pending;
-            }
-            me.refill(own);
         }
-    });
-    // A context that another process took away receives nothing.
-    received.unwrap_or(Poll::Pending)
+        while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
+            let mail = match signal {
+                Signal::Message(message) => Mail::Message(message),
+                signal => match me.take(own, signal) {
+                    Some(mail) => mail,
+                    None => continue,
+                },
+            };
+            match select(mail) {
+                Ok(chosen) => return Poll::Ready(chosen),
+                Err(mail) => {
+                    own.with(|own| own.mailbox.push(mail));
+                    *seen += 1;
+                }
+            }
+        }
+        if own.with(|own| own.exiting.is_some()) {
+            return Poll::Pending;
+        }
+        if me.mail() == MailState::None {
+            if !me.is_own_waker(waker) {
+                own.with(|own| own.mailbox.wake_on_mail(waker));
+            }
+            return Poll::Pending;
+        }
+        me.refill(own);
+    }
 }
 
 /// Whether the process must end: its code never runs past the receive in which this turned out.
@@ -378,18 +409,19 @@ where
     B: FnOnce(Cx<M>) -> F + Send + 'static,
     F: Future<Output: IntoExit> + Send + 'static,
 {
-    fn run(mut self: Pin<&mut Self>, me: &Me<M>, own: &mut OwnCell<'_, Process<M>>, waker: &Waker) -> Poll<()> {
+    fn run(
+        mut self: Pin<&mut Self>,
+        me: &Me<M>,
+        own: &mut OwnCell<'_, Process<M>>,
+        waker: &Waker,
+    ) -> Poll<()> {
         me.enter(own, |own| {
-            let urgent = own.with(|own| own.mailbox.is_urgent()) || me.mail() == MailState::Urgent;
-            if urgent {
-                me.drain(me, own);
+            if own.with(|own| !own.mailbox.is_plain()) || me.mail() == MailState::Urgent {
+                me.look_around(me, own);
             }
-            own.with(|own| own.mailbox.wake_receiver());
-            let ended = match own.with(|own| own.exiting.clone()) {
-                Some(reason) => Some(reason),
-                None => self.as_mut().time_slice(waker).map(|reason| own.with(|own| own.exiting.clone()).unwrap_or(reason)),
-            };
-            let ended = ended.or_else(|| own.with(|own| own.exiting.clone()));
+            let ended =
+                if own.with(|own| own.exiting.is_some()) { None } else { self.as_mut().time_slice(waker) };
+            let ended = own.with(|own| if own.exiting.is_some() { own.exiting.clone() } else { ended });
             match ended {
                 Some(reason) => {
                     me.end(me, own, &reason, || self.set(Self::Over));

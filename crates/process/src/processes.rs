@@ -12,9 +12,9 @@ use crate::protocol::{Outgoing, Protocol, SendError};
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
-use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
-use crate::task::{Untyped, Visit};
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
 use crate::table::{Table, TooManyProcesses};
+use crate::task::{MailState, Untyped, Visit};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::fmt;
@@ -222,8 +222,8 @@ impl Processes {
             if let Some((_, inbox)) = visit.typed::<Process<M>>()
                 && let Some(message) = unsent.take()
             {
-                let mail = inbox.push(Signal::Message(message));
-                visit.arrived(mail);
+                inbox.push_message(message);
+                visit.arrived(MailState::Messages);
             }
         });
         match (unsent, is_there) {

@@ -59,12 +59,16 @@ impl Table {
     }
 
     /// Takes a free door for a new process; its number and the door.
+    #[inline]
     pub(crate) fn take(&self) -> Result<(u32, &Door), TooManyProcesses> {
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
         let number = shelf.lock().pop_front();
         let number = match number {
             Some(number) => number,
-            None => self.fill(shelf).or_else(|| self.take_from_others()).ok_or(TooManyProcesses { limit: self.limit })?,
+            None => self
+                .fill(shelf)
+                .or_else(|| self.take_from_others())
+                .ok_or(TooManyProcesses { limit: self.limit })?,
         };
         Ok((number, self.door_or_new(number)))
     }
@@ -82,6 +86,7 @@ impl Table {
     }
 
     /// Calls `body` with the process that has this pid, if it is alive, under its door's lock.
+    #[inline]
     pub(crate) fn visit<R>(&self, pid: Pid, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
         self.door(pid.id())?.visit(pid.serial(), body)
     }

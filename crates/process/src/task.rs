@@ -94,6 +94,7 @@ pub(crate) struct OwnCell<'a, P: Program> {
 
 impl<P: Program> OwnCell<'_, P> {
     /// Calls `body` with what is the task's own.
+    #[inline]
     pub(crate) fn with<R>(&mut self, body: impl FnOnce(&mut P::Own) -> R) -> R {
         // SAFETY: an `OwnCell` exists only in a run of the task, of which there is one at a time, on this thread; the
         // other way to the value, `TaskRef::with_own`, checks that it is called from this run, and neither calls code
@@ -212,6 +213,7 @@ impl Door {
     }
 
     /// Calls `body` with the task behind the door, if it is of this generation; then schedules it, if `body` said so.
+    #[inline]
     pub(crate) fn visit<R>(&self, generation: u32, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
         let (result, runnable) = self.inside.with(|inside| {
             if inside.generation != generation {
@@ -242,6 +244,7 @@ impl Door {
 
 impl Inside {
     /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
+    #[inline]
     fn wake(&mut self, header: NonNull<Header>, reason: Life) -> Option<Runnable> {
         match self.life {
             Life::Idle => {
@@ -259,6 +262,7 @@ impl Inside {
 
 impl Visit<'_> {
     /// The task's program and inbox, if it is a `P`.
+    #[inline]
     pub(crate) fn typed<P: Program>(&mut self) -> Option<(&P, &mut P::Inbox)> {
         // SAFETY: the task is not over while its door's lock is held and it is behind it.
         let header = unsafe { self.header.as_ref() };
@@ -289,13 +293,15 @@ impl Visit<'_> {
         // SAFETY: as in `typed`.
         let header = unsafe { self.header.as_ref() };
         // SAFETY: the functions are those of the task's own type.
-        let (process, inbox) = unsafe { ((header.vtable.any)(self.header)?, (header.vtable.inbox)(self.header)) };
+        let (process, inbox) =
+            unsafe { ((header.vtable.any)(self.header)?, (header.vtable.inbox)(self.header)) };
         // SAFETY: as in `typed`.
         Some(unsafe { (process.as_ref(), inbox.as_ref()) })
     }
 
     /// Notes that `mail` was put into the inbox, so that the task takes it. One that let earlier mail lie does not wait
     /// for mail: only what is urgent wakes it.
+    #[inline]
     pub(crate) fn arrived(&mut self, mail: MailState) {
         // SAFETY: as in `typed`.
         let header = unsafe { self.header.as_ref() };
@@ -348,6 +354,7 @@ impl<P: Program> TaskRef<P> {
     }
 
     /// Whether mail has come that the run has not taken. May be late: what comes meanwhile makes the task run again.
+    #[inline]
     pub(crate) fn mail(&self) -> MailState {
         match self.header().mail.load(Ordering::Relaxed) {
             0 => MailState::None,
@@ -384,12 +391,14 @@ impl<P: Program> TaskRef<P> {
     }
 
     /// Calls `body` with what is the task's own; `None` where it is not the one that runs on this thread.
+    #[inline]
     pub(crate) fn with_own<R>(&self, body: impl FnOnce(&mut OwnCell<'_, P>) -> R) -> Option<R> {
         let runs_here = RUNNING.get() == Some(self.body.cast());
         runs_here.then(|| body(&mut OwnCell { cell: &self.body().own }))
     }
 
     /// Whether `waker` wakes this task and nothing else.
+    #[inline]
     pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
         waker.data() == self.body.as_ptr().cast_const().cast()
     }
@@ -439,6 +448,7 @@ impl Runnable {
     }
 
     /// Runs the task once.
+    #[inline]
     pub(crate) fn run(self) {
         let header = ManuallyDrop::new(self).header;
         // SAFETY: a scheduled task is not over, and this is the right to run it, used up here.
@@ -468,6 +478,7 @@ impl Vtable {
 }
 
 /// Moves what the run can take from the inbox. Under the door's lock.
+#[inline]
 fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
     // SAFETY: the door's lock is held.
     let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
@@ -538,6 +549,7 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
 }
 
 /// Calls `body` with the task as the one that runs on this thread.
+#[inline]
 fn running<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> std::thread::Result<R> {
     let before = RUNNING.replace(Some(header));
     let result = catch_unwind(AssertUnwindSafe(body));
