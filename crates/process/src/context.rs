@@ -5,7 +5,7 @@ use crate::exit::{ExitReason, IntoExit};
 use crate::process::{Me, Relations};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
 use crate::protocol::{Mail, Protocol, SendError};
-use crate::receive::{AnyMail, Receive, ReceiveTimeout};
+use crate::receive::{Receive, ReceiveTimeout, Select};
 use crate::registry::RegisterError;
 use crate::scheduler::Sleep;
 use crate::send_after::TimerRef;
@@ -61,8 +61,9 @@ impl<M: Protocol> Cx<M> {
     /// Waits for the next message, down message or trapped exit, in order of arrival.
     ///
     /// Cancel-safe: what arrives while nobody waits stays in the mailbox.
-    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, AnyMail<M>> {
-        Receive::new(&self.process, Ok)
+    #[inline]
+    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
+        Receive::new(&self.process, |mail| Ok(mail))
     }
 
     /// Selective receive: waits for the first message for which `select` returns `Ok`. What `select` gives back with
@@ -71,13 +72,13 @@ impl<M: Protocol> Cx<M> {
     /// Cancel-safe.
     pub fn receive<T, F>(&mut self, select: F) -> Receive<'_, M, T, F>
     where
-        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
+        F: Select<M, T>,
     {
         Receive::new(&self.process, select)
     }
 
     /// Like [`Cx::recv`], but gives up after `patience` with `None`. Zero looks into the mailbox once.
-    pub fn recv_timeout(&mut self, patience: Duration) -> ReceiveTimeout<'_, M, Mail<M>, AnyMail<M>> {
+    pub fn recv_timeout(&mut self, patience: Duration) -> ReceiveTimeout<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.recv(), sleep)
     }
@@ -85,7 +86,7 @@ impl<M: Protocol> Cx<M> {
     /// Like [`Cx::receive`], but gives up after `patience` with `None`.
     pub fn receive_timeout<T, F>(&mut self, patience: Duration, select: F) -> ReceiveTimeout<'_, M, T, F>
     where
-        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
+        F: Select<M, T>,
     {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.receive(select), sleep)

@@ -68,7 +68,7 @@ pub use exit::{Exit, ExitReason, IntoExit};
 pub use process::ProcessInfo;
 pub use processes::{Identity, PROCESSES_MAX, Processes, SpawnError, SpawnOptions};
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
-pub use receive::{AnyMail, Receive, ReceiveTimeout};
+pub use receive::{Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
 pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};

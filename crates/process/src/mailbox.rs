@@ -197,7 +197,11 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>) {
         if self.fresh.is_empty() && !arrival.batch.is_empty() {
-            std::mem::swap(&mut self.fresh, &mut arrival.batch);
+            self.fresh.first = arrival.batch.first.take();
+            self.fresh.is_urgent = std::mem::take(&mut arrival.batch.is_urgent);
+            if arrival.batch.rest.is_some() {
+                self.fresh.rest = arrival.batch.rest.take();
+            }
         }
     }
 

@@ -216,22 +216,18 @@ impl Processes {
                 None => return Err(SendError::NoProcess(message)),
             },
         };
-        // What is still here afterwards was not taken.
-        let mut unsent = Some(message);
-        let is_there = self.table.visit(pid, |visit| {
-            if let Some((_, inbox)) = visit.typed::<Process<M>>()
-                && let Some(message) = unsent.take()
-            {
-                inbox.push_message(message);
-                visit.arrived(MailState::Messages);
-            }
+        let pushed = self.table.visit(pid, message, |visit, message| {
+            let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
+            inbox.push_message(message);
+            visit.arrived(MailState::Messages);
+            None
         });
-        match (unsent, is_there) {
-            (None, _) => Ok(()),
-            (Some(message), None) => Err(SendError::NoProcess(message)),
-            (Some(message), Some(())) => {
+        match pushed {
+            Ok(None) => Ok(()),
+            Ok(Some(message)) => {
                 message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
+            Err(message) => Err(SendError::NoProcess(message)),
         }
     }
 
@@ -304,13 +300,7 @@ impl Processes {
 
     /// Appends a signal to a process of this node; gives it back where there is none.
     fn push(&self, pid: Pid, signal: Untyped) -> Result<(), Untyped> {
-        let mut signal = Some(signal);
-        self.table.visit(pid, |visit| {
-            if let Some(signal) = signal.take() {
-                visit.push_untyped(signal);
-            }
-        });
-        signal.map_or(Ok(()), Err)
+        self.table.visit(pid, signal, |visit, signal| visit.push_untyped(signal))
     }
 
     /// Answers a signal to a process that does not exist (any more).
@@ -460,8 +450,9 @@ impl Processes {
     /// Calls `body` with a live process of this node and how many signals wait that it has not taken over. The door is
     /// locked meanwhile.
     fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, usize) -> R) -> Option<R> {
-        let look = |visit: &mut Visit<'_>| visit.any().map(|(process, inbox)| body(process, inbox.len()));
-        self.table.visit(pid, look).flatten()
+        let look =
+            |visit: &mut Visit<'_>, ()| visit.any().map(|(process, inbox)| body(process, inbox.len()));
+        self.table.visit(pid, (), look).ok().flatten()
     }
 
     /// The pid on this node that `to` names.

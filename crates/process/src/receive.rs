@@ -9,8 +9,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The selection of a receive that takes whatever comes first.
-pub type AnyMail<M> = fn(Mail<M>) -> Result<Mail<M>, Mail<M>>;
+/// What a receive takes: a function that answers `Ok` with what it makes of a message that it wants, and gives back any
+/// other with `Err`.
+pub trait Select<M, T>: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin {}
+
+impl<M, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Select<M, T> for F {}
 
 /// Waits for a message; made by [`crate::Cx::recv`] and [`crate::Cx::receive`].
 #[must_use = "a receive does nothing until awaited"]
@@ -22,13 +25,13 @@ pub struct Receive<'a, M: Protocol, T, F> {
     result: PhantomData<fn() -> T>,
 }
 
-impl<'a, M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Receive<'a, M, T, F> {
+impl<'a, M: Protocol, T, F: Select<M, T>> Receive<'a, M, T, F> {
     pub(crate) fn new(process: &'a Me<M>, select: F) -> Self {
         Self { process, select, seen: 0, result: PhantomData }
     }
 }
 
-impl<M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Future for Receive<'_, M, T, F> {
+impl<M: Protocol, T, F: Select<M, T>> Future for Receive<'_, M, T, F> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
@@ -59,7 +62,7 @@ impl<'a, M: Protocol, T, F> ReceiveTimeout<'a, M, T, F> {
     }
 }
 
-impl<M: Protocol, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Future for ReceiveTimeout<'_, M, T, F> {
+impl<M: Protocol, T, F: Select<M, T>> Future for ReceiveTimeout<'_, M, T, F> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<T>> {

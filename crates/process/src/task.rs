@@ -25,6 +25,7 @@ use crate::sync::{AtomicU8, AtomicUsize, Ordering, UnsafeCell};
 use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -197,9 +198,9 @@ impl fmt::Debug for Runnable {
 
 /// A task behind a locked door.
 pub(crate) struct Visit<'a> {
-    inside: &'a mut Inside,
     header: NonNull<Header>,
     wakes: bool,
+    door: PhantomData<&'a Door>,
 }
 
 impl Door {
@@ -212,18 +213,23 @@ impl Door {
         self.inside.with(|inside| inside.generation)
     }
 
-    /// Calls `body` with the task behind the door, if it is of this generation; then schedules it, if `body` said so.
+    /// Calls `body` with the task behind the door and `brought`, if it is of this generation; then schedules it, if
+    /// `body` said so. Gives `brought` back otherwise.
     #[inline]
-    pub(crate) fn visit<R>(&self, generation: u32, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
+    pub(crate) fn visit<T, R>(
+        &self,
+        generation: u32,
+        brought: T,
+        body: impl FnOnce(&mut Visit<'_>, T) -> R,
+    ) -> Result<R, T> {
         let (result, runnable) = self.inside.with(|inside| {
-            if inside.generation != generation {
-                return (None, None);
-            }
-            let Some(header) = inside.task else { return (None, None) };
-            let mut visit = Visit { inside, header, wakes: false };
-            let result = body(&mut visit);
+            let Some(header) = inside.task.filter(|_| inside.generation == generation) else {
+                return (Err(brought), None);
+            };
+            let mut visit = Visit { header, wakes: false, door: PhantomData };
+            let result = body(&mut visit, brought);
             let wakes = visit.wakes;
-            (Some(result), if wakes { inside.wake(header, Life::Mail) } else { None })
+            (Ok(result), if wakes { inside.wake(header, Life::Mail) } else { None })
         });
         if let Some(runnable) = runnable {
             runnable.schedule();
