@@ -3,10 +3,10 @@
 use crate::reply::{Answer, Answered, Begun, Reply, Slot};
 use crate::wire;
 use engset_process::{
-    Addr, Dest, EncodeError, ExitReason, Processes, Protocol, SendError, Service, Sleep, Target, current,
-    deadline,
+    Addr, Dest, EncodeError, ExitReason, Protocol, SendError, Service, Sleep, Target, current, deadline,
+    hand_over, now, resolve, send,
 };
-use engset_term::Pid;
+use engset_term::Instant;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -113,16 +113,9 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 #[must_use = "a call does nothing until awaited; send a cast to fire and forget"]
 pub struct Call<P, T, E = Infallible> {
     to: Dest,
-    /// `None` outside a node.
-    request: Option<Request<P, T, E>>,
-    timeout: Option<Duration>,
-}
-
-struct Request<P, T, E> {
     message: P,
     slot: Arc<Slot<T, E>>,
-    processes: Arc<Processes>,
-    me: Pid,
+    timeout: Option<Duration>,
 }
 
 impl<P: Protocol, T, E> Call<P, T, E> {
@@ -140,11 +133,9 @@ impl<P: Protocol, T, E> Call<P, T, E> {
     }
 
     fn with(to: &impl Target<P>, begun: Begun, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
-        let request = current().map(|(processes, me)| {
-            let slot = Slot::new(processes.scheduler().clone(), begun);
-            Request { message: make(Reply::to_slot(&slot)), slot, processes, me }
-        });
-        Self { to: to.dest(), request, timeout: Some(CALL_TIMEOUT) }
+        let slot = Slot::new(begun);
+        let message = make(Reply::to_slot(&slot));
+        Self { to: to.dest(), message, slot, timeout: Some(CALL_TIMEOUT) }
     }
 
     /// Waits for `timeout` at most.
@@ -171,37 +162,26 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
     type IntoFuture = Calling<T, E>;
 
     fn into_future(self) -> Calling<T, E> {
-        let Some(Request { message, slot, processes, me }) = self.request else {
-            return Calling { waiting: None, failed: Some(CallError::OutsideNode) };
-        };
-        let caller = current().map_or(me, |(_, awaiting)| awaiting);
-        if whereis(&self.to, &processes) == Some(caller) {
-            return Calling { waiting: None, failed: Some(CallError::CallingSelf) };
+        let Self { to, message, slot, timeout } = self;
+        let failed = |error| Calling { waiting: None, failed: Some(error) };
+        let Some((to, is_self)) = resolve(&to) else { return failed(CallError::OutsideNode) };
+        if is_self {
+            return failed(CallError::CallingSelf);
         }
-        let now = processes.scheduler().now();
-        let own = self.timeout.map(|timeout| now.saturating_add(timeout));
+        let own = timeout.and_then(|timeout| now().map(|now| now.saturating_add(timeout)));
         let due = [own, deadline()].into_iter().flatten().min();
         if let Some(due) = due {
             slot.set_deadline(due);
         }
-        let failed = processes.send(me, &self.to, message).err().map(|error| match error {
-            SendError::NoProcess(_) => CallError::NoProcess,
-            SendError::Encode(EncodeError::Value(error)) => CallError::Encode(error.to_string()),
-            SendError::Encode(error) => CallError::Encode(error.to_string()),
-            SendError::OutsideNode(_) | _ => CallError::OutsideNode,
-        });
-        let alarm = due.map(|due| processes.scheduler().sleep_until(due));
-        Calling { waiting: Some(Waiting { slot, processes, me, alarm }), failed }
-    }
-}
-
-/// The process of this node that `to` means.
-fn whereis(to: &Dest, processes: &Processes) -> Option<Pid> {
-    match to {
-        Dest::Pid(pid) => Some(*pid),
-        Dest::Name(name) => processes.whereis(name),
-        Dest::RemoteName(name, node) if *node == processes.node() => processes.whereis(name),
-        Dest::RemoteName(..) | Dest::Alias(_) => None,
+        match send(&to, message) {
+            Ok(()) => {
+                Calling { waiting: Some(Waiting { slot, due, alarm: None, is_new: true }), failed: None }
+            }
+            Err(SendError::NoProcess(_)) => failed(CallError::NoProcess),
+            Err(SendError::Encode(EncodeError::Value(error))) => failed(CallError::Encode(error.to_string())),
+            Err(SendError::Encode(error)) => failed(CallError::Encode(error.to_string())),
+            Err(SendError::OutsideNode(_) | _) => failed(CallError::OutsideNode),
+        }
     }
 }
 
@@ -214,9 +194,10 @@ pub struct Calling<T, E> {
 
 struct Waiting<T, E> {
     slot: Arc<Slot<T, E>>,
-    processes: Arc<Processes>,
-    me: Pid,
+    due: Option<Instant>,
+    /// Set when the call has to wait.
     alarm: Option<Sleep>,
+    is_new: bool,
 }
 
 impl<T, E> Unpin for Calling<T, E> {}
@@ -231,19 +212,12 @@ impl<T, E> Future for Calling<T, E> {
             return Poll::Ready(Err(error));
         }
         let Some(waiting) = &mut this.waiting else { return Poll::Pending };
-        if let Some(answered) = waiting.slot.poll(task.waker()) {
-            let result = waiting.conclude(answered);
-            this.waiting = None;
-            return Poll::Ready(result);
-        }
-        if let Some(alarm) = &mut waiting.alarm
-            && Pin::new(alarm).poll(task).is_ready()
-        {
-            let begun = waiting.give_up();
-            this.waiting = None;
-            return Poll::Ready(Err(CallError::Timeout { begun }));
-        }
-        Poll::Pending
+        let result = match waiting.poll(task) {
+            Poll::Ready(result) => result,
+            Poll::Pending => return Poll::Pending,
+        };
+        this.waiting = None;
+        Poll::Ready(result)
     }
 }
 
@@ -262,35 +236,58 @@ impl<T, E> fmt::Debug for Calling<T, E> {
 }
 
 impl<T, E> Waiting<T, E> {
-    fn conclude(&self, answered: Answered<T, E>) -> Result<T, CallError<E>> {
-        let Answered { answer, begun, sent } = answered;
-        match answer {
-            Answer::Value(Ok(value)) => Ok(value),
-            Answer::Value(Err(error)) => Err(CallError::App(error)),
-            Answer::Dropped => Err(CallError::NoReply),
-            Answer::Unreachable => Err(CallError::Unreachable),
-            Answer::Down(reason) if sent.is_some() => Err(monitor_fired(reason)),
-            Answer::Down(reason) => Err(CallError::Down { reason, begun }),
-            Answer::Encoded(payload) => {
-                let Some(sent) = sent else { return Err(CallError::NoReply) };
-                wire::demonitor(&self.processes, self.me, &sent.to, sent.alias);
-                let reply =
-                    wire::open_reply(&payload).map_err(|error| CallError::Decode(error.to_string()))?;
-                match (sent.decode)(reply) {
-                    Ok(Ok(value)) => Ok(value),
-                    Ok(Err(error)) => Err(CallError::App(error)),
-                    Err(error) => Err(CallError::Decode(error.to_string())),
-                }
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
+        if std::mem::take(&mut self.is_new) {
+            // A callee that waited can serve the request here and now: the caller has nothing else to do.
+            hand_over();
+            if let Some(answered) = self.slot.take() {
+                return Poll::Ready(conclude(answered));
             }
         }
+        if let Some(answered) = self.slot.poll(task.waker()) {
+            return Poll::Ready(conclude(answered));
+        }
+        if self.alarm.is_none()
+            && let (Some(due), Some((processes, _))) = (self.due, current())
+        {
+            self.alarm = Some(processes.scheduler().sleep_until(due));
+        }
+        if let Some(alarm) = &mut self.alarm
+            && Pin::new(alarm).poll(task).is_ready()
+        {
+            return Poll::Ready(Err(CallError::Timeout { begun: self.give_up() }));
+        }
+        Poll::Pending
     }
 
     fn give_up(&self) -> bool {
         let (begun, sent) = self.slot.abandon();
         if let Some(sent) = sent {
-            sent.close(&self.processes, self.me);
+            sent.close();
         }
         begun
+    }
+}
+
+fn conclude<T, E>(answered: Answered<T, E>) -> Result<T, CallError<E>> {
+    let Answered { answer, begun, sent } = answered;
+    match answer {
+        Answer::Value(Ok(value)) => Ok(value),
+        Answer::Value(Err(error)) => Err(CallError::App(error)),
+        Answer::Dropped => Err(CallError::NoReply),
+        Answer::Unreachable => Err(CallError::Unreachable),
+        Answer::Down(reason) if sent.is_some() => Err(monitor_fired(reason)),
+        Answer::Down(reason) => Err(CallError::Down { reason, begun }),
+        Answer::Encoded(payload) => {
+            let Some(sent) = sent else { return Err(CallError::NoReply) };
+            sent.demonitor();
+            let reply = wire::open_reply(&payload).map_err(|error| CallError::Decode(error.to_string()))?;
+            match (sent.decode)(reply) {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(error)) => Err(CallError::App(error)),
+                Err(error) => Err(CallError::Decode(error.to_string())),
+            }
+        }
     }
 }
 

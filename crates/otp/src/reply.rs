@@ -3,7 +3,7 @@
 use crate::term_reply::{EncodeReply, TermReply};
 use crate::wire::{self, Caller};
 use bytes::Bytes;
-use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, Scheduler, dying};
+use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, dying};
 use engset_term::{Instant, Pid, Reference};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
 
 /// The right and the duty to answer one call with a `T` (or, for calls that can fail, with an `E`).
@@ -149,22 +150,29 @@ impl<T, E> fmt::Debug for Reply<T, E> {
 
 /// Where a caller waits: filled at most once.
 pub(crate) struct Slot<T, E> {
+    stage: AtomicU8,
+    /// Nanoseconds; `u64::MAX` without one.
+    deadline: AtomicU64,
     state: Mutex<SlotState<T, E>>,
-    scheduler: Scheduler,
 }
+
+/// The request counts as begun. Of no account where sending fails.
+const BEGUN: u8 = 1;
+/// The answer is there.
+const FILLED: u8 = 2;
+/// The caller has given up.
+const ABANDONED: u8 = 4;
 
 struct SlotState<T, E> {
     answer: Option<Answer<T, E>>,
     waker: Option<Waker>,
-    deadline: Option<Instant>,
-    /// Of no account where sending fails.
-    begun: bool,
-    abandoned: bool,
-    sent: Option<SentRequest<T, E>>,
+    sent: Option<Box<SentRequest<T, E>>>,
 }
 
 /// A request that left as a term.
 pub(crate) struct SentRequest<T, E> {
+    processes: Arc<Processes>,
+    me: Pid,
     pub(crate) alias: Reference,
     pub(crate) to: Dest,
     pub(crate) decode: DecodeReply<T, E>,
@@ -197,31 +205,47 @@ pub(crate) enum Answer<T, E> {
 pub(crate) struct Answered<T, E> {
     pub(crate) answer: Answer<T, E>,
     pub(crate) begun: bool,
-    pub(crate) sent: Option<SentRequest<T, E>>,
+    pub(crate) sent: Option<Box<SentRequest<T, E>>>,
 }
 
 impl<T, E> Slot<T, E> {
-    pub(crate) fn new(scheduler: Scheduler, begun: Begun) -> Arc<Self> {
-        let state = SlotState {
-            answer: None,
-            waker: None,
-            deadline: None,
-            begun: begun == Begun::WhenSent,
-            abandoned: false,
-            sent: None,
-        };
-        Arc::new(Self { state: Mutex::new(state), scheduler })
+    pub(crate) fn new(begun: Begun) -> Arc<Self> {
+        let stage = if begun == Begun::WhenSent { BEGUN } else { 0 };
+        Arc::new(Self {
+            stage: AtomicU8::new(stage),
+            deadline: AtomicU64::new(u64::MAX),
+            state: Mutex::new(SlotState { answer: None, waker: None, sent: None }),
+        })
     }
 
     pub(crate) fn set_deadline(&self, deadline: Instant) {
-        self.state.lock().deadline = Some(deadline);
+        self.deadline.store(deadline.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.deadline.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Instant::from_nanos(nanos)),
+        }
+    }
+
+    /// The answer, if it is there.
+    pub(crate) fn take(&self) -> Option<Answered<T, E>> {
+        let stage = self.stage.load(Ordering::Acquire);
+        if stage & FILLED == 0 {
+            return None;
+        }
+        let mut state = self.state.lock();
+        let answer = state.answer.take()?;
+        Some(Answered { answer, begun: stage & BEGUN != 0, sent: state.sent.take() })
     }
 
     /// The answer, if it is there; otherwise `waker` is woken when it comes.
     pub(crate) fn poll(&self, waker: &Waker) -> Option<Answered<T, E>> {
         let mut state = self.state.lock();
         if let Some(answer) = state.answer.take() {
-            return Some(Answered { answer, begun: state.begun, sent: state.sent.take() });
+            let begun = self.stage.load(Ordering::Relaxed) & BEGUN != 0;
+            return Some(Answered { answer, begun, sent: state.sent.take() });
         }
         if state.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
             state.waker = Some(waker.clone());
@@ -230,20 +254,20 @@ impl<T, E> Slot<T, E> {
     }
 
     /// Gives up: a later answer goes nowhere. Whether the request may have been executed, and how it was sent.
-    pub(crate) fn abandon(&self) -> (bool, Option<SentRequest<T, E>>) {
-        let mut state = self.state.lock();
-        state.abandoned = true;
-        let sent = state.sent.take();
-        (state.begun || sent.is_some(), sent)
+    pub(crate) fn abandon(&self) -> (bool, Option<Box<SentRequest<T, E>>>) {
+        let stage = self.stage.fetch_or(ABANDONED, Ordering::AcqRel);
+        let sent = self.state.lock().sent.take();
+        (stage & BEGUN != 0 || sent.is_some(), sent)
     }
 
     fn fill(&self, answer: Answer<T, E>) {
         let waker = {
             let mut state = self.state.lock();
-            if state.abandoned || state.answer.is_some() {
+            if self.stage.load(Ordering::Relaxed) & (ABANDONED | FILLED) != 0 {
                 return;
             }
             state.answer = Some(answer);
+            self.stage.fetch_or(FILLED, Ordering::Release);
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -253,20 +277,15 @@ impl<T, E> Slot<T, E> {
 
     /// `None` when nobody waits any more, otherwise the deadline.
     fn begin(&self) -> Option<Option<Instant>> {
-        let mut state = self.state.lock();
-        let expired = state.deadline.is_some_and(|deadline| deadline <= self.scheduler.now());
+        let deadline = self.deadline();
         // An expired call ends as a timeout, not as a dropped reply, even if its caller has not noticed yet.
-        state.abandoned |= expired;
-        if state.abandoned {
-            return None;
-        }
-        state.begun = true;
-        Some(state.deadline)
+        let mark = if is_over(deadline) { ABANDONED } else { BEGUN };
+        let before = self.stage.fetch_or(mark, Ordering::AcqRel);
+        if before & ABANDONED != 0 || mark == ABANDONED { None } else { Some(deadline) }
     }
 
     fn is_wanted(&self) -> bool {
-        let state = self.state.lock();
-        !state.abandoned && state.deadline.is_none_or(|deadline| self.scheduler.now() < deadline)
+        self.stage.load(Ordering::Relaxed) & ABANDONED == 0 && !is_over(self.deadline())
     }
 
     fn send_request(
@@ -282,7 +301,9 @@ impl<T, E> Slot<T, E> {
         let processes = out.processes();
         let alias = processes.new_reference();
         let payload = wire::call(&Caller::alias(out.from(), alias), request)?;
-        self.state.lock().sent = Some(SentRequest { alias, to: out.to().clone(), decode });
+        let (to, me) = (out.to().clone(), out.from());
+        let sent = SentRequest { processes: Arc::clone(processes), me, alias, to, decode };
+        self.state.lock().sent = Some(Box::new(sent));
         let node = out.to().node().unwrap_or_else(|| processes.node());
         processes.aliases().open(alias, node, Box::new(SlotSink(Arc::clone(self))));
         wire::monitor(processes, out.from(), out.to(), alias);
@@ -322,9 +343,19 @@ pub fn decode_fallible_reply<T: DeserializeOwned, E: DeserializeOwned>(
 }
 
 impl<T, E> SentRequest<T, E> {
-    /// Takes the alias and the monitor back.
-    pub(crate) fn close(&self, processes: &Processes, me: Pid) {
-        processes.aliases().close(self.alias);
-        wire::demonitor(processes, me, &self.to, self.alias);
+    /// Takes the monitor back: the answer is there.
+    pub(crate) fn demonitor(&self) {
+        wire::demonitor(&self.processes, self.me, &self.to, self.alias);
     }
+
+    /// Takes the alias and the monitor back.
+    pub(crate) fn close(&self) {
+        self.processes.aliases().close(self.alias);
+        self.demonitor();
+    }
+}
+
+/// Whether this deadline has passed, by the clock of the running process's node. Outside of processes nobody knows.
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| engset_process::now().is_some_and(|now| deadline <= now))
 }

@@ -78,7 +78,10 @@ impl<M: Protocol> Cx<M> {
     }
 
     /// Like [`Cx::recv`], but gives up after `patience` with `None`. Zero looks into the mailbox once.
-    pub fn recv_timeout(&mut self, patience: Duration) -> ReceiveTimeout<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
+    pub fn recv_timeout(
+        &mut self,
+        patience: Duration,
+    ) -> ReceiveTimeout<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.recv(), sleep)
     }

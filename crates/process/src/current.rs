@@ -5,6 +5,8 @@
 use crate::exit::ExitReason;
 use crate::panics;
 use crate::processes::Processes;
+use crate::protocol::{Protocol, SendError};
+use crate::signal::Dest;
 use engset_term::{Instant, Pid};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
@@ -64,6 +66,45 @@ pub fn current() -> Option<(Arc<Processes>, Pid)> {
 #[must_use]
 pub fn current_pid() -> Option<Pid> {
     with(|current| current.map(|current| current.pid))
+}
+
+/// The time by the clock of the running process's node; `None` outside of processes.
+#[must_use]
+pub fn now() -> Option<Instant> {
+    with(|current| current.map(|current| current.processes.scheduler().now()))
+}
+
+/// Runs the process that the running one has just woken inside its own time slice, where the scheduler allows that.
+/// For a process that waits for nothing but that one's answer.
+pub fn hand_over() {
+    with(|current| {
+        if let Some(current) = current {
+            current.processes.scheduler().hand_over();
+        }
+    });
+}
+
+/// Where the running process's messages to `to` go, and whether that is the process itself; `None` outside of
+/// processes. A name of this node is looked up once.
+#[must_use]
+pub fn resolve(to: &Dest) -> Option<(Dest, bool)> {
+    with(|current| {
+        let current = current?;
+        let pid = current.processes.pid_of(to);
+        let resolved = pid.map_or_else(|| to.clone(), Dest::Pid);
+        Some((resolved, pid == Some(current.pid)))
+    })
+}
+
+/// Sends `message` from the running process.
+///
+/// # Errors
+/// [`SendError`] when it was refused on this node.
+pub fn send<M: Protocol>(to: &Dest, message: M) -> Result<(), SendError<M>> {
+    with(|current| match current {
+        Some(current) => current.processes.send(current.pid, to, message),
+        None => Err(SendError::OutsideNode(message)),
+    })
 }
 
 /// The reason with which the running process is ending, while its values are being dropped.

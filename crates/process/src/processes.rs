@@ -450,9 +450,18 @@ impl Processes {
     /// Calls `body` with a live process of this node and how many signals wait that it has not taken over. The door is
     /// locked meanwhile.
     fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, usize) -> R) -> Option<R> {
-        let look =
-            |visit: &mut Visit<'_>, ()| visit.any().map(|(process, inbox)| body(process, inbox.len()));
+        let look = |visit: &mut Visit<'_>, ()| visit.any().map(|(process, inbox)| body(process, inbox.len()));
         self.table.visit(pid, (), look).ok().flatten()
+    }
+
+    /// The process that `to` means now: of any node by its pid, of this node by its name.
+    pub(crate) fn pid_of(&self, to: &Dest) -> Option<Pid> {
+        match to {
+            Dest::Pid(pid) => Some(*pid),
+            Dest::Name(name) => self.registry.whereis(name),
+            Dest::RemoteName(name, node) if *node == self.node => self.registry.whereis(name),
+            Dest::RemoteName(..) | Dest::Alias(_) => None,
+        }
     }
 
     /// The pid on this node that `to` names.

@@ -1,5 +1,6 @@
 //! What runs processes: their tasks, the clock and the timers, in one of two orders.
 
+mod clock;
 mod plain;
 mod seeded;
 mod threads;
@@ -77,6 +78,16 @@ impl Scheduler {
             Self::Seeded(seeded) => (0, seeded.set_timer(due, fire)),
         };
         Timer { scheduler: self.clone(), worker, id }
+    }
+
+    /// Runs the process that the running one has just woken inside its own time slice, if the order of this scheduler
+    /// allows that: for a process that waits for nothing but that one's answer.
+    pub fn hand_over(&self) {
+        match self {
+            Self::Threads(threads) => threads.hand_over(),
+            // The order is drawn from the seed.
+            Self::Seeded(_) => {}
+        }
     }
 
     /// Puts a task into a run queue; behind all others there, where it runs `again` at once.

@@ -10,6 +10,7 @@
 //! future too, since nobody else can see the worker's own queue in time.
 
 use super::Fire;
+use super::clock::Clock;
 use crate::task::Runnable;
 use crate::timer::{TimerId, Timers};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
@@ -30,6 +31,10 @@ const RUNS_PER_POLL: u32 = 128;
 const SLOT_RUNS: u32 = 32;
 /// Every so many runs the common queue is looked at first.
 const COMMON_QUEUE_EVERY: u32 = 61;
+/// So many tasks may run inside each other.
+const DEPTH_MAX: u32 = 4;
+/// So many tasks may run inside one run that the worker chose: others have their turn then.
+const INSIDE_MAX: u32 = 32;
 /// More workers than bits in the set of parked ones make no sense.
 const WORKERS_MAX: usize = 64;
 
@@ -61,6 +66,13 @@ struct Local {
     runs: Cell<u32>,
     /// Whether the root future is being polled.
     in_root: Cell<bool>,
+    clock: Clock,
+    /// Whether the slot's task was woken by the task that runs.
+    slot_is_fresh: Cell<bool>,
+    /// How many tasks run inside each other.
+    depth: Cell<u32>,
+    /// How many tasks may still be run inside the one that runs, and inside those.
+    inside_left: Cell<u32>,
 }
 
 thread_local! {
@@ -106,8 +118,31 @@ impl Threads {
     /// Nanoseconds since the scheduler was started.
     #[must_use]
     pub fn now(&self) -> Instant {
-        let elapsed = self.epoch.elapsed().as_nanos();
-        Instant::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        let here = LOCAL.try_with(|local| match local.get() {
+            Some(local) if local.threads.epoch == self.epoch => Some(local.clock.now()),
+            _ => None,
+        });
+        let elsewhere = || u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Instant::from_nanos(here.ok().flatten().unwrap_or_else(elsewhere))
+    }
+
+    /// Runs the task that the running one has just woken, if there is one, inside its run.
+    pub(super) fn hand_over(&self) {
+        let runnable = LOCAL.try_with(|local| {
+            let local = local.get().filter(|local| local.threads.epoch == self.epoch)?;
+            let (depth, left) = (local.depth.get(), local.inside_left.get());
+            if !local.slot_is_fresh.get() || depth >= DEPTH_MAX || left == 0 {
+                return None;
+            }
+            local.inside_left.set(left - 1);
+            local.depth.set(depth + 1);
+            local.slot_is_fresh.set(false);
+            local.slot.take()
+        });
+        if let Ok(Some(runnable)) = runnable {
+            run_caught(|| runnable.run());
+            LOCAL.with(|local| local.get().map(|local| local.depth.set(local.depth.get() - 1)));
+        }
     }
 
     /// Ends all workers and waits for their threads. Tasks that are ready and timers are dropped; processes among
@@ -162,6 +197,10 @@ impl Threads {
                 slot_runs: Cell::new(0),
                 runs: Cell::new(0),
                 in_root: Cell::new(false),
+                clock: Clock::new(threads.epoch),
+                slot_is_fresh: Cell::new(false),
+                depth: Cell::new(0),
+                inside_left: Cell::new(0),
             };
             LOCAL.with(|place| {
                 let local = place.get_or_init(|| local);
@@ -259,10 +298,21 @@ impl Local {
         } else if again {
             self.queue.push(runnable);
             self.threads.wake_one();
-        } else if let Some(before) = self.slot.replace(Some(runnable)) {
-            self.queue.push(before);
-            self.threads.wake_one();
+        } else {
+            self.slot_is_fresh.set(true);
+            if let Some(before) = self.slot.replace(Some(runnable)) {
+                self.queue.push(before);
+                self.threads.wake_one();
+            }
         }
+    }
+
+    /// Runs a task that the worker chose.
+    #[inline]
+    fn run(&self, runnable: Runnable) {
+        self.slot_is_fresh.set(false);
+        self.inside_left.set(INSIDE_MAX);
+        run_caught(|| runnable.run());
     }
 
     fn next(&self) -> Option<Runnable> {
@@ -361,7 +411,7 @@ fn run_some(local: &Local, left: &mut u32) {
     loop {
         while *left > 0 {
             let Some(runnable) = local.next() else { break };
-            run_caught(|| runnable.run());
+            local.run(runnable);
             *left -= 1;
         }
         // Timers get their turn also when the tasks have used up the budget.
