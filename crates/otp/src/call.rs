@@ -1,6 +1,7 @@
 //! Calls: a request, one answer, a deadline, and an error that tells whether the request may have run.
 
-use crate::reply::{Answer, Answered, Begun, Reply, Slot};
+use crate::reply::{Answer, Reply, SentRequest};
+use crate::slot::{CallerHalf, slot};
 use crate::wire;
 use engset_process::{
     Addr, Dest, EncodeError, ExitReason, Protocol, SendError, Service, Sleep, Target, current, deadline,
@@ -11,7 +12,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 pub struct Call<P, T, E = Infallible> {
     to: Dest,
     message: P,
-    slot: Arc<Slot<T, E>>,
+    slot: CallerHalf<Answer<T, E>, SentRequest<T, E>>,
     timeout: Option<Duration>,
 }
 
@@ -123,18 +123,19 @@ impl<P: Protocol, T, E> Call<P, T, E> {
     ///
     /// Once it is sent, the request is taken to be begun: a server written by hand need not tell.
     pub fn new(to: &impl Target<P>, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
-        Self::with(to, Begun::WhenSent, make)
+        Self::with(to, true, make)
     }
 
     /// Like [`Call::new`], to servers that call [`Reply::begin`] before they execute a request of this protocol, as
     /// all that `#[server]` makes do. Only then is it begun: an error tells of a request that still waited.
     pub fn tracked(to: &impl Target<P>, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
-        Self::with(to, Begun::WhenTold, make)
+        Self::with(to, false, make)
     }
 
-    fn with(to: &impl Target<P>, begun: Begun, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
-        let slot = Slot::new(begun);
-        let message = make(Reply::to_slot(&slot));
+    #[inline]
+    fn with(to: &impl Target<P>, is_begun: bool, make: impl FnOnce(Reply<T, E>) -> P) -> Self {
+        let (slot, callee) = slot(is_begun);
+        let message = make(Reply::to_slot(callee));
         Self { to: to.dest(), message, slot, timeout: Some(CALL_TIMEOUT) }
     }
 
@@ -193,7 +194,7 @@ pub struct Calling<T, E> {
 }
 
 struct Waiting<T, E> {
-    slot: Arc<Slot<T, E>>,
+    slot: CallerHalf<Answer<T, E>, SentRequest<T, E>>,
     due: Option<Instant>,
     /// Set when the call has to wait.
     alarm: Option<Sleep>,
@@ -213,7 +214,10 @@ impl<T, E> Future for Calling<T, E> {
         }
         let Some(waiting) = &mut this.waiting else { return Poll::Pending };
         let result = match waiting.poll(task) {
-            Poll::Ready(result) => result,
+            Poll::Ready(Some(answer)) => conclude(waiting, answer),
+            Poll::Ready(None) => {
+                Err(CallError::Timeout { begun: this.waiting.take().is_some_and(Waiting::give_up) })
+            }
             Poll::Pending => return Poll::Pending,
         };
         this.waiting = None;
@@ -223,7 +227,7 @@ impl<T, E> Future for Calling<T, E> {
 
 impl<T, E> Drop for Calling<T, E> {
     fn drop(&mut self) {
-        if let Some(waiting) = &self.waiting {
+        if let Some(waiting) = self.waiting.take() {
             waiting.give_up();
         }
     }
@@ -236,48 +240,65 @@ impl<T, E> fmt::Debug for Calling<T, E> {
 }
 
 impl<T, E> Waiting<T, E> {
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
+    /// The answer; `None` when the time is over.
+    #[inline]
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Answer<T, E>>> {
         if std::mem::take(&mut self.is_new) {
             // A callee that waited can serve the request here and now: the caller has nothing else to do.
             hand_over();
-            if let Some(answered) = self.slot.take() {
-                return Poll::Ready(conclude(answered));
+            if let Some(answer) = self.slot.take() {
+                return Poll::Ready(Some(answer));
             }
         }
-        if let Some(answered) = self.slot.poll(task.waker()) {
-            return Poll::Ready(conclude(answered));
+        self.wait(task)
+    }
+
+    #[inline(never)]
+    fn wait(&mut self, task: &mut Context<'_>) -> Poll<Option<Answer<T, E>>> {
+        if let Some(answer) = self.slot.poll(task.waker()) {
+            return Poll::Ready(Some(answer));
         }
         if self.alarm.is_none()
             && let (Some(due), Some((processes, _))) = (self.due, current())
         {
             self.alarm = Some(processes.scheduler().sleep_until(due));
         }
-        if let Some(alarm) = &mut self.alarm
-            && Pin::new(alarm).poll(task).is_ready()
-        {
-            return Poll::Ready(Err(CallError::Timeout { begun: self.give_up() }));
+        match &mut self.alarm {
+            Some(alarm) => Pin::new(alarm).poll(task).map(|()| None),
+            None => Poll::Pending,
         }
-        Poll::Pending
     }
 
-    fn give_up(&self) -> bool {
-        let (begun, sent) = self.slot.abandon();
+    /// Takes back what the way of the request left behind; whether the request may have been executed.
+    fn give_up(self) -> bool {
+        let sent = self.slot.note();
         if let Some(sent) = sent {
             sent.close();
         }
-        begun
+        let was_sent = sent.is_some();
+        self.slot.give_up() || was_sent
     }
 }
 
-fn conclude<T, E>(answered: Answered<T, E>) -> Result<T, CallError<E>> {
-    let Answered { answer, begun, sent } = answered;
+#[inline]
+fn conclude<T, E>(waiting: &Waiting<T, E>, answer: Answer<T, E>) -> Result<T, CallError<E>> {
     match answer {
         Answer::Value(Ok(value)) => Ok(value),
         Answer::Value(Err(error)) => Err(CallError::App(error)),
+        answer => conclude_otherwise(waiting, answer),
+    }
+}
+
+#[inline(never)]
+fn conclude_otherwise<T, E>(waiting: &Waiting<T, E>, answer: Answer<T, E>) -> Result<T, CallError<E>> {
+    let sent = waiting.slot.note();
+    match answer {
+        Answer::Value(answer) => answer.map_err(CallError::App),
         Answer::Dropped => Err(CallError::NoReply),
+        Answer::Expired => Err(CallError::Timeout { begun: false }),
         Answer::Unreachable => Err(CallError::Unreachable),
         Answer::Down(reason) if sent.is_some() => Err(monitor_fired(reason)),
-        Answer::Down(reason) => Err(CallError::Down { reason, begun }),
+        Answer::Down(reason) => Err(CallError::Down { reason, begun: waiting.slot.is_begun() }),
         Answer::Encoded(payload) => {
             let Some(sent) = sent else { return Err(CallError::NoReply) };
             sent.demonitor();

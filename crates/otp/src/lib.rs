@@ -7,7 +7,9 @@ mod call;
 mod dynamic;
 mod gen_server;
 mod reply;
+mod slot;
 mod supervisor;
+mod sync;
 mod term_reply;
 #[doc(hidden)]
 pub mod wire;

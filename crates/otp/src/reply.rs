@@ -1,18 +1,16 @@
 //! The answer to a call: a value that the callee holds, may keep, move and forward, and uses once.
 
+use crate::slot::CalleeHalf;
 use crate::term_reply::{EncodeReply, TermReply};
 use crate::wire::{self, Caller};
 use bytes::Bytes;
 use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, dying};
 use engset_term::{Instant, Pid, Reference};
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::Waker;
 
 /// The right and the duty to answer one call with a `T` (or, for calls that can fail, with an `E`).
 ///
@@ -31,7 +29,7 @@ pub struct Reply<T, E = Infallible> {
 
 enum To<T, E> {
     /// A caller on this node, which waits at the slot.
-    Slot(Arc<Slot<T, E>>),
+    Slot(CalleeHalf<Answer<T, E>, SentRequest<T, E>>),
     /// A caller that awaits a term.
     Term(Box<TermReply<T, E>>),
 }
@@ -80,10 +78,25 @@ impl<T, E> Reply<T, E> {
 
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
     /// the answer any more: the request must not be executed then.
-    pub fn begin(self) -> Option<Self> {
-        let deadline = match &self.to {
-            Some(To::Slot(slot)) => slot.begin()?,
-            Some(To::Term(_)) | None => None,
+    pub fn begin(mut self) -> Option<Self> {
+        let deadline = match self.to.take() {
+            Some(To::Slot(slot)) => {
+                let deadline = slot.deadline();
+                if is_over(deadline) {
+                    // The caller may not have noticed yet.
+                    slot.fill(Answer::Expired);
+                    return None;
+                }
+                if !slot.begin() {
+                    return None;
+                }
+                self.to = Some(To::Slot(slot));
+                deadline
+            }
+            to => {
+                self.to = to;
+                None
+            }
         };
         engset_process::set_deadline(deadline);
         Some(self)
@@ -94,7 +107,7 @@ impl<T, E> Reply<T, E> {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         match &self.to {
-            Some(To::Slot(slot)) => !slot.is_wanted(),
+            Some(To::Slot(slot)) => slot.is_abandoned() || is_over(slot.deadline()),
             Some(To::Term(_)) => false,
             None => true,
         }
@@ -113,7 +126,7 @@ impl<T, E> Reply<T, E> {
         E: Send + 'static,
     {
         match self.to.take() {
-            Some(To::Slot(slot)) => slot.send_request(out, request, decode),
+            Some(To::Slot(slot)) => send_request(slot, out, request, decode),
             Some(To::Term(to)) => {
                 out.send(wire::call(&to.caller, request)?);
                 Ok(())
@@ -122,8 +135,8 @@ impl<T, E> Reply<T, E> {
         }
     }
 
-    pub(crate) fn to_slot(slot: &Arc<Slot<T, E>>) -> Self {
-        Self { to: Some(To::Slot(Arc::clone(slot))) }
+    pub(crate) fn to_slot(slot: CalleeHalf<Answer<T, E>, SentRequest<T, E>>) -> Self {
+        Self { to: Some(To::Slot(slot)) }
     }
 }
 
@@ -148,27 +161,6 @@ impl<T, E> fmt::Debug for Reply<T, E> {
     }
 }
 
-/// Where a caller waits: filled at most once.
-pub(crate) struct Slot<T, E> {
-    stage: AtomicU8,
-    /// Nanoseconds; `u64::MAX` without one.
-    deadline: AtomicU64,
-    state: Mutex<SlotState<T, E>>,
-}
-
-/// The request counts as begun. Of no account where sending fails.
-const BEGUN: u8 = 1;
-/// The answer is there.
-const FILLED: u8 = 2;
-/// The caller has given up.
-const ABANDONED: u8 = 4;
-
-struct SlotState<T, E> {
-    answer: Option<Answer<T, E>>,
-    waker: Option<Waker>,
-    sent: Option<Box<SentRequest<T, E>>>,
-}
-
 /// A request that left as a term.
 pub(crate) struct SentRequest<T, E> {
     processes: Arc<Processes>,
@@ -176,15 +168,6 @@ pub(crate) struct SentRequest<T, E> {
     pub(crate) alias: Reference,
     pub(crate) to: Dest,
     pub(crate) decode: DecodeReply<T, E>,
-}
-
-/// From when on a request counts as begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begun {
-    /// From when it was sent: the server need not tell.
-    WhenSent,
-    /// From when the server says so with [`Reply::begin`].
-    WhenTold,
 }
 
 /// What a slot is filled with.
@@ -197,122 +180,36 @@ pub(crate) enum Answer<T, E> {
     Dropped,
     /// The holder of the reply, or the connection to it, ended.
     Down(ExitReason),
+    /// The deadline had passed before the request was begun.
+    Expired,
     /// The request was not sent: there is no connection to the callee's node.
     Unreachable,
 }
 
-/// An answer with what is known of the request.
-pub(crate) struct Answered<T, E> {
-    pub(crate) answer: Answer<T, E>,
-    pub(crate) begun: bool,
-    pub(crate) sent: Option<Box<SentRequest<T, E>>>,
+/// Sends a request on as a term; the answer comes to the slot.
+fn send_request<T, E>(
+    slot: CalleeHalf<Answer<T, E>, SentRequest<T, E>>,
+    out: &Outgoing<'_>,
+    request: &impl Serialize,
+    decode: DecodeReply<T, E>,
+) -> Result<(), EncodeError>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let processes = out.processes();
+    let alias = processes.new_reference();
+    let payload = wire::call(&Caller::alias(out.from(), alias), request)?;
+    let (to, me) = (out.to().clone(), out.from());
+    slot.set_note(SentRequest { processes: Arc::clone(processes), me, alias, to, decode });
+    let node = out.to().node().unwrap_or_else(|| processes.node());
+    processes.aliases().open(alias, node, Box::new(SlotSink(slot)));
+    wire::monitor(processes, out.from(), out.to(), alias);
+    out.send(payload);
+    Ok(())
 }
 
-impl<T, E> Slot<T, E> {
-    pub(crate) fn new(begun: Begun) -> Arc<Self> {
-        let stage = if begun == Begun::WhenSent { BEGUN } else { 0 };
-        Arc::new(Self {
-            stage: AtomicU8::new(stage),
-            deadline: AtomicU64::new(u64::MAX),
-            state: Mutex::new(SlotState { answer: None, waker: None, sent: None }),
-        })
-    }
-
-    pub(crate) fn set_deadline(&self, deadline: Instant) {
-        self.deadline.store(deadline.as_nanos(), Ordering::Relaxed);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self.deadline.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Instant::from_nanos(nanos)),
-        }
-    }
-
-    /// The answer, if it is there.
-    pub(crate) fn take(&self) -> Option<Answered<T, E>> {
-        let stage = self.stage.load(Ordering::Acquire);
-        if stage & FILLED == 0 {
-            return None;
-        }
-        let mut state = self.state.lock();
-        let answer = state.answer.take()?;
-        Some(Answered { answer, begun: stage & BEGUN != 0, sent: state.sent.take() })
-    }
-
-    /// The answer, if it is there; otherwise `waker` is woken when it comes.
-    pub(crate) fn poll(&self, waker: &Waker) -> Option<Answered<T, E>> {
-        let mut state = self.state.lock();
-        if let Some(answer) = state.answer.take() {
-            let begun = self.stage.load(Ordering::Relaxed) & BEGUN != 0;
-            return Some(Answered { answer, begun, sent: state.sent.take() });
-        }
-        if state.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
-            state.waker = Some(waker.clone());
-        }
-        None
-    }
-
-    /// Gives up: a later answer goes nowhere. Whether the request may have been executed, and how it was sent.
-    pub(crate) fn abandon(&self) -> (bool, Option<Box<SentRequest<T, E>>>) {
-        let stage = self.stage.fetch_or(ABANDONED, Ordering::AcqRel);
-        let sent = self.state.lock().sent.take();
-        (stage & BEGUN != 0 || sent.is_some(), sent)
-    }
-
-    fn fill(&self, answer: Answer<T, E>) {
-        let waker = {
-            let mut state = self.state.lock();
-            if self.stage.load(Ordering::Relaxed) & (ABANDONED | FILLED) != 0 {
-                return;
-            }
-            state.answer = Some(answer);
-            self.stage.fetch_or(FILLED, Ordering::Release);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// `None` when nobody waits any more, otherwise the deadline.
-    fn begin(&self) -> Option<Option<Instant>> {
-        let deadline = self.deadline();
-        // An expired call ends as a timeout, not as a dropped reply, even if its caller has not noticed yet.
-        let mark = if is_over(deadline) { ABANDONED } else { BEGUN };
-        let before = self.stage.fetch_or(mark, Ordering::AcqRel);
-        if before & ABANDONED != 0 || mark == ABANDONED { None } else { Some(deadline) }
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.stage.load(Ordering::Relaxed) & ABANDONED == 0 && !is_over(self.deadline())
-    }
-
-    fn send_request(
-        self: &Arc<Self>,
-        out: &Outgoing<'_>,
-        request: &impl Serialize,
-        decode: DecodeReply<T, E>,
-    ) -> Result<(), EncodeError>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        let processes = out.processes();
-        let alias = processes.new_reference();
-        let payload = wire::call(&Caller::alias(out.from(), alias), request)?;
-        let (to, me) = (out.to().clone(), out.from());
-        let sent = SentRequest { processes: Arc::clone(processes), me, alias, to, decode };
-        self.state.lock().sent = Some(Box::new(sent));
-        let node = out.to().node().unwrap_or_else(|| processes.node());
-        processes.aliases().open(alias, node, Box::new(SlotSink(Arc::clone(self))));
-        wire::monitor(processes, out.from(), out.to(), alias);
-        out.send(payload);
-        Ok(())
-    }
-}
-
-struct SlotSink<T, E>(Arc<Slot<T, E>>);
+struct SlotSink<T, E>(CalleeHalf<Answer<T, E>, SentRequest<T, E>>);
 
 impl<T: Send, E: Send> ReplySink for SlotSink<T, E> {
     fn reply(self: Box<Self>, payload: Bytes) {
