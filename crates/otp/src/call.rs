@@ -4,8 +4,8 @@ use crate::reply::{Answer, Reply, SentRequest};
 use crate::slot::{CallerHalf, slot};
 use crate::wire;
 use engset_process::{
-    Addr, Dest, EncodeError, ExitReason, Protocol, SendError, Service, Sleep, Target, current, deadline,
-    hand_over, now, resolve, send,
+    Addr, Dest, EncodeError, ExitReason, Protocol, SendError, Service, Sleep, Target, current, current_pid,
+    deadline, hand_over, now, send, whereis,
 };
 use engset_term::Instant;
 use std::convert::Infallible;
@@ -162,13 +162,17 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
     type Output = Result<T, CallError<E>>;
     type IntoFuture = Calling<T, E>;
 
+    #[inline]
     fn into_future(self) -> Calling<T, E> {
         let Self { to, message, slot, timeout } = self;
         let failed = |error| Calling { waiting: None, failed: Some(error) };
-        let Some((to, is_self)) = resolve(&to) else { return failed(CallError::OutsideNode) };
-        if is_self {
-            return failed(CallError::CallingSelf);
-        }
+        let Some(me) = current_pid() else { return failed(CallError::OutsideNode) };
+        // A name of this node is looked up once.
+        let to = match whereis(&to) {
+            Some(pid) if pid == me => return failed(CallError::CallingSelf),
+            Some(pid) => Dest::Pid(pid),
+            None => to,
+        };
         let own = timeout.and_then(|timeout| now().map(|now| now.saturating_add(timeout)));
         let due = [own, deadline()].into_iter().flatten().min();
         if let Some(due) = due {

@@ -84,16 +84,13 @@ pub fn hand_over() {
     });
 }
 
-/// Where the running process's messages to `to` go, and whether that is the process itself; `None` outside of
-/// processes. A name of this node is looked up once.
+/// The process that `to` means now: of any node by its pid, of this node by its name. `None` also outside of processes.
 #[must_use]
-pub fn resolve(to: &Dest) -> Option<(Dest, bool)> {
-    with(|current| {
-        let current = current?;
-        let pid = current.processes.pid_of(to);
-        let resolved = pid.map_or_else(|| to.clone(), Dest::Pid);
-        Some((resolved, pid == Some(current.pid)))
-    })
+pub fn whereis(to: &Dest) -> Option<Pid> {
+    match to {
+        Dest::Pid(pid) => Some(*pid),
+        to => with(|current| current.and_then(|current| current.processes.pid_of(to))),
+    }
 }
 
 /// Sends `message` from the running process.

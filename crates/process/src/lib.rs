@@ -63,7 +63,7 @@ pub use alias::{Aliases, ReplySink};
 pub use block_on::BlockOnError;
 pub use context::Cx;
 pub use counters::{Counted, Counters};
-pub use current::{current, current_pid, deadline, dying, hand_over, now, resolve, send, set_deadline};
+pub use current::{current, current_pid, deadline, dying, hand_over, now, send, set_deadline, whereis};
 pub use exit::{Exit, ExitReason, IntoExit};
 pub use process::ProcessInfo;
 pub use processes::{Identity, PROCESSES_MAX, Processes, SpawnError, SpawnOptions};
