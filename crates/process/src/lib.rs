@@ -57,6 +57,7 @@ mod sync;
 mod table;
 mod task;
 mod timer;
+mod wheel;
 
 pub use addr::{Addr, Service, Target};
 pub use alias::{Aliases, ReplySink};

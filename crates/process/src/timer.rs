@@ -49,13 +49,6 @@ impl<T> Timers<T> {
     }
 }
 
-impl TimerId {
-    /// When the timer is due.
-    pub(crate) fn due(self) -> Instant {
-        self.due
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

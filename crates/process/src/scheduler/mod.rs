@@ -7,6 +7,7 @@ mod threads;
 
 use crate::task::Runnable;
 use crate::timer::TimerId;
+use crate::wheel::WheelId;
 use engset_term::Instant;
 use std::fmt;
 use std::future::Future;
@@ -73,11 +74,26 @@ impl Scheduler {
     }
 
     pub(crate) fn set_timer(&self, due: Instant, fire: Fire) -> Timer {
-        let (worker, id) = match self {
-            Self::Threads(threads) => threads.set_timer(due, fire),
-            Self::Seeded(seeded) => (0, seeded.set_timer(due, fire)),
-        };
-        Timer { scheduler: self.clone(), worker, id }
+        Timer { set: self.set(due, fire), scheduler: self.clone(), due }
+    }
+
+    fn set(&self, due: Instant, fire: Fire) -> SetTimer {
+        match self {
+            Self::Threads(threads) => {
+                let (worker, id) = threads.set_timer(due, fire);
+                SetTimer::Wheel(worker, id)
+            }
+            Self::Seeded(seeded) => SetTimer::Sorted(seeded.set_timer(due, fire)),
+        }
+    }
+
+    /// Takes a timer back; false where it has fired.
+    fn cancel(&self, timer: SetTimer) -> bool {
+        match (self, timer) {
+            (Self::Threads(threads), SetTimer::Wheel(worker, id)) => threads.cancel_timer(worker, id),
+            (Self::Seeded(seeded), SetTimer::Sorted(id)) => seeded.cancel_timer(id),
+            (Self::Threads(_), SetTimer::Sorted(_)) | (Self::Seeded(_), SetTimer::Wheel(..)) => false,
+        }
     }
 
     /// Runs the process that the running one has just woken inside its own time slice, if the order of this scheduler
@@ -123,31 +139,37 @@ impl Fire {
     }
 }
 
+/// Where a timer that was set is found.
+#[derive(Debug, Clone, Copy)]
+enum SetTimer {
+    /// In the wheels of this worker.
+    Wheel(usize, WheelId),
+    Sorted(TimerId),
+}
+
 /// A timer that was set. Dropping it does not cancel it.
 pub struct Timer {
     scheduler: Scheduler,
-    worker: usize,
-    id: TimerId,
+    set: SetTimer,
+    due: Instant,
 }
 
 impl Timer {
     /// Takes the timer back; how long it would have waited, or `None` where it has fired.
     pub fn cancel(&self) -> Option<Duration> {
-        self.discard().then(|| self.id.due().saturating_duration_since(self.scheduler.now()))
+        self.scheduler.cancel(self.set).then(|| self.left())
     }
 
-    /// Takes the timer back; false where it has fired.
-    fn discard(&self) -> bool {
-        match &self.scheduler {
-            Scheduler::Threads(threads) => threads.cancel_timer(self.worker, self.id),
-            Scheduler::Seeded(seeded) => seeded.cancel_timer(self.id),
-        }
+    /// How long the timer will wait still, or zero; also where it was taken back.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.due.saturating_duration_since(self.scheduler.now())
     }
 }
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("due", &self.id.due()).finish_non_exhaustive()
+        f.debug_struct("Timer").field("due", &self.due).finish_non_exhaustive()
     }
 }
 
@@ -156,7 +178,7 @@ impl fmt::Debug for Timer {
 pub struct Sleep {
     scheduler: Scheduler,
     due: Instant,
-    timer: Option<(Timer, Waker)>,
+    timer: Option<(SetTimer, Waker)>,
 }
 
 impl Future for Sleep {
@@ -168,10 +190,10 @@ impl Future for Sleep {
         }
         if self.timer.as_ref().is_none_or(|(_, waker)| !waker.will_wake(task.waker())) {
             if let Some((timer, _)) = self.timer.take() {
-                timer.discard();
+                self.scheduler.cancel(timer);
             }
             let waker = task.waker().clone();
-            let timer = self.scheduler.set_timer(self.due, Fire::Wake(waker.clone()));
+            let timer = self.scheduler.set(self.due, Fire::Wake(waker.clone()));
             self.timer = Some((timer, waker));
         }
         Poll::Pending
@@ -181,7 +203,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some((timer, _)) = self.timer.take() {
-            timer.discard();
+            self.scheduler.cancel(timer);
         }
     }
 }

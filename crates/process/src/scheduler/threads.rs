@@ -12,7 +12,7 @@
 use super::Fire;
 use super::clock::Clock;
 use crate::task::Runnable;
-use crate::timer::{TimerId, Timers};
+use crate::wheel::{WheelId, Wheels};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
 use engset_term::Instant;
 use parking_lot::Mutex;
@@ -53,7 +53,7 @@ pub struct Threads {
 struct Remote {
     stealer: Stealer<Runnable>,
     waker: Mutex<Option<Waker>>,
-    timers: Mutex<Timers<Fire>>,
+    timers: Mutex<Wheels<Fire>>,
 }
 
 /// What only the worker's own thread touches.
@@ -92,7 +92,7 @@ impl Threads {
         let remotes = queues.iter().map(|queue| Remote {
             stealer: queue.stealer(),
             waker: Mutex::new(None),
-            timers: Mutex::new(Timers::default()),
+            timers: Mutex::new(Wheels::default()),
         });
         let threads = Arc::new(Self {
             epoch: std::time::Instant::now(),
@@ -168,7 +168,7 @@ impl Threads {
     /// Drops what no worker will run any more.
     fn clear(&self) {
         loop {
-            let timers: Vec<Timers<Fire>> =
+            let timers: Vec<Wheels<Fire>> =
                 self.workers.iter().map(|worker| std::mem::take(&mut *worker.timers.lock())).collect();
             let had_timers = timers.iter().any(|timers| timers.poll_timeout().is_some());
             drop(timers);
@@ -232,7 +232,7 @@ impl Threads {
         }
     }
 
-    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, TimerId) {
+    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, WheelId) {
         let here = LOCAL.try_with(|local| match local.get() {
             Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root.get())),
             _ => None,
@@ -250,7 +250,7 @@ impl Threads {
         (index, id)
     }
 
-    pub(super) fn cancel_timer(&self, worker: usize, id: TimerId) -> bool {
+    pub(super) fn cancel_timer(&self, worker: usize, id: WheelId) -> bool {
         let cancelled = self.workers[worker].timers.lock().cancel(id);
         cancelled.is_some()
     }
