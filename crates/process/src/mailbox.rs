@@ -268,8 +268,8 @@ impl<M> Mailbox<M> {
     }
 
     /// What waits, one by one, for the end of the process.
-    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = Mail<M>> + use<M> {
-        self.waiting.take().map(|waiting| waiting.mail).unwrap_or_default().into_iter()
+    pub(crate) fn take_waiting(&mut self) -> Option<impl Iterator<Item = Mail<M>> + use<M>> {
+        self.waiting.take().map(|waiting| waiting.mail.into_iter())
     }
 
     pub(crate) fn wake_on_mail(&mut self, receiver: &Waker) {
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(mailbox.select(&mut seen, &mut even), Some(2));
         assert_eq!(mailbox.select(&mut seen, &mut even), Some(4));
         assert_eq!(mailbox.select(&mut seen, &mut even), None);
-        let left: Vec<_> = mailbox.take_waiting().collect();
+        let left: Vec<_> = mailbox.take_waiting().unwrap().collect();
         assert!(matches!(left[..], [Mail::Message(1), Mail::Message(3)]));
     }
 }

@@ -210,38 +210,55 @@ impl<M: Protocol> Process<M> {
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
-        let unacted = me.leave(Arrival::take);
-        let state = self.relations(|relations| {
+        let mut state = self.relations(|relations| {
             relations.has_ended = true;
             relations.state.take()
         });
-        let mut state = state.map_or_else(State::default, |state| *state);
+        let names = state.as_mut().map(|state| self.free_names(state)).unwrap_or_default();
+        let mut unacted = me.leave(Arrival::take);
+        self.processes.table.free(self.pid);
+        if !reason.is_orderly() {
+            self.report_crash(&names, reason);
+        }
+        if let Some(state) = state {
+            self.tell(*state, reason);
+        }
+        let waiting = own.with(|own| own.mailbox.take_waiting());
+        if let Some(waiting) = waiting {
+            waiting.for_each(drop_quietly);
+        }
+        while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()).or_else(|| unacted.next()) {
+            match signal {
+                Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
+                Signal::Message(message) => drop_quietly(message),
+                Signal::Encoded(encoded) => drop(encoded),
+            }
+        }
+    }
+
+    fn free_names(&self, state: &mut State) -> Vec<Atom> {
         let names = std::mem::take(&mut state.names);
         for name in &names {
             self.processes.registry.unregister(name, self.pid);
         }
-        self.processes.table.free(self.pid);
-        if !reason.is_orderly() {
-            self.processes.counters.crashed();
-            tracing::error!(pid = %self.pid, ?names, "process ended: {reason}");
-        }
+        names
+    }
+
+    /// Tells links and watchers of the end.
+    #[inline(never)]
+    fn tell(&self, mut state: State, reason: &ExitReason) {
         for (to, signal) in state.finish(self.pid, reason) {
             self.processes.signal(self.pid, &to, signal);
         }
         if state.met_remote {
             self.processes.forget(self.pid);
         }
-        let waiting = own.with(|own| own.mailbox.take_waiting());
-        waiting.for_each(drop_quietly);
-        let bounce = |signal| match signal {
-            Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
-            Signal::Message(message) => drop_quietly(message),
-            Signal::Encoded(encoded) => drop(encoded),
-        };
-        while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
-            bounce(signal);
-        }
-        unacted.for_each(bounce);
+    }
+
+    #[inline(never)]
+    fn report_crash(&self, names: &[Atom], reason: &ExitReason) {
+        self.processes.counters.crashed();
+        tracing::error!(pid = %self.pid, ?names, "process ended: {reason}");
     }
 
     /// Drops the code with `clear`, then tells everybody. The process is the current one.

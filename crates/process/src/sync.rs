@@ -1,7 +1,7 @@
 //! The primitives that unsafe code here is made of, in one place, so that models can put others in their place.
 
 pub(crate) use std::cell::UnsafeCell as StdUnsafeCell;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// Lets the other side of a lock go on.
 pub(crate) fn relax() {

@@ -1,5 +1,6 @@
 //! pid → process: doors with generations, and a limit on their number.
 
+use crate::lock::Lock;
 use crate::scheduler::worker_index;
 use crate::task::{Door, Visit};
 use engset_term::Pid;
@@ -28,7 +29,7 @@ pub(crate) struct Table {
 /// A shelf has a cache line of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Shelf(Mutex<VecDeque<u32>>);
+struct Shelf(Lock<VecDeque<u32>>);
 
 #[derive(Default)]
 struct Free {
@@ -62,7 +63,7 @@ impl Table {
     #[inline]
     pub(crate) fn take(&self) -> Result<(u32, &Door), TooManyProcesses> {
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
-        let number = shelf.lock().pop_front();
+        let number = shelf.with(VecDeque::pop_front);
         let number = match number {
             Some(number) => number,
             None => self
@@ -76,11 +77,11 @@ impl Table {
     /// Gives back the door of a process that has left it, or that never stood behind it.
     pub(crate) fn free(&self, pid: Pid) {
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
-        let mut doors = shelf.lock();
-        doors.push_back(pid.id() - 1);
-        if doors.len() >= 2 * BATCH {
-            let surplus: Vec<u32> = doors.drain(..BATCH).collect();
-            drop(doors);
+        let surplus = shelf.with(|doors| {
+            doors.push_back(pid.id() - 1);
+            if doors.len() < 2 * BATCH { Vec::new() } else { doors.drain(..BATCH).collect() }
+        });
+        if !surplus.is_empty() {
             self.free.lock().doors.extend(surplus);
         }
     }
@@ -108,7 +109,7 @@ impl Table {
     /// How many processes are alive.
     pub(crate) fn len(&self) -> usize {
         let free = self.free.lock();
-        let shelved: usize = self.shelves.iter().map(|shelf| shelf.0.lock().len()).sum();
+        let shelved: usize = self.shelves.iter().map(|shelf| shelf.0.with(|doors| doors.len())).sum();
         (free.used as usize).saturating_sub(free.doors.len() + shelved)
     }
 
@@ -119,7 +120,7 @@ impl Table {
     }
 
     /// Fills a shelf from the common stock, and takes one.
-    fn fill(&self, shelf: &Mutex<VecDeque<u32>>) -> Option<u32> {
+    fn fill(&self, shelf: &Lock<VecDeque<u32>>) -> Option<u32> {
         let mut free = self.free.lock();
         let recycled = free.doors.len().min(BATCH);
         let mut taken: VecDeque<u32> = free.doors.drain(..recycled).collect();
@@ -130,13 +131,13 @@ impl Table {
         }
         drop(free);
         let number = taken.pop_front()?;
-        shelf.lock().extend(taken);
+        shelf.with(|doors| doors.extend(taken));
         Some(number)
     }
 
     /// The limit is near: what others have on their shelves is taken too.
     fn take_from_others(&self) -> Option<u32> {
-        self.shelves.iter().find_map(|shelf| shelf.0.lock().pop_front())
+        self.shelves.iter().find_map(|shelf| shelf.0.with(VecDeque::pop_front))
     }
 
     fn door(&self, id: u32) -> Option<&Door> {

@@ -21,7 +21,7 @@
 
 use crate::lock::Lock;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
 use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
@@ -112,13 +112,14 @@ thread_local! {
 /// Where a task is found.
 pub(crate) struct Door {
     inside: Lock<Inside>,
+    /// Changed under the lock.
+    generation: AtomicU32,
 }
 
 /// What a door's lock guards, beside the inbox of the task behind it.
 #[derive(Debug)]
 struct Inside {
     task: Option<NonNull<Header>>,
-    generation: u32,
     life: Life,
 }
 
@@ -205,12 +206,12 @@ pub(crate) struct Visit<'a> {
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self { inside: Lock::new(Inside { task: None, generation: 0, life: Life::Idle }) }
+        Self { inside: Lock::new(Inside { task: None, life: Life::Idle }), generation: AtomicU32::new(0) }
     }
 
     /// The generation of the task that is or will be behind the door.
     pub(crate) fn generation(&self) -> u32 {
-        self.inside.with(|inside| inside.generation)
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Calls `body` with the task behind the door and `brought`, if it is of this generation; then schedules it, if
@@ -223,7 +224,7 @@ impl Door {
         body: impl FnOnce(&mut Visit<'_>, T) -> R,
     ) -> Result<R, T> {
         let (result, runnable) = self.inside.with(|inside| {
-            let Some(header) = inside.task.filter(|_| inside.generation == generation) else {
+            let Some(header) = inside.task.filter(|_| self.generation() == generation) else {
                 return (Err(brought), None);
             };
             let mut visit = Visit { header, wakes: false, door: PhantomData };
@@ -239,12 +240,12 @@ impl Door {
 
     /// Whether a task of this generation is behind the door.
     pub(crate) fn is_occupied(&self, generation: u32) -> bool {
-        self.inside.with(|inside| inside.generation == generation && inside.task.is_some())
+        self.inside.with(|inside| self.generation() == generation && inside.task.is_some())
     }
 
     /// The generation of the task behind the door, if there is one.
     pub(crate) fn occupied_by(&self) -> Option<u32> {
-        self.inside.with(|inside| inside.task.map(|_| inside.generation))
+        self.inside.with(|inside| inside.task.map(|_| self.generation()))
     }
 }
 
@@ -389,7 +390,7 @@ impl<P: Program> TaskRef<P> {
         door.inside.with(|inside| {
             if inside.task == Some(self.body.cast()) {
                 inside.task = None;
-                inside.generation = inside.generation.wrapping_add(1);
+                door.generation.store(door.generation().wrapping_add(1), Ordering::Relaxed);
             }
             // SAFETY: under the door's lock, as always.
             self.body().inbox.with_mut(|inbox| take(unsafe { &mut *inbox }))

@@ -203,7 +203,10 @@ impl<T> Wheels<T> {
             .unwrap_or(WHEELS - 1);
         let shift = SLOT_BITS * u32::try_from(wheel).unwrap_or(0);
         let farthest = ((self.tick >> shift) + SLOTS as u64 - 1) << shift;
-        let slot = slot_of(if ahead >= (SLOTS as u64) << shift { farthest } else { tick.min(farthest | ((1 << shift) - 1)) }, wheel);
+        let slot = slot_of(
+            if ahead >= (SLOTS as u64) << shift { farthest } else { tick.min(farthest | ((1 << shift) - 1)) },
+            wheel,
+        );
         let head = self.heads[wheel][slot];
         if head != NONE {
             self.entries[head as usize].before = entry;

@@ -69,7 +69,10 @@ fn agrees_with_a_sorted_list() {
             let told = wheels.poll_timeout();
             assert_eq!(told.is_some(), !list.is_empty(), "seed {seed}");
             if let (Some(told), Some(((due, _), _))) = (told, list.first_key_value()) {
-                assert!(told <= (*due).max(now).saturating_add(2 * TICK), "seed {seed}: {told:?} for {due:?}");
+                assert!(
+                    told <= (*due).max(now).saturating_add(2 * TICK),
+                    "seed {seed}: {told:?} for {due:?}"
+                );
             }
         }
     }
