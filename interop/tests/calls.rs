@@ -72,7 +72,7 @@ fn a_call_that_the_server_of_another_rust_node_drops_is_no_reply() {
 
 /// Starts a server `deaf` that drops every request.
 fn start_deaf(node: &Node) {
-    let options = SpawnOptions { name: Some(Atom::new("deaf").unwrap()) };
+    let options = SpawnOptions { name: Some(Atom::new("deaf").unwrap()), ..SpawnOptions::default() };
     let spawned = node.processes().spawn(options, |mut cx: Cx<Dynamic>| async move {
         while let Mail::Message(message) = cx.recv().await {
             drop(message);

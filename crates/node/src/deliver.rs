@@ -97,11 +97,11 @@ impl Node {
             Control::MonitorP { from, to, reference } => self.monitored(link, from, &to, reference),
             Control::DemonitorP { from, to, reference } => self.demonitored(link, from, &to, reference),
             Control::SpawnRequest { request, from, .. } => self.refuse_spawn(link, request, from),
+            Control::GroupLeader { from, to } => {
+                self.act(from, &Dest::Pid(to), ControlSignal::GroupLeader { leader: from });
+            }
             // Obsolete, or an answer to what this node does not ask.
-            Control::Unlink { .. }
-            | Control::NodeLink
-            | Control::GroupLeader { .. }
-            | Control::SpawnReply { .. } => {}
+            Control::Unlink { .. } | Control::NodeLink | Control::SpawnReply { .. } => {}
         }
         Ok(())
     }

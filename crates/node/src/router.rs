@@ -77,12 +77,16 @@ impl Node {
 /// Whether the signal is worth a connection. Those that end a relation are not: without a connection there is none.
 fn connects(signal: &ControlSignal) -> bool {
     match signal {
-        ControlSignal::Exit { .. } | ControlSignal::Link { .. } | ControlSignal::Monitor { .. } => true,
+        ControlSignal::Exit { .. }
+        | ControlSignal::Link { .. }
+        | ControlSignal::Monitor { .. }
+        | ControlSignal::GroupLeader { .. } => true,
         ControlSignal::LinkExit { .. }
         | ControlSignal::Unlink { .. }
         | ControlSignal::UnlinkAck { .. }
         | ControlSignal::Demonitor { .. }
         | ControlSignal::Down { .. }
+        | ControlSignal::AliasUsed { .. }
         | ControlSignal::NodeDown { .. } => false,
     }
 }
@@ -120,6 +124,7 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
             reference,
             reason: inline(&reason),
         },
-        ControlSignal::NodeDown { .. } => return None,
+        ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
+        ControlSignal::AliasUsed { .. } | ControlSignal::NodeDown { .. } => return None,
     })
 }

@@ -135,7 +135,7 @@ pub async fn start_on<S: Server>(
     server: S,
 ) -> Result<S::Ref, StartError> {
     let (started, starting) = Started::new();
-    let options = SpawnOptions { name };
+    let options = SpawnOptions { name, ..SpawnOptions::default() };
     let addr =
         processes.spawn(options, move |cx| serve(server, cx, None, starting)).map_err(StartError::Spawn)?;
     started.wait().await?;
@@ -162,7 +162,7 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
     let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let addr = parent
-        .spawn_link(SpawnOptions { name }, move |cx| serve(server, cx, Some(parent_pid), starting))
+        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| serve(server, cx, Some(parent_pid), starting))
         .map_err(StartError::Spawn)?;
     started.wait().await?;
     Ok(addr)

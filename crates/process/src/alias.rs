@@ -1,10 +1,11 @@
-//! Aliases: references that stand for one awaited reply, so that a late reply never reaches a mailbox.
+//! Aliases: references that stand for one awaited reply, so that a late reply never reaches a mailbox; or for a process,
+//! as long as it wants.
 
 use crate::exit::ExitReason;
 use crate::signal::Epoch;
 use bytes::Bytes;
 use engset_etf::{Reader, tags};
-use engset_term::{NodeName, Reference};
+use engset_term::{NodeName, Pid, Reference};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,37 @@ pub trait ReplySink: Send {
 #[derive(Default)]
 pub struct Aliases {
     waiting: Mutex<BTreeMap<Reference, Waiting>>,
+    processes: Mutex<BTreeMap<Reference, OfProcess>>,
+}
+
+/// Until when an alias of a process is active (OTP's `alias/1` and the `alias` option of `monitor/3`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AliasMode {
+    /// Until the process takes it back.
+    #[default]
+    ExplicitUnalias,
+    /// Also no longer than the monitor with which it was made.
+    Demonitor,
+    /// Also no longer than until a message came by it, and with it the monitor ends.
+    ReplyDemonitor,
+    /// Also no longer than until a message came by it.
+    Reply,
+}
+
+/// How an alias of a process is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AliasOptions {
+    /// Until when it is active.
+    pub mode: AliasMode,
+    /// Whether messages sent to it by [`crate::Cx::send_priority`] go before all others in the mailbox (EEP 76).
+    pub priority: bool,
+}
+
+/// An alias of a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfProcess {
+    pub(crate) pid: Pid,
+    pub(crate) options: AliasOptions,
 }
 
 struct Waiting {
@@ -46,7 +78,29 @@ impl Aliases {
 
     /// Takes the alias back; whether it was still active.
     pub fn close(&self, alias: Reference) -> bool {
-        self.waiting.lock().remove(&alias).is_some()
+        let had_process = self.processes.lock().remove(&alias).is_some();
+        had_process || self.waiting.lock().remove(&alias).is_some()
+    }
+
+    /// Activates an alias of a process.
+    pub(crate) fn open_process(&self, alias: Reference, of: OfProcess) {
+        self.processes.lock().insert(alias, of);
+    }
+
+    /// The process that a message by this alias goes to. An alias for one message is not active any more then.
+    pub(crate) fn use_process(&self, alias: Reference) -> Option<OfProcess> {
+        let mut processes = self.processes.lock();
+        let of = *processes.get(&alias)?;
+        if matches!(of.options.mode, AliasMode::Reply | AliasMode::ReplyDemonitor) {
+            processes.remove(&alias);
+        }
+        Some(of)
+    }
+
+    /// How many aliases of processes are active.
+    #[must_use]
+    pub fn of_processes(&self) -> usize {
+        self.processes.lock().len()
     }
 
     /// Hands a reply to whoever waits; false where nobody does (any more).

@@ -2,16 +2,16 @@
 
 use crate::addr::Addr;
 use crate::exit::{ExitReason, IntoExit};
-use crate::process::{Me, Relations};
+use crate::process::{self, Me, Relations};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
 use crate::protocol::{Mail, Protocol, SendError};
 use crate::receive::{Receive, ReceiveTimeout, Select};
 use crate::registry::RegisterError;
 use crate::scheduler::Sleep;
 use crate::send_after::TimerRef;
-use crate::signal::{ControlSignal, Dest};
+use crate::signal::{ControlSignal, Dest, Epoch};
 use crate::state::Monitored;
-use engset_term::{Atom, NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::time::Duration;
 ///
 /// Only the process has it; it is passed to the process's code. Nothing here waits except what is `async`.
 pub struct Cx<M: Protocol> {
-    process: Me<M>,
+    pub(crate) process: Me<M>,
 }
 
 #[expect(
@@ -127,11 +127,6 @@ impl<M: Protocol> Cx<M> {
         TimerRef::start(self.processes(), delay, self.pid(), to.into(), message)
     }
 
-    /// Whether exit signals reach this process as [`Mail::Exit`] instead of ending it; returns what was set before.
-    pub fn trap_exit(&mut self, trap: bool) -> bool {
-        self.process.relations(|relations| std::mem::replace(&mut relations.state().trap_exit, trap))
-    }
-
     /// Links this process to another. When there is none, an exit signal `noproc` comes back.
     pub fn link(&mut self, to: Pid) {
         let me = self.pid();
@@ -154,42 +149,58 @@ impl<M: Protocol> Cx<M> {
 
     /// Watches a process: exactly one [`Mail::Down`] comes when it ends, is not there, or its node is lost.
     pub fn monitor(&mut self, given: impl Into<Dest>) -> Reference {
-        let given = given.into();
         let reference = self.processes().new_reference();
+        self.monitor_as(reference, given.into(), None, false);
+        reference
+    }
+
+    pub(crate) fn monitor_as(
+        &mut self,
+        reference: Reference,
+        given: Dest,
+        tag: Option<Box<Term>>,
+        is_alias: bool,
+    ) {
         let me = self.pid();
         let target = self.processes().monitor_target(&given);
         let name = match &given {
             Dest::Name(name) | Dest::RemoteName(name, _) => Some(name.clone()),
             Dest::Pid(_) | Dest::Alias(_) => None,
         };
-        let monitored = Monitored::new(given, target.clone().unwrap_or(Dest::Pid(me)));
+        let own_target = target.clone().unwrap_or(Dest::Pid(me));
+        let monitored = Monitored { tag, is_alias, ..Monitored::new(given, own_target) };
         self.process.relations(|relations| relations.state().monitor(reference, monitored));
         match target {
             Some(target) => {
                 let signal = ControlSignal::Monitor { watcher: me, reference, name };
                 let epoch = self.processes().signal(me, &target, signal);
-                self.process.relations(|relations| relations.state().monitor_goes_over(reference, epoch));
+                if epoch != Epoch::NONE {
+                    self.process.relations(|relations| relations.state().monitor_goes_over(reference, epoch));
+                }
             }
             None => {
                 let down = ControlSignal::Down { reference, reason: ExitReason::NoProc };
                 self.processes().signal(me, &Dest::Pid(me), down);
             }
         }
-        reference
     }
 
-    /// Stops watching. No [`Mail::Down`] of this monitor is in the mailbox or arrives afterwards (OTP's `flush`).
-    pub fn demonitor(&mut self, reference: Reference) {
+    /// Stops watching. No [`Mail::Down`] of this monitor is in the mailbox or arrives afterwards (OTP's `flush`). False
+    /// where it had fired, or was never made.
+    pub fn demonitor(&mut self, reference: Reference) -> bool {
+        let monitored = self.process.relations(|relations| relations.state().demonitor(reference));
+        let Some(monitored) = monitored else {
+            let is_its = |mail: &Mail<M>| matches!(mail, Mail::Down(down) if down.reference == reference);
+            process::discard(&self.process, is_its);
+            return false;
+        };
+        if monitored.is_alias {
+            self.unalias(reference);
+        }
         let me = self.pid();
-        let target = self.process.relations(|relations| relations.state().demonitor(reference));
-        let is_its = |mail: &Mail<M>| matches!(mail, Mail::Down(down) if down.reference == reference);
-        if target.is_none() {
-            // It may have fired.
-            self.process.with_own(|own| own.with(|own| own.mailbox.discard(is_its)));
-        }
-        if let Some(target) = target {
-            self.processes().signal(me, &target, ControlSignal::Demonitor { watcher: me, reference });
-        }
+        let signal = ControlSignal::Demonitor { watcher: me, reference };
+        self.processes().signal(me, &monitored.target, signal);
+        true
     }
 
     /// Sends an exit signal: ends the other process unless it traps exits; [`ExitReason::Kill`] cannot be trapped.

@@ -21,6 +21,8 @@ pub(crate) struct Current<'a> {
     pub(crate) dying: RefCell<Option<ExitReason>>,
     /// The deadline of the request that the process is serving.
     pub(crate) deadline: Cell<Option<Instant>>,
+    /// What the processes that it starts inherit.
+    pub(crate) group_leader: Cell<Option<Pid>>,
 }
 
 thread_local! {

@@ -24,6 +24,9 @@ const CHUNK_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Arrival<M> {
     batch: Batch<M>,
+    /// Messages that were ever taken in, and their bytes where somebody counts them.
+    pub(crate) messages_in: u64,
+    pub(crate) bytes_in: usize,
 }
 
 /// Signals in order of arrival.
@@ -39,7 +42,6 @@ struct Batch<M> {
 #[derive(Debug)]
 struct Chunks<M> {
     list: VecDeque<VecDeque<Signal<M>>>,
-    len: usize,
 }
 
 impl<M> Batch<M> {
@@ -49,10 +51,6 @@ impl<M> Batch<M> {
 
     fn is_empty(&self) -> bool {
         self.first.is_none()
-    }
-
-    fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len)
     }
 
     #[inline]
@@ -90,11 +88,10 @@ impl<M> Batch<M> {
 
 impl<M> Chunks<M> {
     fn new() -> Box<Self> {
-        Box::new(Self { list: VecDeque::new(), len: 0 })
+        Box::new(Self { list: VecDeque::new() })
     }
 
     fn push(&mut self, signal: Signal<M>) {
-        self.len += 1;
         let capacity = match self.list.back_mut() {
             Some(last) if last.len() < last.capacity() => return last.push_back(signal),
             Some(last) => (2 * last.capacity()).min(CHUNK_MAX),
@@ -111,19 +108,19 @@ impl<M> Chunks<M> {
         if chunk.is_empty() {
             self.list.pop_front();
         }
-        self.len -= 1;
         signal
     }
 }
 
 impl<M> Arrival<M> {
     pub(crate) const fn new() -> Self {
-        Self { batch: Batch::new() }
+        Self { batch: Batch::new(), messages_in: 0, bytes_in: 0 }
     }
 
     /// Appends a message.
     #[inline]
     pub(crate) fn push_message(&mut self, message: M) {
+        self.messages_in += 1;
         self.batch.push(Signal::Message(message));
     }
 
@@ -131,7 +128,14 @@ impl<M> Arrival<M> {
     pub(crate) fn push(&mut self, signal: Signal<M>) -> MailState {
         let mail = match &signal {
             Signal::Control(_) => MailState::Urgent,
-            Signal::Message(_) | Signal::Encoded(_) => MailState::Messages,
+            Signal::Priority(_) => {
+                self.messages_in += 1;
+                MailState::Urgent
+            }
+            Signal::Message(_) | Signal::Encoded(_) => {
+                self.messages_in += 1;
+                MailState::Messages
+            }
         };
         self.batch.is_urgent |= mail == MailState::Urgent;
         self.batch.push(signal);
@@ -154,15 +158,15 @@ impl<M: Send + 'static> Inbox for Arrival<M> {
         }
     }
 
-    fn len(&self) -> usize {
-        self.batch.len()
-    }
-
     fn push_untyped(&mut self, signal: Untyped) -> MailState {
         self.push(match signal {
             Untyped::Control(signal) => Signal::Control(signal),
             Untyped::Encoded(encoded) => Signal::Encoded(encoded),
         })
+    }
+
+    fn counts(&mut self) -> (u64, &mut usize) {
+        (self.messages_in, &mut self.bytes_in)
     }
 }
 
@@ -178,6 +182,10 @@ pub(crate) struct Mailbox<M> {
 #[derive(Debug)]
 struct Waiting<M> {
     mail: VecDeque<Mail<M>>,
+    /// So many of the first are of priority.
+    priorities: usize,
+    /// How often something was put before what waited.
+    inserted: u32,
     /// Woken when mail comes, where the receive was polled with a waker that is not the process's own.
     receiver: Option<Waker>,
 }
@@ -226,6 +234,29 @@ impl<M> Mailbox<M> {
         self.waiting().mail.push_back(mail);
     }
 
+    /// Puts a message before all that are not of priority.
+    pub(crate) fn push_priority(&mut self, mail: Mail<M>) {
+        let waiting = self.waiting();
+        waiting.mail.insert(waiting.priorities, mail);
+        waiting.priorities += 1;
+        waiting.inserted = waiting.inserted.wrapping_add(1);
+    }
+
+    /// How often something was put before what waited: a receive that has looked at some of it begins anew then.
+    pub(crate) fn inserted(&self) -> u32 {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.inserted)
+    }
+
+    /// Takes the message that waits longest, of those that are not of priority if there are any.
+    pub(crate) fn pop_oldest(&mut self) -> Option<Mail<M>> {
+        let waiting = self.waiting.as_mut()?;
+        if waiting.priorities < waiting.mail.len() {
+            return waiting.mail.remove(waiting.priorities);
+        }
+        waiting.priorities = waiting.priorities.saturating_sub(1);
+        waiting.mail.pop_front()
+    }
+
     /// Wakes a receive that waits with a waker of its own.
     pub(crate) fn wake_receiver(&mut self) {
         if let Some(waiting) = &mut self.waiting
@@ -243,12 +274,13 @@ impl<M> Mailbox<M> {
         seen: &mut usize,
         select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     ) -> Option<T> {
-        let waiting = &mut self.waiting.as_mut()?.mail;
+        let Waiting { mail: waiting, priorities, .. } = &mut **self.waiting.as_mut()?;
         while let Some(place) = waiting.get_mut(*seen) {
             let mail = std::mem::replace(place, Mail::Other(Term::Nil));
             match select(mail) {
                 Ok(chosen) => {
                     waiting.remove(*seen);
+                    *priorities -= usize::from(*seen < *priorities);
                     return Some(chosen);
                 }
                 Err(mail) => {
@@ -260,11 +292,13 @@ impl<M> Mailbox<M> {
         None
     }
 
-    /// Removes the messages for which `unwanted` holds, among those that wait.
-    pub(crate) fn discard(&mut self, mut unwanted: impl FnMut(&Mail<M>) -> bool) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.mail.retain(|mail| !unwanted(mail));
-        }
+    /// Removes the first message for which `unwanted` holds, among those that wait; whether there was one.
+    pub(crate) fn discard(&mut self, unwanted: impl FnMut(&Mail<M>) -> bool) -> bool {
+        let Some(waiting) = &mut self.waiting else { return false };
+        let Some(place) = waiting.mail.iter().position(unwanted) else { return false };
+        waiting.mail.remove(place);
+        waiting.priorities -= usize::from(place < waiting.priorities);
+        true
     }
 
     /// What waits, one by one, for the end of the process.
@@ -279,10 +313,6 @@ impl<M> Mailbox<M> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.fresh.len() + self.waiting.as_ref().map_or(0, |waiting| waiting.mail.len())
-    }
-
     /// Gives back memory that nothing waits in.
     pub(crate) fn shrink(&mut self) {
         if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none())
@@ -294,7 +324,9 @@ impl<M> Mailbox<M> {
     }
 
     fn waiting(&mut self) -> &mut Waiting<M> {
-        self.waiting.get_or_insert_with(|| Box::new(Waiting { mail: VecDeque::new(), receiver: None }))
+        self.waiting.get_or_insert_with(|| {
+            Box::new(Waiting { mail: VecDeque::new(), priorities: 0, inserted: 0, receiver: None })
+        })
     }
 }
 
@@ -305,7 +337,7 @@ mod tests {
     fn message(signal: Signal<u32>) -> u32 {
         match signal {
             Signal::Message(number) => number,
-            Signal::Encoded(_) | Signal::Control(_) => panic!("not a message"),
+            Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
         }
     }
 
@@ -316,7 +348,7 @@ mod tests {
             for number in 0..count {
                 assert_eq!(arrival.push(Signal::Message(number)), MailState::Messages);
             }
-            assert_eq!(arrival.len(), count as usize);
+            assert_eq!(arrival.messages_in, u64::from(count));
             assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
             assert_eq!(arrival.mail(), MailState::None);
         }
@@ -329,7 +361,7 @@ mod tests {
         mailbox.take_over(&mut arrival);
         arrival.push(Signal::Message(2));
         mailbox.take_over(&mut arrival);
-        assert_eq!((mailbox.len(), arrival.len()), (1, 1), "the second waits until the first is taken");
+        assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
         assert_eq!(mailbox.pop_fresh().map(message), Some(1));
         mailbox.take_over(&mut arrival);
         assert_eq!(mailbox.pop_fresh().map(message), Some(2));

@@ -3,62 +3,82 @@
 use crate::context::Cx;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
+use crate::info::{ProcessInfo, Status};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox};
+use crate::overload::{Guard, Load, MailboxLimits, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
-use engset_term::{Atom, Instant, Pid};
+use engset_term::{Atom, Instant, Pid, Term};
 use pin_project_lite::pin_project;
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+
+/// So many messages a process receives in one time slice before others have their turn.
+pub const SLICE_MESSAGES: u32 = 1_024;
 
 /// A process whose message type the caller does not know.
 pub(crate) trait AnyProcess: Send + Sync + 'static {
-    /// What can be seen of the process from outside now, where so many signals wait that it has not taken over.
-    fn info(&self, arrived: usize) -> ProcessInfo;
+    /// What can be seen of the process from outside now; without its ancestors.
+    fn info(&self, seen: Seen) -> ProcessInfo;
     /// Notes a name that must be freed at the process's end; false when it is ending already.
     fn named(&self, name: Atom) -> bool;
     /// Forgets a name that was freed.
     fn unnamed(&self, name: &Atom);
+    /// Who started the process.
+    fn parent(&self) -> Option<Pid>;
+    /// Decides about one more message of so many bytes. Under the door's lock.
+    fn admit(&self, counts: (u64, &mut usize), bytes: usize) -> Verdict;
+    /// Whether not one more message fits into the mailbox.
+    fn has_no_room(&self, counts: (u64, &mut usize)) -> bool;
+    /// The limits of the mailbox, if it has any.
+    fn guard(&self) -> Option<&Guard>;
+    /// Who leads the group of the process.
+    fn group_leader(&self) -> Option<Pid>;
 }
 
-/// What can be seen of a process from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessInfo {
-    /// The process.
-    pub pid: Pid,
-    /// Its registered names.
-    pub names: Vec<Atom>,
-    /// The processes linked to it.
-    pub links: Vec<Pid>,
-    /// How many monitors it holds on others.
-    pub monitors: usize,
-    /// How many monitors others hold on it.
-    pub monitored_by: usize,
-    /// Whether exit signals reach it as messages.
-    pub trap_exit: bool,
-    /// How many messages wait, in the mailbox and in the arrival queue.
-    pub message_queue_len: usize,
+/// What is seen of a process at its door.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) status: Status,
+    pub(crate) messages_in: u64,
+    pub(crate) bytes_in: usize,
+    pub(crate) size: usize,
 }
 
 /// What others may see of a process that receives messages of type `M`.
 pub(crate) struct Process<M> {
     pid: Pid,
+    parent: Option<Pid>,
+    initial_call: &'static str,
     pub(crate) processes: Arc<Processes>,
     /// Changed by the process only, apart from its names; looked at by anybody.
     relations: Lock<Relations>,
-    /// How many messages waited in the mailbox when it last changed.
-    waiting: AtomicUsize,
+    /// How many messages have left the mailbox, less those that the process itself put there. Only the process adds.
+    messages_out: AtomicU64,
+    slices: AtomicU32,
+    guard: Option<Box<Guard>>,
     message: std::marker::PhantomData<fn(M)>,
+}
+
+/// What a process is born with.
+pub(crate) struct Birth<'a> {
+    pub(crate) pid: Pid,
+    pub(crate) parent: Option<Pid>,
+    pub(crate) initial_call: &'static str,
+    pub(crate) processes: &'a Arc<Processes>,
+    pub(crate) limits: Option<MailboxLimits>,
 }
 
 /// The relations of a process: nothing for one that never had any.
@@ -73,10 +93,6 @@ impl Relations {
     pub(crate) fn state(&mut self) -> &mut State {
         self.state.get_or_insert_default()
     }
-
-    fn trap_exit(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.trap_exit)
-    }
 }
 
 /// What only the process itself touches.
@@ -86,16 +102,25 @@ pub(crate) struct Own<M> {
     /// out.
     exiting: Option<ExitReason>,
     deadline: Option<Instant>,
+    group_leader: Option<Pid>,
+    /// So many more messages are received in this time slice.
+    left: u32,
+    locals: Option<Box<Locals>>,
 }
 
-/// A process's code between its first and its last time slice.
+/// Values of the process's own, one of each type.
+type Locals = HashMap<TypeId, Box<dyn Any + Send>>;
+
+/// Bytes that a link or a monitor takes, about.
+const ENTRY_BYTES: usize = 64;
+
+/// A reference to a process, as its own context has it.
 pub(crate) type Me<M> = TaskRef<Process<M>>;
 
 impl<M: Protocol> Process<M> {
-    /// A process with this pid, behind `door`, that will run `body`. `prepare` makes its first relations.
+    /// A process that will run `body`, behind `door`. `prepare` makes its first relations.
     pub(crate) fn start<B, F>(
-        pid: Pid,
-        processes: &Arc<Processes>,
+        birth: Birth<'_>,
         door: &Door,
         prepare: impl FnOnce(&mut Relations),
         body: B,
@@ -106,14 +131,26 @@ impl<M: Protocol> Process<M> {
     {
         let mut relations = Relations::default();
         prepare(&mut relations);
+        let group_leader = relations.state.as_ref().and_then(|state| state.group_leader);
         let process = Self {
-            pid,
-            processes: Arc::clone(processes),
+            pid: birth.pid,
+            parent: birth.parent,
+            initial_call: birth.initial_call,
+            processes: Arc::clone(birth.processes),
             relations: Lock::new(relations),
-            waiting: AtomicUsize::new(0),
+            messages_out: AtomicU64::new(0),
+            slices: AtomicU32::new(0),
+            guard: birth.limits.map(|limits| Box::new(Guard::new(limits))),
             message: std::marker::PhantomData,
         };
-        let own = Own { mailbox: Mailbox::new(), exiting: None, deadline: None };
+        let own = Own {
+            mailbox: Mailbox::new(),
+            exiting: None,
+            deadline: None,
+            group_leader,
+            left: 0,
+            locals: None,
+        };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
             cx: Some(Cx::new(task)),
             body: Some(body),
@@ -127,6 +164,67 @@ impl<M: Protocol> Process<M> {
     /// The process's relations; only for the process itself, and for looking at them.
     pub(crate) fn relations<R>(&self, body: impl FnOnce(&mut Relations) -> R) -> R {
         self.relations.with(body)
+    }
+
+    /// Notes that so many messages have left the mailbox.
+    #[inline]
+    fn count_out(&self, messages: u64) {
+        let out = self.messages_out.load(Ordering::Relaxed);
+        self.messages_out.store(out.wrapping_add(messages), Ordering::Relaxed);
+    }
+
+    /// Notes that a message has left the mailbox for the process.
+    #[inline]
+    fn received(&self, bytes: impl FnOnce() -> usize) {
+        self.count_out(1);
+        if let Some(guard) = &self.guard {
+            self.made_room(guard, bytes());
+        }
+    }
+
+    /// Notes that the process itself put mail into its mailbox.
+    fn count_own(&self) {
+        self.count_out(u64::MAX);
+    }
+
+    #[inline(never)]
+    fn made_room(&self, guard: &Guard, bytes: usize) {
+        guard.bytes_out.store(guard.bytes_out.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+        guard.wake_waiters();
+        if guard.is_above.load(Ordering::Relaxed) {
+            let waiting = self.processes.queue_len(self.pid).unwrap_or(0);
+            if waiting <= guard.limits.low && guard.is_above.swap(false, Ordering::Relaxed) {
+                self.processes.report_long_queue(self.pid, waiting, false);
+            }
+        }
+    }
+
+    /// What waits, by what came in.
+    fn load(&self, guard: &Guard, messages_in: u64, bytes_in: usize) -> Load {
+        let messages = messages_in.wrapping_sub(self.messages_out.load(Ordering::Relaxed));
+        Load {
+            // What is dropped when the process looks next does not count any more.
+            messages: usize::try_from(messages)
+                .unwrap_or(0)
+                .saturating_sub(guard.excess.load(Ordering::Relaxed)),
+            bytes: bytes_in.wrapping_sub(guard.bytes_out.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Drops the messages that were too many, the oldest first.
+    #[inline(never)]
+    fn drop_excess(&self, guard: &Guard, own: &mut OwnCell<'_, Self>) {
+        for _ in 0..guard.excess.swap(0, Ordering::AcqRel) {
+            let oldest = own.with(|own| own.mailbox.pop_oldest());
+            let mail = oldest.or_else(|| {
+                own.with(|own| own.mailbox.pop_fresh()).and_then(|signal| self.take(own, signal))
+            });
+            let Some(mail) = mail else { return };
+            guard.dropped.fetch_add(1, Ordering::Relaxed);
+            self.processes.counters.dropped();
+            self.received(|| size_of_mail(&mail));
+            drop_quietly(mail);
+        }
     }
 
     /// Lets all signals that have arrived act; false when the process must end.
@@ -160,13 +258,31 @@ impl<M: Protocol> Process<M> {
     fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
             Signal::Message(message) => Some(Mail::Message(message)),
-            Signal::Encoded(encoded) => match self.decode(*encoded) {
-                Ok(mail) => Some(mail),
-                Err(rejected) => {
-                    self.reject(&rejected);
-                    None
+            Signal::Priority(message) => {
+                own.with(|own| own.mailbox.push_priority(Mail::Message(message)));
+                None
+            }
+            Signal::Encoded(encoded) => {
+                let bytes = encoded.payload.len();
+                let decoded = self.decode(*encoded);
+                if let Some(guard) = &self.guard {
+                    // From now on the value counts, not its encoding.
+                    let size = decoded.as_ref().map_or(0, size_of_mail);
+                    let change = bytes.wrapping_sub(size);
+                    guard.bytes_out.store(
+                        guard.bytes_out.load(Ordering::Relaxed).wrapping_add(change),
+                        Ordering::Relaxed,
+                    );
                 }
-            },
+                match decoded {
+                    Ok(mail) => Some(mail),
+                    Err(rejected) => {
+                        self.count_out(1);
+                        self.reject(&rejected);
+                        None
+                    }
+                }
+            }
             Signal::Control(signal) => {
                 let mut effects = Vec::new();
                 self.relations(|relations| relations.state().handle(self.pid, *signal, &mut effects));
@@ -189,8 +305,20 @@ impl<M: Protocol> Process<M> {
             Effect::Send(to, signal) => {
                 self.processes.signal(self.pid, &Dest::Pid(to), signal);
             }
-            Effect::Down(down) => own.with(|own| own.mailbox.push(Mail::Down(Box::new(down)))),
-            Effect::Trapped(trapped) => own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped)))),
+            Effect::Signal(to, signal) => {
+                self.processes.signal(self.pid, &to, signal);
+            }
+            Effect::Down(down) => {
+                self.count_own();
+                own.with(|own| own.mailbox.push(Mail::Down(Box::new(down))));
+            }
+            Effect::Trapped(trapped) => {
+                self.count_own();
+                own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
+            }
+            Effect::CloseAlias(alias) => {
+                self.processes.aliases().close(alias);
+            }
             Effect::Exit(reason) => own.with(|own| {
                 own.exiting.get_or_insert(reason);
             }),
@@ -223,16 +351,32 @@ impl<M: Protocol> Process<M> {
         if let Some(state) = state {
             self.tell(*state, reason);
         }
+        let mut dropped = 0;
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
-            waiting.for_each(drop_quietly);
+            for mail in waiting {
+                dropped += 1;
+                drop_quietly(mail);
+            }
         }
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()).or_else(|| unacted.next()) {
             match signal {
                 Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
-                Signal::Message(message) => drop_quietly(message),
-                Signal::Encoded(encoded) => drop(encoded),
+                Signal::Message(message) | Signal::Priority(message) => {
+                    dropped += 1;
+                    drop_quietly(message);
+                }
+                Signal::Encoded(encoded) => {
+                    dropped += 1;
+                    drop(encoded);
+                }
             }
+        }
+        if dropped > 0 {
+            self.processes.counters.unreceived(dropped);
+        }
+        if let Some(guard) = &self.guard {
+            guard.wake_waiters();
         }
     }
 
@@ -247,6 +391,9 @@ impl<M: Protocol> Process<M> {
     /// Tells links and watchers of the end.
     #[inline(never)]
     fn tell(&self, mut state: State, reason: &ExitReason) {
+        for alias in std::mem::take(&mut state.aliases) {
+            self.processes.aliases().close(alias);
+        }
         for (to, signal) in state.finish(self.pid, reason) {
             self.processes.signal(self.pid, &to, signal);
         }
@@ -270,16 +417,13 @@ impl<M: Protocol> Process<M> {
         self.finish(me, own, reason);
     }
 
-    fn note_waiting(&self, own: &Own<M>) {
-        self.waiting.store(own.mailbox.len(), Ordering::Relaxed);
-    }
-
     fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
         let current = Current {
             processes: &self.processes,
             pid: self.pid,
             dying: RefCell::new(None),
             deadline: Cell::new(own.with(|own| own.deadline)),
+            group_leader: Cell::new(own.with(|own| own.group_leader)),
         };
         let result = current::enter(&current, || body(own));
         own.with(|own| own.deadline = current.deadline.get());
@@ -307,14 +451,38 @@ fn receive_own<M: Protocol, T>(
     select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     waker: &Waker,
 ) -> Poll<T> {
+    if let Some(guard) = &me.guard
+        && guard.excess.load(Ordering::Relaxed) > 0
+    {
+        me.drop_excess(guard, own);
+    }
+    let left = own.with(|own| {
+        own.left = own.left.saturating_sub(1);
+        own.left
+    });
+    if left == 0 {
+        // Others have their turn; this process goes on behind them.
+        waker.wake_by_ref();
+        return Poll::Pending;
+    }
     loop {
         if own.with(|own| !own.mailbox.is_plain()) {
-            if let Some(chosen) = own.with(|own| own.mailbox.select(seen, select)) {
+            let mut bytes = 0;
+            let mut counting = |mail| {
+                bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
+                select(mail)
+            };
+            if let Some(chosen) = own.with(|own| own.mailbox.select(seen, &mut counting)) {
+                me.received(|| bytes);
                 return Poll::Ready(chosen);
             }
             if own.with(|own| own.mailbox.is_urgent()) {
+                let inserted = own.with(|own| own.mailbox.inserted());
                 if !me.drain(me, own) {
                     return Poll::Pending;
+                }
+                if own.with(|own| own.mailbox.inserted()) != inserted {
+                    *seen = 0;
                 }
                 continue;
             }
@@ -327,8 +495,12 @@ fn receive_own<M: Protocol, T>(
                     None => continue,
                 },
             };
+            let bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
             match select(mail) {
-                Ok(chosen) => return Poll::Ready(chosen),
+                Ok(chosen) => {
+                    me.received(|| bytes);
+                    return Poll::Ready(chosen);
+                }
                 Err(mail) => {
                     own.with(|own| own.mailbox.push(mail));
                     *seen += 1;
@@ -345,6 +517,55 @@ fn receive_own<M: Protocol, T>(
             return Poll::Pending;
         }
         me.refill(own);
+    }
+}
+
+/// Whether the process has received as much as it may in this time slice: it is not waiting for mail, but for its turn.
+pub(crate) fn waits_for_turn<M: Protocol>(me: &Me<M>) -> bool {
+    me.with_own(|own| own.with(|own| own.left == 0)).unwrap_or(false)
+}
+
+/// Takes back a monitor's message, if it waits; whether it did.
+pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bool) -> bool {
+    let was_there = me.with_own(|own| own.with(|own| own.mailbox.discard(&unwanted))).unwrap_or(false);
+    if was_there {
+        me.received(|| 0);
+    }
+    was_there
+}
+
+/// Calls `body` with the process's own values; `None` where the process does not run on this thread.
+pub(crate) fn with_locals<M: Protocol, R>(me: &Me<M>, body: impl FnOnce(&mut Locals) -> R) -> Option<R> {
+    // Taken out meanwhile: `body` may drop values of the process, whose code may do anything.
+    let mut locals = me.with_own(|own| own.with(|own| own.locals.take()))?.unwrap_or_default();
+    let result = body(&mut locals);
+    me.with_own(|own| own.with(|own| own.locals = Some(locals)));
+    Some(result)
+}
+
+/// Gives back memory that the process does not need while it waits.
+pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
+    me.with_own(|own| {
+        own.with(|own| {
+            own.mailbox.shrink();
+            if own.locals.as_ref().is_some_and(|locals| locals.is_empty()) {
+                own.locals = None;
+            }
+        });
+    });
+    me.relations(|relations| {
+        if relations.state.as_ref().is_some_and(|state| state.is_default()) {
+            relations.state = None;
+        }
+    });
+}
+
+/// How many bytes of a mailbox a piece of mail takes.
+fn size_of_mail<M: Protocol>(mail: &Mail<M>) -> usize {
+    match mail {
+        Mail::Message(message) => message.size(),
+        Mail::Down(_) | Mail::Exit(_) => 0,
+        Mail::Other(_) => size_of::<Term>(),
     }
 }
 
@@ -375,21 +596,70 @@ impl<M: Protocol> Program for Process<M> {
 }
 
 impl<M: Protocol> AnyProcess for Process<M> {
-    fn info(&self, arrived: usize) -> ProcessInfo {
+    fn info(&self, seen: Seen) -> ProcessInfo {
+        let received = self.messages_out.load(Ordering::Relaxed);
+        let waiting = usize::try_from(seen.messages_in.wrapping_sub(received)).unwrap_or(0);
+        let guard = self.guard.as_deref();
+        let bytes = guard.map_or(waiting * size_of::<M>(), |guard| {
+            seen.bytes_in.wrapping_sub(guard.bytes_out.load(Ordering::Relaxed))
+        });
         self.relations(|relations| {
             let none = State::default();
             let state = relations.state.as_deref().unwrap_or(&none);
-            let (monitors, monitored_by) = state.monitor_counts();
+            let tables = if relations.state.is_some() { size_of::<State>() } else { 0 };
             ProcessInfo {
                 pid: self.pid,
+                status: seen.status,
                 names: state.names.clone(),
+                label: state.label.as_deref().map(str::to_owned),
+                initial_call: self.initial_call,
+                ancestors: Vec::new(),
+                group_leader: state.group_leader,
                 links: state.links().collect(),
-                monitors,
-                monitored_by,
-                trap_exit: relations.trap_exit(),
-                message_queue_len: self.waiting.load(Ordering::Relaxed) + arrived,
+                monitors: state.monitoring().collect(),
+                monitored_by: state.watchers().collect(),
+                trap_exit: state.trap_exit,
+                message_queue_len: waiting,
+                message_queue_bytes: bytes,
+                messages_received: received,
+                messages_refused: guard.map_or(0, |guard| guard.refused.load(Ordering::Relaxed)),
+                messages_dropped: guard.map_or(0, |guard| guard.dropped.load(Ordering::Relaxed)),
+                reductions: u64::from(self.slices.load(Ordering::Relaxed)),
+                memory: seen.size + tables + state.len() * ENTRY_BYTES + bytes,
             }
         })
+    }
+
+    fn parent(&self) -> Option<Pid> {
+        self.parent
+    }
+
+    fn admit(&self, (messages_in, bytes_in): (u64, &mut usize), bytes: usize) -> Verdict {
+        let Some(guard) = &self.guard else { return Verdict::Take };
+        let load = self.load(guard, messages_in, *bytes_in);
+        let verdict = guard.limits.decide(load, bytes);
+        match verdict {
+            Verdict::Take | Verdict::DropOldest => *bytes_in = bytes_in.wrapping_add(bytes),
+            Verdict::Refuse => drop(guard.refused.fetch_add(1, Ordering::Relaxed)),
+            Verdict::DropNewest => drop(guard.dropped.fetch_add(1, Ordering::Relaxed)),
+        }
+        if verdict == Verdict::DropOldest {
+            guard.excess.fetch_add(1, Ordering::AcqRel);
+        }
+        verdict
+    }
+
+    fn has_no_room(&self, (messages_in, bytes_in): (u64, &mut usize)) -> bool {
+        let Some(guard) = &self.guard else { return false };
+        guard.limits.decide(self.load(guard, messages_in, *bytes_in), 1) != Verdict::Take
+    }
+
+    fn guard(&self) -> Option<&Guard> {
+        self.guard.as_deref()
+    }
+
+    fn group_leader(&self) -> Option<Pid> {
+        self.relations(|relations| relations.state.as_ref().and_then(|state| state.group_leader))
     }
 
     fn named(&self, name: Atom) -> bool {
@@ -433,6 +703,8 @@ where
         waker: &Waker,
     ) -> Poll<()> {
         me.enter(own, |own| {
+            me.slices.store(me.slices.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            own.with(|own| own.left = SLICE_MESSAGES);
             if own.with(|own| !own.mailbox.is_plain()) || me.mail() == MailState::Urgent {
                 me.look_around(me, own);
             }
@@ -444,10 +716,7 @@ where
                     me.end(me, own, &reason, || self.set(Self::Over));
                     Poll::Ready(())
                 }
-                None => {
-                    own.with(|own| me.note_waiting(own));
-                    Poll::Pending
-                }
+                None => Poll::Pending,
             }
         })
     }

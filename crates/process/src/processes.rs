@@ -1,22 +1,25 @@
 //! The processes of one node, as a value: table, names, aliases, and the ways between processes.
 
 use crate::addr::Addr;
-use crate::alias::{Aliases, answered_alias};
+use crate::alias::{AliasMode, Aliases, OfProcess, answered_alias};
 use crate::context::Cx;
 use crate::counters::Counters;
 use crate::current;
 use crate::exit::{ExitReason, IntoExit};
+use crate::info::{ProcessInfo, Status};
+use crate::overload::{MailboxLimits, Verdict, WhenFull};
 use crate::panics;
-use crate::process::{AnyProcess, Process, ProcessInfo, Relations};
+use crate::process::{AnyProcess, Birth, Process, Relations, Seen};
 use crate::protocol::{Outgoing, Protocol, SendError};
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
-use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
 use crate::table::{Table, TooManyProcesses};
-use crate::task::{MailState, Untyped, Visit};
+use crate::task::{Inbox, MailState, Untyped, Visit};
 use bytes::Bytes;
-use engset_term::{Atom, NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
+use parking_lot::Mutex;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
@@ -26,6 +29,11 @@ use std::task::Waker;
 
 /// How many processes a node holds unless its configuration says otherwise (as on the BEAM).
 pub const PROCESSES_MAX: usize = 1_048_576;
+
+/// So many ancestors of a process are told at most.
+const ANCESTORS_MAX: usize = 64;
+/// So many processes there may be beyond the limit, of those that ask for it (supervisors and what they restart).
+pub const PROCESSES_RESERVE: usize = 1_024;
 
 /// The processes of one node.
 pub struct Processes {
@@ -38,6 +46,7 @@ pub struct Processes {
     pub(crate) counters: Counters,
     router: OnceLock<Weak<dyn Router>>,
     last_reference: AtomicU64,
+    system_monitor: Mutex<Option<Pid>>,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -55,11 +64,30 @@ pub struct Identity {
     pub salt: u64,
 }
 
-/// How a new process relates to others from its first moment.
+/// How a new process begins.
+///
+/// ```
+/// use engset_process::{MailboxLimits, SpawnOptions};
+///
+/// let options = SpawnOptions {
+///     label: Some("price feed".to_owned()),
+///     mailbox: Some(MailboxLimits::messages(1_000)),
+///     ..SpawnOptions::default()
+/// };
+/// # drop(options);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct SpawnOptions {
     /// Registered before the process first runs.
     pub name: Option<Atom>,
+    /// What the process calls itself in reports, see [`Cx::set_label`].
+    pub label: Option<String>,
+    /// What it begins with, for reports; the type of its code without.
+    pub initial_call: Option<&'static str>,
+    /// How much may wait for it; without, its mailbox grows without bound.
+    pub mailbox: Option<MailboxLimits>,
+    /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
+    pub from_reserve: bool,
 }
 
 /// A process could not be started.
@@ -97,12 +125,13 @@ impl Processes {
             node: identity.node,
             creation: identity.creation,
             scheduler,
-            table: Table::new(identity.processes_max),
+            table: Table::new(identity.processes_max, PROCESSES_RESERVE),
             registry: Registry::default(),
             aliases: Aliases::default(),
             counters: Counters::default(),
             router: OnceLock::new(),
             last_reference: AtomicU64::new(0),
+            system_monitor: Mutex::new(None),
             salt: identity.salt,
         })
     }
@@ -183,7 +212,7 @@ impl Processes {
         B: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
-        let (number, door) = self.table.take().map_err(SpawnError::TooManyProcesses)?;
+        let (number, door) = self.table.take(options.from_reserve).map_err(SpawnError::TooManyProcesses)?;
         let pid = Pid::new(self.node, self.creation, number + 1, door.generation());
         if let Some(name) = &options.name
             && let Err(error) = self.registry.register(name.clone(), pid)
@@ -191,13 +220,27 @@ impl Processes {
             self.table.free(pid);
             return Err(SpawnError::Register(error));
         }
+        let (parent, group_leader) = current::with(|current| {
+            let current = current.filter(|current| Arc::ptr_eq(current.processes, self));
+            current.map_or((None, None), |current| (Some(current.pid), current.group_leader.get()))
+        });
         let prepare = |relations: &mut Relations| {
-            if let Some(name) = options.name {
-                relations.state().names.push(name);
+            if options.name.is_some() || options.label.is_some() || group_leader.is_some() {
+                let state = relations.state();
+                state.names.extend(options.name);
+                state.label = options.label.map(String::into_boxed_str);
+                state.group_leader = group_leader;
             }
             prepare(pid, relations);
         };
-        Process::<M>::start(pid, self, door, prepare, body).schedule();
+        let birth = Birth {
+            pid,
+            parent,
+            initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>()),
+            processes: self,
+            limits: options.mailbox,
+        };
+        Process::<M>::start(birth, door, prepare, body).schedule();
         Ok(Addr::new(pid))
     }
 
@@ -205,29 +248,180 @@ impl Processes {
     ///
     /// # Errors
     /// [`SendError`] when it was refused on this node.
+    #[inline]
     pub fn send<M: Protocol>(self: &Arc<Self>, from: Pid, to: &Dest, message: M) -> Result<(), SendError<M>> {
-        let pid = match to {
-            Dest::Pid(pid) if self.is_here(*pid) => *pid,
-            _ if self.is_elsewhere(to) || matches!(to, Dest::Alias(_)) => {
+        match to {
+            Dest::Pid(pid) if self.is_here(*pid) => self.send_here(from, *pid, to, message),
+            to => self.send_anywhere(from, to, message, false),
+        }
+    }
+
+    /// As [`Processes::send`]; before all that is not of priority, where the receiver made the alias for that.
+    pub(crate) fn send_anywhere<M: Protocol>(
+        self: &Arc<Self>,
+        from: Pid,
+        to: &Dest,
+        message: M,
+        priority: bool,
+    ) -> Result<(), SendError<M>> {
+        if self.is_elsewhere(to) {
+            return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
+        }
+        if let Dest::Alias(alias) = to {
+            let Some(of) = self.aliases.use_process(*alias) else {
                 return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
+            };
+            self.alias_used(*alias, of);
+            let to = Dest::Pid(of.pid);
+            if priority && of.options.priority {
+                let sent = self.table.visit(of.pid, message, |visit, message| {
+                    let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
+                    let mail = inbox.push(Signal::Priority(message));
+                    visit.arrived(mail);
+                    None
+                });
+                return match sent {
+                    Ok(None) => Ok(()),
+                    Ok(Some(message)) => self.send_here(from, of.pid, &to, message),
+                    Err(message) => Err(SendError::NoProcess(message)),
+                };
             }
-            _ => match self.resolve(to) {
-                Some(pid) => pid,
-                None => return Err(SendError::NoProcess(message)),
-            },
-        };
+            return self.send_here(from, of.pid, &to, message);
+        }
+        match self.resolve(to) {
+            Some(pid) => self.send_here(from, pid, to, message),
+            None => Err(SendError::NoProcess(message)),
+        }
+    }
+
+    fn send_here<M: Protocol>(
+        self: &Arc<Self>,
+        from: Pid,
+        pid: Pid,
+        to: &Dest,
+        message: M,
+    ) -> Result<(), SendError<M>> {
         let pushed = self.table.visit(pid, message, |visit, message| {
-            let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
+            let Some((process, inbox)) = visit.typed::<Process<M>>() else {
+                return Pushed::OtherType(message);
+            };
+            if process.guard().is_some() {
+                let size = message.size();
+                match process.admit(inbox.counts(), size) {
+                    Verdict::Take | Verdict::DropOldest => {}
+                    Verdict::Refuse => return Pushed::Refused(message),
+                    Verdict::DropNewest => return Pushed::Dropped(message),
+                }
+                inbox.push_message(message);
+                visit.arrived(MailState::Messages);
+                return Pushed::Guarded;
+            }
             inbox.push_message(message);
             visit.arrived(MailState::Messages);
-            None
+            Pushed::Yes
         });
         match pushed {
-            Ok(None) => Ok(()),
-            Ok(Some(message)) => {
+            Ok(Pushed::Yes) => Ok(()),
+            Ok(otherwise) => self.not_just_sent(from, pid, to, otherwise),
+            Err(message) => Err(SendError::NoProcess(message)),
+        }
+    }
+
+    #[inline(never)]
+    fn not_just_sent<M: Protocol>(
+        self: &Arc<Self>,
+        from: Pid,
+        pid: Pid,
+        to: &Dest,
+        pushed: Pushed<M>,
+    ) -> Result<(), SendError<M>> {
+        match pushed {
+            Pushed::Yes => Ok(()),
+            Pushed::Guarded => {
+                self.watch_queue(pid);
+                Ok(())
+            }
+            Pushed::OtherType(message) => {
                 message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
-            Err(message) => Err(SendError::NoProcess(message)),
+            Pushed::Refused(message) => Err(SendError::Overloaded(message)),
+            Pushed::Dropped(message) => {
+                self.counters.dropped();
+                drop(message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether messages for this process of this node wait beyond its high watermark for the first time since they were
+    /// few: then it is told.
+    fn watch_queue(&self, pid: Pid) {
+        let newly = self.look(pid, |process, seen| {
+            let guard = process.guard()?;
+            let waiting = process.info(seen).message_queue_len;
+            let is_new = waiting >= guard.limits.high && !guard.is_above.swap(true, Ordering::Relaxed);
+            is_new.then_some(waiting)
+        });
+        if let Some(waiting) = newly.flatten() {
+            self.report_long_queue(pid, waiting, true);
+        }
+    }
+
+    /// How many messages wait for a process of this node.
+    pub(crate) fn queue_len(&self, pid: Pid) -> Option<usize> {
+        self.look(pid, |process, seen| process.info(seen).message_queue_len)
+    }
+
+    /// Tells that many messages wait for a process, or few again.
+    pub(crate) fn report_long_queue(&self, pid: Pid, waiting: usize, is_long: bool) {
+        if is_long {
+            tracing::warn!(%pid, waiting, "many messages wait for the process");
+        } else {
+            tracing::info!(%pid, waiting, "few messages wait for the process again");
+        }
+        let monitor = *self.system_monitor.lock();
+        if let Some(monitor) = monitor {
+            let word = if is_long { "true" } else { "false" };
+            let event =
+                [Term::atom("monitor"), Term::Pid(pid), Term::atom("long_message_queue"), Term::atom(word)];
+            let mut payload = Vec::new();
+            engset_etf::encode_body(&Term::tuple(event), &mut payload);
+            self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
+        }
+    }
+
+    /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark; who did before.
+    /// Only mailboxes with [`MailboxLimits::watermarks`] tell.
+    pub fn set_system_monitor(&self, monitor: Option<Pid>) -> Option<Pid> {
+        std::mem::replace(&mut *self.system_monitor.lock(), monitor)
+    }
+
+    /// Notes a sender that waits for room at a process of this node: false where there is room, or no process.
+    pub(crate) fn wait_for_room(&self, to: &Dest, waker: &Waker) -> bool {
+        let Some(pid) = self.resolve(to) else { return false };
+        let noted = self.look(pid, |process, seen| {
+            let guard = process.guard()?;
+            let mut bytes = seen.bytes_in;
+            let is_full = guard.limits.when_full == WhenFull::Wait
+                && process.has_no_room((seen.messages_in, &mut bytes));
+            Some(is_full && guard.wait(waker))
+        });
+        noted.flatten().unwrap_or(false)
+    }
+
+    /// Whether a process of this node lets senders wait for room.
+    pub(crate) fn lets_wait(&self, to: &Dest) -> bool {
+        let waits = |process: &dyn AnyProcess| {
+            process.guard().is_some_and(|guard| guard.limits.when_full == WhenFull::Wait)
+        };
+        self.resolve(to).and_then(|pid| self.look(pid, |process, _| waits(process))).unwrap_or(false)
+    }
+
+    /// Ends what an alias for one message was part of.
+    fn alias_used(&self, alias: Reference, of: OfProcess) {
+        if of.options.mode == AliasMode::ReplyDemonitor {
+            let used = ControlSignal::AliasUsed { alias };
+            drop(self.push(of.pid, Untyped::Control(Box::new(used))));
         }
     }
 
@@ -253,12 +447,15 @@ impl Processes {
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
+            Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
+                self.alias_used(*alias, of);
+                self.push_encoded(of.pid, Encoded { from, payload })
+            }
             Dest::Alias(alias) => self.aliases.reply(*alias, payload),
             // A reply never reaches a mailbox, however it was addressed and however late it comes.
             Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
-                let encoded = Untyped::Encoded(Box::new(Encoded { from, payload }));
-                self.resolve(to).is_some_and(|pid| self.push(pid, encoded).is_ok())
+                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }))
             }
         };
         if !delivered {
@@ -296,6 +493,26 @@ impl Processes {
             self.bounce(to, *signal);
         }
         Epoch::NONE
+    }
+
+    /// Appends an encoded message to a process of this node; false where there is none, or no room.
+    fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
+        let bytes = encoded.payload.len();
+        let pushed = self.table.visit(pid, Box::new(encoded), |visit, encoded| {
+            let verdict =
+                visit.any().map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.counts(), bytes));
+            match verdict {
+                Verdict::Take | Verdict::DropOldest => {
+                    visit.push_untyped(Untyped::Encoded(encoded));
+                    Ok(visit.any().is_some_and(|(process, _)| process.guard().is_some()))
+                }
+                Verdict::Refuse | Verdict::DropNewest => Err(encoded),
+            }
+        });
+        if let Ok(Ok(true)) = pushed {
+            self.watch_queue(pid);
+        }
+        matches!(pushed, Ok(Ok(_)))
     }
 
     /// Appends a signal to a process of this node; gives it back where there is none.
@@ -369,7 +586,21 @@ impl Processes {
     /// What can be seen of a process from outside, if it is alive.
     #[must_use]
     pub fn info(&self, pid: Pid) -> Option<ProcessInfo> {
-        if self.is_here(pid) { self.look(pid, |process, arrived| process.info(arrived)) } else { None }
+        if !self.is_here(pid) {
+            return None;
+        }
+        let (mut info, mut parent) =
+            self.look(pid, |process, seen| (process.info(seen), process.parent()))?;
+        while let Some(ancestor) = parent.filter(|_| info.ancestors.len() < ANCESTORS_MAX) {
+            info.ancestors.push(ancestor);
+            parent = self.look(ancestor, |process, _| process.parent()).flatten();
+        }
+        Some(info)
+    }
+
+    /// The group leader of a process of this node.
+    pub(crate) fn group_leader(&self, pid: Pid) -> Option<Pid> {
+        self.look(pid, |process, _| process.group_leader()).flatten()
     }
 
     /// Kills every process, for the end of the node. Their ends are told as always.
@@ -447,10 +678,19 @@ impl Processes {
         answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 
-    /// Calls `body` with a live process of this node and how many signals wait that it has not taken over. The door is
-    /// locked meanwhile.
-    fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, usize) -> R) -> Option<R> {
-        let look = |visit: &mut Visit<'_>, ()| visit.any().map(|(process, inbox)| body(process, inbox.len()));
+    /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
+    fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, Seen) -> R) -> Option<R> {
+        let look = |visit: &mut Visit<'_>, ()| {
+            let status = match (visit.is_running(), visit.is_scheduled()) {
+                (true, _) => Status::Running,
+                (false, true) => Status::Runnable,
+                (false, false) => Status::Waiting,
+            };
+            let size = visit.size();
+            let (process, inbox) = visit.any()?;
+            let (messages_in, bytes_in) = inbox.counts();
+            Some(body(process, Seen { status, messages_in, bytes_in: *bytes_in, size }))
+        };
         self.table.visit(pid, (), look).ok().flatten()
     }
 
@@ -485,6 +725,16 @@ impl Processes {
     fn router(&self) -> Option<Arc<dyn Router>> {
         self.router.get().and_then(Weak::upgrade)
     }
+}
+
+/// What became of a message at the door.
+enum Pushed<M> {
+    Yes,
+    /// Taken by a mailbox that has limits.
+    Guarded,
+    OtherType(M),
+    Refused(M),
+    Dropped(M),
 }
 
 impl fmt::Debug for Processes {

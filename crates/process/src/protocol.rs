@@ -20,6 +20,12 @@ use std::sync::Arc;
     note = "write `impl engset::Protocol for {Self} {{}}` for messages that stay on this node, or let `#[server]` make the protocol"
 )]
 pub trait Protocol: Sized + Send + 'static {
+    /// How many bytes the message takes in a mailbox that counts them, see [`crate::MailboxLimits::bytes`]. For a
+    /// message that owns much memory an own version should add that.
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+
     /// Sends the message to a process whose mailbox is not of this type, in external term format.
     ///
     /// # Errors
@@ -184,6 +190,8 @@ impl std::error::Error for Rejected {}
 pub enum SendError<M> {
     /// No such process or name on this node.
     NoProcess(M),
+    /// The receiver's mailbox is full, see [`crate::MailboxLimits`].
+    Overloaded(M),
     /// The message has no Erlang form, and the receiver needs one.
     Encode(EncodeError),
     /// The sender is not a process: messages are sent from inside a node, see `Node::block_on`.
@@ -200,6 +208,9 @@ impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProcess(_) => f.write_str("no such process on this node"),
+            Self::Overloaded(_) => {
+                f.write_str("the receiver's mailbox is full: send less, later, or with `Cx::send_when_ready`")
+            }
             Self::Encode(error) => fmt::Display::fmt(error, f),
             Self::OutsideNode(_) => f.write_str(
                 "sent from outside a node: run the code in a process, for instance with `Node::block_on`",

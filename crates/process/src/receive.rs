@@ -69,7 +69,7 @@ impl<M: Protocol, T, F: Select<M, T>> Future for ReceiveTimeout<'_, M, T, F> {
         if let Poll::Ready(value) = Pin::new(&mut self.receive).poll(task) {
             return Poll::Ready(Some(value));
         }
-        if process::is_ending(self.receive.process) {
+        if process::is_ending(self.receive.process) || process::waits_for_turn(self.receive.process) {
             return Poll::Pending;
         }
         Pin::new(&mut self.sleep).poll(task).map(|()| None)

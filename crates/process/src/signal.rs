@@ -2,13 +2,15 @@
 
 use crate::exit::ExitReason;
 use bytes::Bytes;
-use engset_term::{Atom, NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 
 /// What arrives at a process, in one queue, in the order in which each sender sent it.
 #[derive(Debug)]
 pub(crate) enum Signal<M> {
     /// A typed message from a process on this node: the value itself.
     Message(M),
+    /// A message that goes before all that are not of its kind (EEP 76).
+    Priority(M),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
     /// Everything that is not a message.
@@ -94,6 +96,16 @@ pub enum ControlSignal {
         /// Why.
         reason: ExitReason,
     },
+    /// A message came by an alias that ends with it, and with which its monitor ends.
+    AliasUsed {
+        /// The alias and monitor.
+        alias: Reference,
+    },
+    /// The group leader of the receiver is now this process.
+    GroupLeader {
+        /// The new leader.
+        leader: Pid,
+    },
     /// A connection to `node` is gone: every link and monitor made over it, or before, fires once with
     /// `noconnection`.
     NodeDown {
@@ -145,6 +157,8 @@ pub struct Down {
     pub process: Dest,
     /// Why it ended; `noproc` where it did not exist, `noconnection` where its node is lost.
     pub reason: ExitReason,
+    /// What stands in the place of `'DOWN'`, where the monitor was made with a tag.
+    pub tag: Option<Box<Term>>,
 }
 
 /// An exit signal that a process which traps exits received as a message.

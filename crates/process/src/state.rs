@@ -6,21 +6,25 @@
 
 use crate::exit::ExitReason;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
-use engset_term::{Atom, NodeName, Pid, Reference};
+use crate::small_map::SmallMap;
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 /// What a process does because of a control signal, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Send a signal to another process.
     Send(Pid, ControlSignal),
+    /// Send a signal to whoever that is.
+    Signal(Dest, ControlSignal),
     /// Put a DOWN message into the own mailbox.
     Down(Down),
     /// Put a trapped exit signal into the own mailbox.
     Trapped(Trapped),
     /// End with this reason.
     Exit(ExitReason),
+    /// The alias that a monitor was has ended with it.
+    CloseAlias(Reference),
 }
 
 /// The relations of one process. Empty tables take no memory of their own.
@@ -29,11 +33,14 @@ pub(crate) struct State {
     pub(crate) trap_exit: bool,
     /// Whether it ever had to do with a process of another node.
     pub(crate) met_remote: bool,
-    links: BTreeMap<Pid, Link>,
+    links: SmallMap<Pid, Link>,
     monitoring: BTreeMap<Reference, Monitored>,
-    watched_by: BTreeMap<Reference, Pid>,
+    watched_by: SmallMap<Reference, Pid>,
     last_unlink_id: u64,
     pub(crate) names: Vec<Atom>,
+    pub(crate) aliases: Vec<Reference>,
+    pub(crate) label: Option<Box<str>>,
+    pub(crate) group_leader: Option<Pid>,
 }
 
 /// A monitor that this process holds.
@@ -45,6 +52,10 @@ pub(crate) struct Monitored {
     pub(crate) target: Dest,
     /// The connection over which it was made.
     pub(crate) epoch: Epoch,
+    /// What stands in the place of `'DOWN'`.
+    pub(crate) tag: Option<Box<Term>>,
+    /// Whether the reference is an alias that ends with the monitor.
+    pub(crate) is_alias: bool,
 }
 
 /// One link.
@@ -58,7 +69,7 @@ struct Link {
 
 impl Monitored {
     pub(crate) const fn new(given: Dest, target: Dest) -> Self {
-        Self { given, target, epoch: Epoch::NONE }
+        Self { given, target, epoch: Epoch::NONE, tag: None, is_alias: false }
     }
 }
 
@@ -82,19 +93,11 @@ impl State {
             return None;
         }
         self.met_remote |= to.node() != me.node();
-        match self.links.entry(to) {
-            Entry::Occupied(mut entry) => match entry.get().state {
-                LinkState::Active => None,
-                LinkState::Unlinking(_) => {
-                    entry.insert(Link::new(LinkState::Active));
-                    Some(ControlSignal::Link { from: me })
-                }
-            },
-            Entry::Vacant(entry) => {
-                entry.insert(Link::new(LinkState::Active));
-                Some(ControlSignal::Link { from: me })
-            }
+        if self.links.get(&to).is_some_and(|link| link.state == LinkState::Active) {
+            return None;
         }
+        self.links.insert(to, Link::new(LinkState::Active));
+        Some(ControlSignal::Link { from: me })
     }
 
     /// Notes over which connection the link that was just made goes.
@@ -134,8 +137,8 @@ impl State {
     }
 
     /// Takes back a monitor; where to say so, if it was active.
-    pub(crate) fn demonitor(&mut self, reference: Reference) -> Option<Dest> {
-        self.monitoring.remove(&reference).map(|monitored| monitored.target)
+    pub(crate) fn demonitor(&mut self, reference: Reference) -> Option<Monitored> {
+        self.monitoring.remove(&reference)
     }
 
     /// Enters a monitor on this process.
@@ -157,9 +160,26 @@ impl State {
         self.links.iter().filter(|(_, link)| link.state == LinkState::Active).map(|(pid, _)| *pid)
     }
 
-    /// How many monitors this process holds, and how many are held on it.
-    pub(crate) fn monitor_counts(&self) -> (usize, usize) {
-        (self.monitoring.len(), self.watched_by.len())
+    /// Whom this process monitors, as it was given.
+    pub(crate) fn monitoring(&self) -> impl Iterator<Item = Dest> + '_ {
+        self.monitoring.values().map(|monitored| monitored.given.clone())
+    }
+
+    /// Who monitors this process.
+    pub(crate) fn watchers(&self) -> impl Iterator<Item = Pid> + '_ {
+        self.watched_by.iter().map(|(_, watcher)| *watcher)
+    }
+
+    /// Whether nothing of it would be missed.
+    pub(crate) fn is_default(&self) -> bool {
+        let is_plain = !self.trap_exit && !self.met_remote && self.last_unlink_id == 0;
+        let is_unknown = self.names.is_empty() && self.aliases.is_empty() && self.label.is_none();
+        is_plain && is_unknown && self.group_leader.is_none() && self.len() == 0
+    }
+
+    /// How many entries there are of all kinds.
+    pub(crate) fn len(&self) -> usize {
+        self.links.len() + self.monitoring.len() + self.watched_by.len()
     }
 
     /// Reacts to one signal; effects are appended to `effects` in the order in which they must happen.
@@ -169,7 +189,9 @@ impl State {
             ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
             ControlSignal::Link { from } => {
                 self.met_remote |= from.node() != me.node();
-                self.links.entry(from).or_insert(Link::new(LinkState::Active));
+                if self.links.get(&from).is_none() {
+                    self.links.insert(from, Link::new(LinkState::Active));
+                }
             }
             ControlSignal::Unlink { from, id } => {
                 if self.links.get(&from).is_some_and(|link| link.state == LinkState::Active) {
@@ -191,9 +213,17 @@ impl State {
             }
             ControlSignal::Down { reference, reason } => {
                 if let Some(monitored) = self.monitoring.remove(&reference) {
-                    effects.push(Effect::Down(Down { reference, process: monitored.given, reason }));
+                    self.fired(reference, monitored, reason, effects);
                 }
             }
+            ControlSignal::AliasUsed { alias } => {
+                self.aliases.retain(|other| *other != alias);
+                if let Some(monitored) = self.monitoring.remove(&alias) {
+                    let signal = ControlSignal::Demonitor { watcher: me, reference: alias };
+                    effects.push(Effect::Signal(monitored.target, signal));
+                }
+            }
+            ControlSignal::GroupLeader { leader } => self.group_leader = Some(leader),
             ControlSignal::NodeDown { node, epoch } => self.handle_node_down(node, epoch, effects),
         }
     }
@@ -203,17 +233,32 @@ impl State {
         let links = std::mem::take(&mut self.links);
         let watchers = std::mem::take(&mut self.watched_by);
         let monitoring = std::mem::take(&mut self.monitoring);
-        let link_exits = links
-            .into_iter()
-            .filter(|(_, link)| link.state == LinkState::Active)
-            .map(|(pid, _)| (Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }));
-        let downs = watchers.into_iter().map(|(reference, watcher)| {
+        let link_exits =
+            links.into_sorted().into_iter().filter(|(_, link)| link.state == LinkState::Active).map(
+                |(pid, _)| (Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }),
+            );
+        let downs = watchers.into_sorted().into_iter().map(|(reference, watcher)| {
             (Dest::Pid(watcher), ControlSignal::Down { reference, reason: reason.clone() })
         });
         let demonitors = monitoring.into_iter().map(|(reference, monitored)| {
             (monitored.target, ControlSignal::Demonitor { watcher: me, reference })
         });
         link_exits.chain(downs).chain(demonitors).collect()
+    }
+
+    fn fired(
+        &mut self,
+        reference: Reference,
+        monitored: Monitored,
+        reason: ExitReason,
+        effects: &mut Vec<Effect>,
+    ) {
+        if monitored.is_alias {
+            self.aliases.retain(|alias| *alias != reference);
+            effects.push(Effect::CloseAlias(reference));
+        }
+        let Monitored { given: process, tag, .. } = monitored;
+        effects.push(Effect::Down(Down { reference, process, reason, tag }));
     }
 
     fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
@@ -258,8 +303,7 @@ impl State {
             .collect();
         for reference in lost {
             if let Some(monitored) = self.monitoring.remove(&reference) {
-                let process = monitored.given;
-                effects.push(Effect::Down(Down { reference, process, reason: ExitReason::NoConnection }));
+                self.fired(reference, monitored, ExitReason::NoConnection, effects);
             }
         }
         let linked = self.links.iter().filter(|(pid, link)| pid.node() == node && link.epoch <= epoch);

@@ -144,7 +144,7 @@ fn a_late_acknowledgement_does_not_undo_a_newer_link() {
     handle(&mut state, ControlSignal::UnlinkAck { from: pid(OTHER), id: 1 });
     assert_eq!(state.links.get(&pid(OTHER)).map(|link| link.state), Some(LinkState::Unlinking(2)));
     handle(&mut state, ControlSignal::UnlinkAck { from: pid(OTHER), id: 2 });
-    assert!(state.links.is_empty());
+    assert_eq!(state.links.len(), 0);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_monitor_fires_once_with_the_target_as_it_was_given() {
     let given = Dest::Name(engset_term::Atom::from_static("bank"));
     state.monitor(reference(1), Monitored::new(given.clone(), Dest::Pid(pid(OTHER))));
     let down = ControlSignal::Down { reference: reference(1), reason: boom() };
-    let expected = Down { reference: reference(1), process: given, reason: boom() };
+    let expected = Down { reference: reference(1), process: given, reason: boom(), tag: None };
     assert_eq!(handle(&mut state, down.clone()), [Effect::Down(expected)]);
     assert_eq!(handle(&mut state, down), []);
 }
@@ -172,7 +172,7 @@ fn a_monitor_fires_once_with_the_target_as_it_was_given() {
 #[test]
 fn a_monitor_that_was_taken_back_does_not_fire() {
     let mut state = watching(pid(OTHER));
-    assert_eq!(state.demonitor(reference(1)), Some(Dest::Pid(pid(OTHER))));
+    assert_eq!(state.demonitor(reference(1)).map(|monitored| monitored.target), Some(Dest::Pid(pid(OTHER))));
     assert_eq!(state.demonitor(reference(1)), None);
     assert_eq!(handle(&mut state, ControlSignal::Down { reference: reference(1), reason: boom() }), []);
 }
@@ -183,9 +183,9 @@ fn only_the_watcher_takes_its_monitor_back() {
     let watch = ControlSignal::Monitor { watcher: pid(OTHER), reference: reference(1), name: None };
     handle(&mut state, watch);
     handle(&mut state, ControlSignal::Demonitor { watcher: pid(3), reference: reference(1) });
-    assert_eq!(state.monitor_counts(), (0, 1));
+    assert_eq!((state.monitoring().count(), state.watchers().count()), (0, 1));
     handle(&mut state, ControlSignal::Demonitor { watcher: pid(OTHER), reference: reference(1) });
-    assert_eq!(state.monitor_counts(), (0, 0));
+    assert_eq!((state.monitoring().count(), state.watchers().count()), (0, 0));
 }
 
 #[test]
@@ -226,13 +226,18 @@ fn a_lost_node_fires_what_leads_there_once_and_nothing_else() {
     assert!(state.met_remote);
     let reason = ExitReason::NoConnection;
     let down = |number, process| {
-        Effect::Down(Down { reference: reference(number), process, reason: ExitReason::NoConnection })
+        Effect::Down(Down {
+            reference: reference(number),
+            process,
+            reason: ExitReason::NoConnection,
+            tag: None,
+        })
     };
     let lost = ControlSignal::NodeDown { node: elsewhere(), epoch: Epoch(1) };
     assert_eq!(handle(&mut state, lost.clone()), [down(1, target), down(2, named), trapped(far(1), reason)]);
     assert_eq!(handle(&mut state, lost), []);
     assert_eq!(state.links().collect::<Vec<_>>(), [pid(OTHER)]);
-    assert_eq!(state.monitor_counts(), (1, 1));
+    assert_eq!((state.monitoring().count(), state.watchers().count()), (1, 1));
 }
 
 #[test]
@@ -320,7 +325,7 @@ fn two_ends_agree_whatever_crosses_on_the_way() {
         assert_eq!(couple.knows(0), couple.knows(1), "seed {seed}");
         assert_eq!(couple.exits, [0, 0], "seed {seed}: nobody has ended");
         for state in &couple.states {
-            assert!(state.links.values().all(|link| link.state == LinkState::Active), "seed {seed}");
+            assert!(state.links.iter().all(|(_, link)| link.state == LinkState::Active), "seed {seed}");
         }
     }
 }

@@ -22,10 +22,6 @@ impl<T> UnsafeCell<T> {
         Self(StdUnsafeCell::new(value))
     }
 
-    pub(crate) fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
-        body(self.0.get())
-    }
-
     pub(crate) fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
         body(self.0.get())
     }

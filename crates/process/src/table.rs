@@ -23,6 +23,8 @@ pub(crate) struct Table {
     /// Doors that a worker may take without asking the others.
     shelves: [Shelf; SHELVES],
     free: Mutex<Free>,
+    /// Doors beyond the limit.
+    reserve: Mutex<VecDeque<u32>>,
     limit: usize,
 }
 
@@ -53,15 +55,23 @@ impl fmt::Display for TooManyProcesses {
 impl std::error::Error for TooManyProcesses {}
 
 impl Table {
-    pub(crate) fn new(limit: usize) -> Self {
-        let limit = limit.min(u32::MAX as usize - CHUNK);
-        let chunks = (0..limit.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
-        Self { chunks, shelves: Default::default(), free: Mutex::default(), limit }
+    pub(crate) fn new(limit: usize, reserve: usize) -> Self {
+        let limit = limit.min(u32::MAX as usize - CHUNK - reserve);
+        let chunks = (0..(limit + reserve).div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
+        let first = u32::try_from(limit).unwrap_or(u32::MAX);
+        let reserve = (first..first + u32::try_from(reserve).unwrap_or(0)).collect();
+        Self {
+            chunks,
+            shelves: Default::default(),
+            free: Mutex::default(),
+            reserve: Mutex::new(reserve),
+            limit,
+        }
     }
 
     /// Takes a free door for a new process; its number and the door.
     #[inline]
-    pub(crate) fn take(&self) -> Result<(u32, &Door), TooManyProcesses> {
+    pub(crate) fn take(&self, from_reserve: bool) -> Result<(u32, &Door), TooManyProcesses> {
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
         let number = shelf.with(VecDeque::pop_front);
         let number = match number {
@@ -69,6 +79,7 @@ impl Table {
             None => self
                 .fill(shelf)
                 .or_else(|| self.take_from_others())
+                .or_else(|| if from_reserve { self.reserve.lock().pop_front() } else { None })
                 .ok_or(TooManyProcesses { limit: self.limit })?,
         };
         Ok((number, self.door_or_new(number)))
@@ -76,9 +87,13 @@ impl Table {
 
     /// Gives back the door of a process that has left it, or that never stood behind it.
     pub(crate) fn free(&self, pid: Pid) {
+        let number = pid.id() - 1;
+        if number as usize >= self.limit {
+            return self.reserve.lock().push_back(number);
+        }
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
         let surplus = shelf.with(|doors| {
-            doors.push_back(pid.id() - 1);
+            doors.push_back(number);
             if doors.len() < 2 * BATCH { Vec::new() } else { doors.drain(..BATCH).collect() }
         });
         if !surplus.is_empty() {
@@ -110,13 +125,24 @@ impl Table {
     pub(crate) fn len(&self) -> usize {
         let free = self.free.lock();
         let shelved: usize = self.shelves.iter().map(|shelf| shelf.0.with(|doors| doors.len())).sum();
-        (free.used as usize).saturating_sub(free.doors.len() + shelved)
+        let used = (free.used as usize).saturating_sub(free.doors.len() + shelved);
+        used + self
+            .reserved()
+            .filter(|id| self.door(*id).is_some_and(|door| door.occupied_by().is_some()))
+            .count()
     }
 
     /// The ids and serials of the processes alive now, by door.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, u32)> {
         let used = self.free.lock().used;
-        (1..=used).filter_map(|id| Some((id, self.door(id)?.occupied_by()?)))
+        (1..=used).chain(self.reserved()).filter_map(|id| Some((id, self.door(id)?.occupied_by()?)))
+    }
+
+    /// The ids beyond the limit.
+    fn reserved(&self) -> std::ops::RangeInclusive<u32> {
+        let first = u32::try_from(self.limit).unwrap_or(u32::MAX).saturating_add(1);
+        let doors = self.chunks.len() * CHUNK;
+        first..=u32::try_from(doors).unwrap_or(u32::MAX)
     }
 
     /// Fills a shelf from the common stock, and takes one.

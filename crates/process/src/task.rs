@@ -54,8 +54,8 @@ pub(crate) trait Program: Send + Sync + Sized + 'static {
 pub(crate) trait Inbox: Send + 'static {
     /// What is there.
     fn mail(&self) -> MailState;
-    /// How much is there.
-    fn len(&self) -> usize;
+    /// How many messages were ever taken in, and their bytes where somebody counts them.
+    fn counts(&mut self) -> (u64, &mut usize);
     /// Appends a signal that has no type; what it is to the task.
     fn push_untyped(&mut self, signal: Untyped) -> MailState;
 }
@@ -156,6 +156,7 @@ struct Vtable {
     any: unsafe fn(NonNull<Header>) -> Option<NonNull<dyn AnyProcess>>,
     inbox: unsafe fn(NonNull<Header>) -> NonNull<dyn Inbox>,
     free: unsafe fn(NonNull<Header>),
+    size: usize,
 }
 
 /// A task up to its code, whose type only the vtable knows.
@@ -200,6 +201,7 @@ impl fmt::Debug for Runnable {
 /// A task behind a locked door.
 pub(crate) struct Visit<'a> {
     header: NonNull<Header>,
+    life: Life,
     wakes: bool,
     door: PhantomData<&'a Door>,
 }
@@ -227,7 +229,7 @@ impl Door {
             let Some(header) = inside.task.filter(|_| self.generation() == generation) else {
                 return (Err(brought), None);
             };
-            let mut visit = Visit { header, wakes: false, door: PhantomData };
+            let mut visit = Visit { header, life: inside.life, wakes: false, door: PhantomData };
             let result = body(&mut visit, brought);
             let wakes = visit.wakes;
             (Ok(result), if wakes { inside.wake(header, Life::Mail) } else { None })
@@ -295,15 +297,31 @@ impl Visit<'_> {
         self.arrived(mail);
     }
 
+    /// Whether the task runs.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.life, Life::Running | Life::Mail | Life::Woken)
+    }
+
+    /// Whether the task is about to run.
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.life == Life::Scheduled
+    }
+
+    /// How many bytes the task takes, without what its values point to.
+    pub(crate) fn size(&self) -> usize {
+        // SAFETY: as in `typed`.
+        unsafe { self.header.as_ref() }.vtable.size
+    }
+
     /// The process that the task is, if it is one, and its inbox.
-    pub(crate) fn any(&mut self) -> Option<(&dyn AnyProcess, &dyn Inbox)> {
+    pub(crate) fn any(&mut self) -> Option<(&dyn AnyProcess, &mut dyn Inbox)> {
         // SAFETY: as in `typed`.
         let header = unsafe { self.header.as_ref() };
         // SAFETY: the functions are those of the task's own type.
-        let (process, inbox) =
+        let (process, mut inbox) =
             unsafe { ((header.vtable.any)(self.header)?, (header.vtable.inbox)(self.header)) };
         // SAFETY: as in `typed`.
-        Some(unsafe { (process.as_ref(), inbox.as_ref()) })
+        Some(unsafe { (process.as_ref(), inbox.as_mut()) })
     }
 
     /// Notes that `mail` was put into the inbox, so that the task takes it. One that let earlier mail lie does not wait
@@ -480,6 +498,7 @@ impl Vtable {
             any: any::<P>,
             inbox: inbox::<P>,
             free: free::<P, C>,
+            size: size_of::<Whole<P, C>>(),
         }
     }
 }

@@ -24,7 +24,7 @@ fn a_message_and_a_failure_go_from_node_to_node() {
         note(format!("the server takes {next} and fails"));
         Err::<(), Exit>(Exit(ExitReason::from_term(Term::atom("boom"))))
     };
-    let server = SpawnOptions { name: Some(Atom::from_static("server")) };
+    let server = SpawnOptions { name: Some(Atom::from_static("server")), ..SpawnOptions::default() };
     b.processes().spawn(server, serve).expect("there is room");
     world.run_for(Duration::from_secs(1));
 

@@ -114,7 +114,7 @@ impl Supervisor {
     /// again.
     pub async fn start_on(self, processes: &Arc<Processes>) -> Result<SupervisorRef, StartError> {
         let (started, starting) = Started::new();
-        let options = SpawnOptions { name: self.name.clone() };
+        let options = SpawnOptions { name: self.name.clone(), ..SpawnOptions::default() };
         let addr = processes
             .spawn(options, move |cx| supervise(self, cx, None, starting))
             .map_err(StartError::Spawn)?;
@@ -147,7 +147,7 @@ async fn start_linked<M: engset_process::Protocol>(
 ) -> Result<Addr<SupervisorMsg>, StartError> {
     let (started, starting) = Started::new();
     let parent_pid = parent.pid();
-    let options = SpawnOptions { name: supervisor.name.clone() };
+    let options = SpawnOptions { name: supervisor.name.clone(), ..SpawnOptions::default() };
     let addr = parent
         .spawn_link(options, move |cx| supervise(supervisor, cx, Some(parent_pid), starting))
         .map_err(StartError::Spawn)?;

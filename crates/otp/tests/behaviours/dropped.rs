@@ -95,7 +95,7 @@ async fn failed(to: Addr<Dynamic>, request: &str) -> CallError {
 
 fn assert_nothing_left<M: Protocol>(cx: &Cx<M>, server: Pid) {
     assert!(cx.processes().aliases().is_empty());
-    assert_eq!(cx.processes().info(server).unwrap().monitored_by, 0);
+    assert_eq!(cx.processes().info(server).unwrap().monitored_by, []);
     assert_eq!(cx.processes().info(cx.pid()).unwrap().message_queue_len, 0);
 }
 

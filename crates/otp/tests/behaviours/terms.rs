@@ -182,7 +182,7 @@ fn what_is_not_understood_is_the_callers_error_and_the_server_lives() {
         assert!(record.take().is_empty());
         assert_eq!(waiting(&cx), 0);
         assert!(cx.processes().aliases().is_empty());
-        assert_eq!(cx.processes().info(shop.pid()).unwrap().monitored_by, 0);
+        assert_eq!(cx.processes().info(shop.pid()).unwrap().monitored_by, []);
     });
 }
 
@@ -242,7 +242,7 @@ fn a_call_by_term_that_times_out_leaves_nothing_behind() {
         assert_eq!(record.take(), ["slow"]);
         assert!(cx.recv_timeout(millis(1)).await.is_none(), "the late answer went nowhere");
         assert_eq!(cx.processes().counters().read().dropped, before + 1);
-        assert_eq!(cx.processes().info(shop.pid()).unwrap().monitored_by, 0);
+        assert_eq!(cx.processes().info(shop.pid()).unwrap().monitored_by, []);
     });
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 /// A task of `future` that has not run yet.
 pub(super) fn start(scheduler: Scheduler, future: impl Future<Output = ()> + Send + 'static) -> Runnable {
     let plain = Plain { scheduler, door: Door::new() };
-    TaskRef::start(None, plain, NoMail, (), |_task| Work { future: Some(future) })
+    TaskRef::start(None, plain, NoMail { bytes: 0 }, (), |_task| Work { future: Some(future) })
 }
 
 struct Plain {
@@ -39,15 +39,17 @@ impl Program for Plain {
 }
 
 /// Nobody knows a plain task but its wakers.
-struct NoMail;
+struct NoMail {
+    bytes: usize,
+}
 
 impl Inbox for NoMail {
     fn mail(&self) -> MailState {
         MailState::None
     }
 
-    fn len(&self) -> usize {
-        0
+    fn counts(&mut self) -> (u64, &mut usize) {
+        (0, &mut self.bytes)
     }
 
     fn push_untyped(&mut self, signal: Untyped) -> MailState {

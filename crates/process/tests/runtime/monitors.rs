@@ -7,7 +7,7 @@ use engset_term::Atom;
 const NAME: Atom = Atom::from_static("watched");
 
 fn named() -> SpawnOptions {
-    SpawnOptions { name: Some(NAME) }
+    SpawnOptions { name: Some(NAME), ..SpawnOptions::default() }
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub(crate) fn observer(
             seen.note(line(&cx.recv().await));
         }
     };
-    let options = SpawnOptions { name: registered.map(name) };
+    let options = SpawnOptions { name: registered.map(name), ..SpawnOptions::default() };
     node.processes().spawn(options, watch).expect("there is room").pid()
 }
 

@@ -1,0 +1,59 @@
+//! What can be seen of a process from outside (OTP's `process_info`).
+
+use crate::signal::Dest;
+use engset_term::{Atom, Pid};
+
+/// Whether a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It waits for something.
+    Waiting,
+    /// It is in a run queue.
+    Runnable,
+    /// A worker runs it.
+    Running,
+}
+
+/// What can be seen of a process from outside, at one moment.
+///
+/// Taking it neither stops nor wakes the process, and works also for one that computes without end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessInfo {
+    /// The process.
+    pub pid: Pid,
+    /// Whether it runs.
+    pub status: Status,
+    /// Its registered names.
+    pub names: Vec<Atom>,
+    /// What it calls itself, see [`crate::Cx::set_label`].
+    pub label: Option<String>,
+    /// What it began with: the type of its code, or of its server.
+    pub initial_call: &'static str,
+    /// The processes that it descends from, the one that started it first, as far as they are alive.
+    pub ancestors: Vec<Pid>,
+    /// Its group leader, see [`crate::Cx::group_leader`].
+    pub group_leader: Option<Pid>,
+    /// The processes linked to it.
+    pub links: Vec<Pid>,
+    /// Whom it monitors, as it was given.
+    pub monitors: Vec<Dest>,
+    /// Who monitors it.
+    pub monitored_by: Vec<Pid>,
+    /// Whether exit signals reach it as messages.
+    pub trap_exit: bool,
+    /// How many messages wait, in the mailbox and on their way into it.
+    pub message_queue_len: usize,
+    /// How many bytes these messages take; without [`crate::MailboxLimits`] what their type takes by itself.
+    pub message_queue_bytes: usize,
+    /// How many messages it has received (or, of those from outside, not understood).
+    pub messages_received: u64,
+    /// How many messages for which there was no room went back to their senders.
+    pub messages_refused: u64,
+    /// How many messages for which there was no room were dropped.
+    pub messages_dropped: u64,
+    /// How many time slices it has had. One ends when the process waits, or after [`crate::SLICE_MESSAGES`] messages.
+    pub reductions: u64,
+    /// How many bytes the process takes, with what waits for it, without what its values point to.
+    pub memory: usize,
+}
