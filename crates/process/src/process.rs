@@ -316,6 +316,10 @@ impl<M: Protocol> Process<M> {
                 self.count_own();
                 own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
             }
+            Effect::GroupLeader(leader) => {
+                own.with(|own| own.group_leader = Some(leader));
+                current::with(|current| current.map(|current| current.group_leader.set(Some(leader))));
+            }
             Effect::CloseAlias(alias) => {
                 self.processes.aliases().close(alias);
             }
@@ -431,26 +435,39 @@ impl<M: Protocol> Process<M> {
     }
 }
 
+/// Up to where a receive has looked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SavePoint {
+    seen: usize,
+    /// How often something had been put before what waited.
+    inserted: u32,
+}
+
 /// Takes the first message that `select` wants, in a time slice of the process.
 #[inline]
 pub(crate) fn receive<M: Protocol, T>(
     me: &Me<M>,
-    seen: &mut usize,
+    save: &mut SavePoint,
     select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     waker: &Waker,
 ) -> Poll<T> {
     // A context that another process took away receives nothing.
-    me.with_own(|own| receive_own(me, own, seen, select, waker)).unwrap_or(Poll::Pending)
+    me.with_own(|own| receive_own(me, own, save, select, waker)).unwrap_or(Poll::Pending)
 }
 
 #[inline]
 fn receive_own<M: Protocol, T>(
     me: &Me<M>,
     own: &mut OwnCell<'_, Process<M>>,
-    seen: &mut usize,
+    save: &mut SavePoint,
     select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
     waker: &Waker,
 ) -> Poll<T> {
+    let inserted = own.with(|own| own.mailbox.inserted());
+    if save.inserted != inserted {
+        // Something was put before what it has looked at.
+        *save = SavePoint { seen: 0, inserted };
+    }
     if let Some(guard) = &me.guard
         && guard.excess.load(Ordering::Relaxed) > 0
     {
@@ -472,17 +489,17 @@ fn receive_own<M: Protocol, T>(
                 bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
                 select(mail)
             };
-            if let Some(chosen) = own.with(|own| own.mailbox.select(seen, &mut counting)) {
+            if let Some(chosen) = own.with(|own| own.mailbox.select(&mut save.seen, &mut counting)) {
                 me.received(|| bytes);
                 return Poll::Ready(chosen);
             }
             if own.with(|own| own.mailbox.is_urgent()) {
-                let inserted = own.with(|own| own.mailbox.inserted());
                 if !me.drain(me, own) {
                     return Poll::Pending;
                 }
-                if own.with(|own| own.mailbox.inserted()) != inserted {
-                    *seen = 0;
+                let inserted = own.with(|own| own.mailbox.inserted());
+                if save.inserted != inserted {
+                    *save = SavePoint { seen: 0, inserted };
                 }
                 continue;
             }
@@ -503,7 +520,7 @@ fn receive_own<M: Protocol, T>(
                 }
                 Err(mail) => {
                     own.with(|own| own.mailbox.push(mail));
-                    *seen += 1;
+                    save.seen += 1;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Selective receive, with save point and time limit.
 
-use crate::process::{self, Me};
+use crate::process::{self, Me, SavePoint};
 use crate::protocol::{Mail, Protocol};
 use crate::scheduler::Sleep;
 use std::fmt;
@@ -20,14 +20,14 @@ impl<M, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Select<M, T> for F {
 pub struct Receive<'a, M: Protocol, T, F> {
     process: &'a Me<M>,
     select: F,
-    /// The save point: messages before it have been offered.
-    seen: usize,
+    /// Messages before it have been offered.
+    save: SavePoint,
     result: PhantomData<fn() -> T>,
 }
 
 impl<'a, M: Protocol, T, F: Select<M, T>> Receive<'a, M, T, F> {
     pub(crate) fn new(process: &'a Me<M>, select: F) -> Self {
-        Self { process, select, seen: 0, result: PhantomData }
+        Self { process, select, save: SavePoint::default(), result: PhantomData }
     }
 }
 
@@ -35,8 +35,8 @@ impl<M: Protocol, T, F: Select<M, T>> Future for Receive<'_, M, T, F> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
-        let Self { process, select, seen, .. } = &mut *self;
-        process::receive(process, seen, select, task.waker())
+        let Self { process, select, save, .. } = &mut *self;
+        process::receive(process, save, select, task.waker())
     }
 }
 
@@ -44,7 +44,7 @@ impl<M: Protocol, T, F> fmt::Debug for Receive<'_, M, T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receive")
             .field("process", &self.process.pid())
-            .field("seen", &self.seen)
+            .field("save", &self.save)
             .finish_non_exhaustive()
     }
 }

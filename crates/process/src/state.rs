@@ -23,6 +23,8 @@ pub(crate) enum Effect {
     Trapped(Trapped),
     /// End with this reason.
     Exit(ExitReason),
+    /// What this process starts from now on has this group leader.
+    GroupLeader(Pid),
     /// The alias that a monitor was has ended with it.
     CloseAlias(Reference),
 }
@@ -223,7 +225,10 @@ impl State {
                     effects.push(Effect::Signal(monitored.target, signal));
                 }
             }
-            ControlSignal::GroupLeader { leader } => self.group_leader = Some(leader),
+            ControlSignal::GroupLeader { leader } => {
+                self.group_leader = Some(leader);
+                effects.push(Effect::GroupLeader(leader));
+            }
             ControlSignal::NodeDown { node, epoch } => self.handle_node_down(node, epoch, effects),
         }
     }
