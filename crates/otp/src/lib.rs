@@ -10,6 +10,7 @@ mod reply;
 mod slot;
 mod supervisor;
 mod sync;
+mod sys;
 mod term_reply;
 #[doc(hidden)]
 pub mod wire;

@@ -1,0 +1,289 @@
+//! Pure: what a behaviour does when it is asked to hold still, to show itself, or to count (OTP's `sys`).
+
+use engset_process::ExitReason;
+use engset_term::{Instant, Term};
+use std::collections::VecDeque;
+
+/// So many events a process keeps when it is told to log without a number, as in OTP.
+pub const LOG_DEFAULT: usize = 10;
+/// So many events a process keeps at most.
+pub const LOG_MAX: usize = 10_000;
+
+/// What somebody asks of a process by a system message.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Request {
+    Suspend,
+    Resume,
+    GetState,
+    ReplaceState(Term),
+    GetStatus,
+    Statistics(Switch),
+    Trace(bool),
+    Log(LogRequest),
+    Terminate(ExitReason),
+    Unknown(Term),
+}
+
+/// A thing that is turned on, off, or asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+    Get,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogRequest {
+    Keep(usize),
+    Off,
+    Get,
+    Print,
+}
+
+/// What the process around has to do about a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    Reply(Term),
+    /// Reply with the state.
+    GetState,
+    ReplaceState(Term),
+    /// Reply with the status, in which this stands for what is known here.
+    GetStatus {
+        is_suspended: bool,
+        debug: Term,
+    },
+    /// Reply `ok`, then end.
+    Terminate(ExitReason),
+}
+
+/// What is known of a process beside its own state. Nothing of it is there until somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Sys {
+    is_suspended: bool,
+    statistics: Option<Statistics>,
+    is_traced: bool,
+    log: Option<Log>,
+}
+
+#[derive(Debug)]
+struct Statistics {
+    start: Instant,
+    messages_in: u64,
+    messages_out: u64,
+}
+
+#[derive(Debug)]
+struct Log {
+    keep: usize,
+    events: VecDeque<String>,
+}
+
+impl Request {
+    /// The request in a message `{system, From, Request}`.
+    pub(crate) fn from_term(term: &Term) -> Self {
+        match (term.as_atom().map(engset_term::Atom::as_str), term.as_tuple()) {
+            (Some("suspend"), _) => Self::Suspend,
+            (Some("resume"), _) => Self::Resume,
+            (Some("get_state"), _) => Self::GetState,
+            (Some("get_status"), _) => Self::GetStatus,
+            (_, Some([tag, state])) if tag.is_atom("replace_state") => Self::ReplaceState(state.clone()),
+            (_, Some([tag, reason])) if tag.is_atom("terminate") => {
+                Self::Terminate(ExitReason::from_term(reason.clone()))
+            }
+            (_, Some([tag, debug])) if tag.is_atom("debug") => {
+                Self::debug(debug).unwrap_or_else(|| Self::Unknown(term.clone()))
+            }
+            _ => Self::Unknown(term.clone()),
+        }
+    }
+
+    fn debug(term: &Term) -> Option<Self> {
+        let [tag, what] = term.as_tuple()? else { return None };
+        let word = what.as_atom().map(engset_term::Atom::as_str);
+        Some(match (tag.as_atom()?.as_str(), word) {
+            ("statistics", Some("true")) => Self::Statistics(Switch::On),
+            ("statistics", Some("false")) => Self::Statistics(Switch::Off),
+            ("statistics", Some("get")) => Self::Statistics(Switch::Get),
+            ("trace", Some("true")) => Self::Trace(true),
+            ("trace", Some("false")) => Self::Trace(false),
+            ("log", Some("true")) => Self::Log(LogRequest::Keep(LOG_DEFAULT)),
+            ("log", Some("false")) => Self::Log(LogRequest::Off),
+            ("log", Some("get")) => Self::Log(LogRequest::Get),
+            ("log", Some("print")) => Self::Log(LogRequest::Print),
+            ("log", None) => match what.as_tuple()? {
+                [on, keep] if on.is_atom("true") => {
+                    let keep = usize::try_from(keep.as_integer()?.as_i64()?).ok()?;
+                    Self::Log(LogRequest::Keep(keep.clamp(1, LOG_MAX)))
+                }
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+}
+
+impl Sys {
+    /// Whether the process takes system messages and its parent's exit only.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.is_suspended
+    }
+
+    /// Whether somebody wants to know of each event.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.statistics.is_some() || self.is_traced || self.log.is_some()
+    }
+
+    /// Decides about a request.
+    pub(crate) fn handle(&mut self, now: Instant, request: Request) -> Action {
+        let ok = || Term::atom("ok");
+        Action::Reply(match request {
+            Request::Suspend => {
+                self.is_suspended = true;
+                ok()
+            }
+            Request::Resume => {
+                self.is_suspended = false;
+                ok()
+            }
+            Request::GetState => return Action::GetState,
+            Request::ReplaceState(state) => return Action::ReplaceState(state),
+            Request::GetStatus => {
+                return Action::GetStatus { is_suspended: self.is_suspended, debug: self.debug_term() };
+            }
+            Request::Terminate(reason) => return Action::Terminate(reason),
+            Request::Statistics(Switch::On) => {
+                self.statistics = Some(Statistics { start: now, messages_in: 0, messages_out: 0 });
+                ok()
+            }
+            Request::Statistics(Switch::Off) => {
+                self.statistics = None;
+                ok()
+            }
+            Request::Statistics(Switch::Get) => Term::tuple([ok(), self.statistics_term(now)]),
+            Request::Trace(is_traced) => {
+                self.is_traced = is_traced;
+                ok()
+            }
+            Request::Log(LogRequest::Keep(keep)) => {
+                let log = self.log.get_or_insert_with(|| Log { keep, events: VecDeque::new() });
+                log.keep = keep;
+                log.events.drain(..log.events.len().saturating_sub(keep));
+                ok()
+            }
+            Request::Log(LogRequest::Off) => {
+                self.log = None;
+                ok()
+            }
+            Request::Log(LogRequest::Get) => {
+                let events = self.log.iter().flat_map(|log| &log.events).map(|event| Term::string(event));
+                Term::tuple([ok(), Term::list(events)])
+            }
+            Request::Log(LogRequest::Print) => {
+                for event in self.log.iter().flat_map(|log| &log.events) {
+                    tracing::info!("{event}");
+                }
+                ok()
+            }
+            Request::Unknown(request) => {
+                Term::tuple([Term::atom("error"), Term::tuple([Term::atom("unknown_system_msg"), request])])
+            }
+        })
+    }
+
+    /// Notes that the process took something, or sent something.
+    pub(crate) fn event(&mut self, is_in: bool, event: impl FnOnce() -> String) {
+        if let Some(statistics) = &mut self.statistics {
+            let count = if is_in { &mut statistics.messages_in } else { &mut statistics.messages_out };
+            *count += 1;
+        }
+        if !self.is_traced && self.log.is_none() {
+            return;
+        }
+        let event = event();
+        if self.is_traced {
+            tracing::info!("{event}");
+        }
+        if let Some(log) = &mut self.log {
+            if log.events.len() >= log.keep {
+                log.events.pop_front();
+            }
+            log.events.push_back(event);
+        }
+    }
+
+    fn statistics_term(&self, now: Instant) -> Term {
+        let Some(statistics) = &self.statistics else { return Term::atom("no_statistics") };
+        let pair = |name: &'static str, value: u64| Term::tuple([Term::atom(name), Term::from(value)]);
+        Term::list([
+            pair("start_time", statistics.start.as_millis()),
+            pair("current_time", now.as_millis()),
+            pair("messages_in", statistics.messages_in),
+            pair("messages_out", statistics.messages_out),
+        ])
+    }
+
+    fn debug_term(&self) -> Term {
+        let statistics = self.statistics.as_ref().map(|_| Term::atom("statistics"));
+        let trace = self.is_traced.then(|| Term::atom("trace"));
+        let log = self.log.as_ref().map(|_| Term::atom("log"));
+        Term::list([statistics, trace, log].into_iter().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(sys: &mut Sys, text: &str) -> Action {
+        let request = Request::from_term(&text.parse().expect("a term"));
+        sys.handle(Instant::from_millis(7), request)
+    }
+
+    fn reply(text: &str) -> Action {
+        Action::Reply(text.parse().expect("a term"))
+    }
+
+    #[test]
+    fn suspends_and_resumes() {
+        let mut sys = Sys::default();
+        assert_eq!(ask(&mut sys, "suspend"), reply("ok"));
+        assert!(sys.is_suspended());
+        assert_eq!(ask(&mut sys, "resume"), reply("ok"));
+        assert!(!sys.is_suspended());
+    }
+
+    #[test]
+    fn counts_from_when_it_is_told_to() {
+        let mut sys = Sys::default();
+        assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply("{ok,no_statistics}"));
+        assert_eq!(ask(&mut sys, "{debug,{statistics,true}}"), reply("ok"));
+        sys.event(true, String::new);
+        sys.event(true, String::new);
+        sys.event(false, String::new);
+        let expected = "{ok,[{start_time,7},{current_time,7},{messages_in,2},{messages_out,1}]}";
+        assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply(expected));
+        assert_eq!(ask(&mut sys, "{debug,{statistics,false}}"), reply("ok"));
+        assert!(!sys.is_watching());
+    }
+
+    #[test]
+    fn keeps_the_last_events() {
+        let mut sys = Sys::default();
+        assert_eq!(ask(&mut sys, "{debug,{log,{true,2}}}"), reply("ok"));
+        for event in ["a", "b", "c"] {
+            sys.event(true, || event.to_owned());
+        }
+        assert_eq!(ask(&mut sys, "{debug,{log,get}}"), reply("{ok,[<<\"b\">>,<<\"c\">>]}"));
+        let limit = |number: usize| Request::from_term(&format!("{{debug,{{log,{{true,{number}}}}}}}").parse().unwrap());
+        assert_eq!(limit(LOG_MAX), Request::Log(LogRequest::Keep(LOG_MAX)));
+        assert_eq!(limit(LOG_MAX + 1), Request::Log(LogRequest::Keep(LOG_MAX)));
+    }
+
+    #[test]
+    fn what_it_does_not_know_is_an_error() {
+        let mut sys = Sys::default();
+        let answer = ask(&mut sys, "{debug,{dance,true}}");
+        assert_eq!(answer, reply("{error,{unknown_system_msg,{debug,{dance,true}}}}"));
+        assert_eq!(ask(&mut sys, "{terminate,boom}"), Action::Terminate(ExitReason::from_term(Term::atom("boom"))));
+    }
+}

@@ -1,0 +1,3 @@
+//! System messages: hold a process still, look at its state, put another in its place, count, trace.
+
+mod core;
