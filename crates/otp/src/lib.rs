@@ -6,8 +6,11 @@ pub mod __private;
 mod call;
 mod dynamic;
 mod gen_server;
+pub mod gen_statem;
+mod launch;
 mod reply;
 mod slot;
+mod stop;
 mod supervisor;
 mod sync;
 mod sys;
@@ -21,6 +24,7 @@ pub use gen_server::{Info, Server, StartError, start, start_link, start_named, s
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};
+pub use stop::StopError;
 pub use supervisor::restart::Strategy;
 pub use supervisor::spec::{Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting};
 pub use supervisor::{

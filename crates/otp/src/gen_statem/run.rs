@@ -1,0 +1,198 @@
+//! The life of a state machine's process: receives, lets the handlers run, and does what the core decides.
+
+use super::core::{Core, Entered, Excess, To, Turn};
+use super::step::{Parts, Step};
+use super::timeouts::Setting;
+use super::{Beginning, Event, StateMachine};
+use crate::gen_server::{Info, Starting};
+use crate::stop::StopRequest;
+use engset_process::{Cx, Exit, ExitReason, Mail, Processes, Protocol, set_deadline};
+use engset_term::Pid;
+use std::any::Any;
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// After how many events in a row without a receive the machine lets others run, and signals act on it.
+const EVENTS_PER_TURN: usize = 256;
+
+/// From `init` on.
+pub(super) async fn run<M: StateMachine>(
+    mut machine: M,
+    mut cx: Cx<M::Msg>,
+    parent: Option<Pid>,
+    starting: Starting,
+) -> ExitReason {
+    match machine.init(&mut cx).await {
+        Ok(step) => {
+            starting.done(Ok(()));
+            serve(machine, step, &mut cx, parent).await
+        }
+        Err(Exit(reason)) => {
+            starting.done(Err(reason.clone()));
+            reason
+        }
+    }
+}
+
+/// From the first state on.
+pub(super) async fn serve<M: StateMachine>(
+    machine: M,
+    first: Step<M, Beginning>,
+    cx: &mut Cx<M::Msg>,
+    parent: Option<Pid>,
+) -> ExitReason {
+    let (state, first) = first.into_first();
+    let mut running = Running { machine, core: Core::new(state, M::LIMITS), parent, events: 0 };
+    let reason = match running.make(first, cx).await {
+        Err(reason) => reason,
+        Ok(()) => running.events(cx).await,
+    };
+    set_deadline(None);
+    running.machine.terminate(&reason, running.core.state(), cx).await;
+    // Whoever waits for a reply that the machine keeps, or has postponed, hears of its end.
+    Processes::set_dying(reason.clone());
+    reason
+}
+
+/// A state machine at work.
+struct Running<M: StateMachine> {
+    machine: M,
+    core: Core<M::State, Event<M>, M::Timer>,
+    parent: Option<Pid>,
+    /// How many events were served since others could run.
+    events: usize,
+}
+
+impl<M: StateMachine> Running<M> {
+    /// Serves events until one ends the machine.
+    async fn events(&mut self, cx: &mut Cx<M::Msg>) -> ExitReason {
+        loop {
+            let event = match self.next(cx).await {
+                Ok(event) => event,
+                Err(reason) => return reason,
+            };
+            let step = self.machine.handle(self.core.state(), event, cx).await;
+            set_deadline(None);
+            let made = match step {
+                Ok(step) => self.make(step.into_parts(), cx).await,
+                Err(Exit(reason)) => Err(reason),
+            };
+            if let Err(reason) = made {
+                return reason;
+            }
+        }
+    }
+
+    /// The next event; `Err` where the machine must end instead.
+    async fn next(&mut self, cx: &mut Cx<M::Msg>) -> Result<Event<M>, ExitReason> {
+        self.let_others_run().await;
+        loop {
+            let now = cx.processes().scheduler().now();
+            let mail = match self.core.next(now, || waiting(cx)) {
+                Turn::Deliver(event) => return Ok(event),
+                Turn::Receive(None) => cx.recv().await,
+                Turn::Receive(Some(due)) => match cx.recv_timeout(due.saturating_duration_since(now)).await {
+                    Some(mail) => mail,
+                    None => {
+                        self.core.waited();
+                        continue;
+                    }
+                },
+            };
+            self.core.received();
+            return self.event(mail, cx);
+        }
+    }
+
+    fn event(&self, mail: Mail<M::Msg>, cx: &Cx<M::Msg>) -> Result<Event<M>, ExitReason> {
+        if let Some(request) = stop_request(&mail) {
+            return Err(request.accept(cx.processes(), cx.pid()));
+        }
+        Ok(match mail {
+            Mail::Message(message) => Event::Message(message),
+            Mail::Exit(trapped) if Some(trapped.from) == self.parent => return Err(trapped.reason),
+            Mail::Exit(trapped) => Event::Info(Info::Exit(*trapped)),
+            Mail::Down(down) => Event::Info(Info::Down(*down)),
+            Mail::Other(term) => Event::Info(Info::Message(term)),
+        })
+    }
+
+    /// Does what a handler decided; `Err` ends the machine.
+    async fn make(&mut self, parts: Parts<M>, cx: &mut Cx<M::Msg>) -> Result<(), ExitReason> {
+        let Parts { plan, mut settings, replies, hibernate, stop } = parts;
+        replies.send();
+        if let Some(reason) = stop {
+            return Err(reason);
+        }
+        let entered = self.core.step(plan).map_err(Excess::into_reason)?;
+        if let Some(entered) = entered {
+            self.enter(&entered, &mut settings, cx).await?;
+        }
+        let now = cx.processes().scheduler().now();
+        self.core.set(now, settings).map_err(Excess::into_reason)?;
+        if hibernate {
+            self.core.shrink();
+        }
+        Ok(())
+    }
+
+    /// Runs the state-enter call, as often as it asks for.
+    async fn enter(
+        &mut self,
+        entered: &Entered<M::State>,
+        settings: &mut Vec<Setting<Event<M>, M::Timer>>,
+        cx: &mut Cx<M::Msg>,
+    ) -> Result<(), ExitReason> {
+        loop {
+            let state = self.core.state();
+            let before = match entered {
+                Entered::Same => state,
+                Entered::From(before) => before,
+            };
+            let step = self.machine.enter(before, state, cx).await;
+            set_deadline(None);
+            let parts = step.map_err(|Exit(reason)| reason)?.into_parts();
+            parts.replies.send();
+            if let Some(reason) = parts.stop {
+                return Err(reason);
+            }
+            settings.extend(parts.settings);
+            if !matches!(parts.plan.to, To::Repeat) {
+                return Ok(());
+            }
+            self.let_others_run().await;
+        }
+    }
+
+    /// Once in a while gives way, and lets signals act.
+    async fn let_others_run(&mut self) {
+        self.events += 1;
+        if self.events < EVENTS_PER_TURN {
+            return;
+        }
+        self.events = 0;
+        let mut waited = false;
+        poll_fn(|task| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// How many messages have arrived that were not received.
+fn waiting<P: Protocol>(cx: &Cx<P>) -> usize {
+    cx.processes().info(cx.pid()).map_or(0, |info| info.message_queue_len)
+}
+
+/// Whether the machine is asked to end: as a term, which is a message of its own only where it takes all terms.
+fn stop_request<P: Protocol>(mail: &Mail<P>) -> Option<StopRequest> {
+    match mail {
+        Mail::Other(term) => StopRequest::of(term),
+        Mail::Message(message) => (message as &dyn Any).downcast_ref().and_then(StopRequest::of),
+        Mail::Down(_) | Mail::Exit(_) => None,
+    }
+}

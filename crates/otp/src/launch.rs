@@ -1,0 +1,128 @@
+//! Starts the process of a behaviour and waits until its `init` is done.
+//!
+//! Races: a process whose `init` takes too long is killed, and its starter waits until that has happened.
+
+use crate::gen_server::{StartError, Started, Starting};
+use engset_process::{
+    Addr, ControlSignal, Cx, Dest, ExitReason, IntoExit, Processes, Protocol, SpawnError, SpawnOptions,
+    current,
+};
+use engset_term::{Atom, Pid, Reference, Term};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// A process that nothing is linked to, on the node of the running process.
+pub(crate) async fn start<M, B, F>(name: Option<Atom>, body: B) -> Result<Addr<M>, StartError>
+where
+    M: Protocol,
+    B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    let (processes, _) = current().ok_or(StartError::Spawn(SpawnError::OutsideNode))?;
+    start_on(&processes, name, body).await
+}
+
+pub(crate) async fn start_on<M, B, F>(
+    processes: &Arc<Processes>,
+    name: Option<Atom>,
+    body: B,
+) -> Result<Addr<M>, StartError>
+where
+    M: Protocol,
+    B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    let (started, starting) = Started::new();
+    let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+    started.wait().await?;
+    Ok(addr)
+}
+
+/// Like [`start_on`], but kills a process whose `init` takes longer than `patience`.
+pub(crate) async fn start_within<M, B, F>(
+    processes: &Arc<Processes>,
+    patience: Duration,
+    name: Option<Atom>,
+    body: B,
+) -> Result<Addr<M>, StartError>
+where
+    M: Protocol,
+    B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    let (started, starting) = Started::new();
+    let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+    let in_time = {
+        let mut init = pin!(started.wait());
+        let mut alarm = pin!(processes.scheduler().sleep(patience));
+        poll_fn(|task| match init.as_mut().poll(task) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => alarm.as_mut().poll(task).map(|()| None),
+        })
+        .await
+    };
+    match in_time {
+        Some(result) => result.map(|()| addr),
+        None => {
+            let from = current().map_or(addr.pid(), |(_, me)| me);
+            let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
+            processes.signal(from, &Dest::Pid(addr.pid()), kill);
+            // Its end is what is awaited: an `init` that is done after all comes too late.
+            drop(started.wait().await);
+            Err(StartError::Init(ExitReason::from_term(Term::atom("timeout"))))
+        }
+    }
+}
+
+/// A process that is linked to the running one.
+pub(crate) async fn start_link<N, M, B, F>(
+    parent: &mut Cx<N>,
+    name: Option<Atom>,
+    body: B,
+) -> Result<Addr<M>, StartError>
+where
+    N: Protocol,
+    M: Protocol,
+    B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    let (started, starting) = Started::new();
+    let me = parent.pid();
+    let addr =
+        parent.spawn_link(named(name), move |cx| body(cx, Some(me), starting)).map_err(StartError::Spawn)?;
+    started.wait().await?;
+    Ok(addr)
+}
+
+/// A process that the running one monitors. When its `init` fails, the monitor is taken back.
+pub(crate) async fn start_monitor<N, M, B, F>(
+    watcher: &mut Cx<N>,
+    name: Option<Atom>,
+    body: B,
+) -> Result<(Addr<M>, Reference), StartError>
+where
+    N: Protocol,
+    M: Protocol,
+    B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
+    F: Future<Output: IntoExit> + Send + 'static,
+{
+    let (started, starting) = Started::new();
+    let (addr, monitor) =
+        watcher.spawn_monitor(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+    if let Err(error) = started.wait().await {
+        watcher.demonitor(monitor);
+        return Err(error);
+    }
+    Ok((addr, monitor))
+}
+
+fn named(name: Option<Atom>) -> SpawnOptions {
+    let mut options = SpawnOptions::default();
+    if name.is_some() {
+        options.name = name;
+    }
+    options
+}
