@@ -67,7 +67,7 @@ where
     match in_time {
         Some(result) => result.map(|()| addr),
         None => {
-            let from = current().map_or(addr.pid(), |(_, me)| me);
+            let from = current().map_or_else(|| addr.pid(), |(_, me)| me);
             let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             processes.signal(from, &Dest::Pid(addr.pid()), kill);
             // Its end is what is awaited: an `init` that is done after all comes too late.

@@ -4,7 +4,9 @@
 #[path = "private.rs"]
 pub mod __private;
 mod call;
+mod caught;
 mod dynamic;
+pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 mod launch;

@@ -173,6 +173,7 @@ pub trait StateMachine: Sized + Send + 'static {
 }
 
 /// What a state machine is given.
+#[expect(clippy::enum_variant_names, reason = "OTP calls it the event time-out")]
 pub enum Event<M: StateMachine> {
     /// A call or a cast.
     Message(M::Msg),
