@@ -121,8 +121,8 @@ pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
     CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId, ChildInfo, ChildKind,
     ChildState, Counts, Dynamic, Factory, Info, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, Start,
-    StartError, Starting, Strategy, Supervisor, SupervisorMsg, SupervisorRef, start, start_link, start_named,
-    start_on,
+    StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, gen_event,
+    gen_statem, start, start_link, start_named, start_on, state_functions,
 };
 pub use engset_process::{
     Addr, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit, ExitReason, Identity,

@@ -109,6 +109,7 @@ impl StateMachine for Line {
     }
 }
 
+#[expect(clippy::needless_pass_by_ref_mut, reason = "state functions have one signature")]
 impl Line {
     async fn when_idle(
         &mut self,

@@ -157,6 +157,5 @@ pub(crate) fn play_with(
         cx.sleep(Duration::from_secs(1)).await;
         *result.lock() = record.take();
     });
-    let played = std::mem::take(&mut *played.lock());
-    played
+    std::mem::take(&mut *played.lock())
 }
