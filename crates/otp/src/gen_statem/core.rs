@@ -174,12 +174,9 @@ impl<S: PartialEq, E, N: PartialEq> Core<S, E, N> {
         Ok(entered)
     }
 
-    /// Sets time-outs, in this order.
+    /// Does to the time-outs what one step says.
     pub(super) fn set(&mut self, now: Instant, settings: Vec<Setting<E, N>>) -> Result<(), Excess> {
-        for setting in settings {
-            self.timeouts.set(now, setting).map_err(|Full| Excess::Timeouts(self.limits.timeouts))?;
-        }
-        Ok(())
+        self.timeouts.set(now, settings).map_err(|Full| Excess::Timeouts(self.limits.timeouts))
     }
 
     /// Gives back memory that is not in use.

@@ -113,6 +113,31 @@ fn zeros_come_in_the_order_in_which_they_were_set_last() {
 }
 
 #[test]
+fn of_several_settings_in_one_step_the_last_counts() {
+    let mut core = core();
+    let in_place = Setting::Update(Key::Named('a'), "later");
+    core.set(at(0), vec![start(Key::Named('a'), 50, "a")]).unwrap();
+    core.set(at(0), vec![Setting::Cancel(Key::Named('a')), in_place, start(Key::Named('b'), 0, "b")])
+        .unwrap();
+    assert_eq!(delivered(&mut core, at(9)), ["b"], "it is not cancelled");
+    assert_eq!(delivered(&mut core, at(50)), ["later"]);
+    let never_started = vec![start(Key::Named('a'), 50, "a"), Setting::Update(Key::Named('a'), "at once")];
+    core.set(at(50), never_started).unwrap();
+    assert_eq!(delivered(&mut core, at(50)), ["at once"]);
+}
+
+#[test]
+fn an_update_leaves_a_zero_in_its_place_and_a_new_one_is_the_last() {
+    let mut core = core();
+    core.set(at(0), vec![start(Key::Named('a'), 0, "a1"), start(Key::Named('b'), 0, "b")]).unwrap();
+    core.set(at(0), vec![Setting::Update(Key::Named('a'), "a2")]).unwrap();
+    assert_eq!(delivered(&mut core, at(0)), ["a2", "b"]);
+    core.set(at(0), vec![start(Key::Named('a'), 0, "a1"), start(Key::Named('b'), 0, "b")]).unwrap();
+    core.set(at(0), vec![start(Key::Named('a'), 0, "a2")]).unwrap();
+    assert_eq!(delivered(&mut core, at(0)), ["b", "a2"]);
+}
+
+#[test]
 fn any_event_cancels_the_event_time_out() {
     let mut core = core();
     core.step(Plan { insert: vec!["i"], ..keep() }).unwrap();

@@ -21,7 +21,10 @@ use std::marker::PhantomData;
 /// | postpone | – | yes | – |
 /// | time-outs, replies | yes | yes | yes |
 ///
-/// Anything else does not compile: a state-enter call cannot change the state, or postpone what it was not given.
+/// Of several settings of one time-out in a step, and in the state-enter calls that follow it, only the last counts.
+/// An update that follows a start in the same step is therefore one of a time-out that does not run yet.
+///
+/// What the table does not allow does not compile: a state-enter call cannot change the state, or postpone what it was not given.
 ///
 /// ```compile_fail
 /// use engset_otp::gen_statem::{Entering, Step, StateMachine};

@@ -50,10 +50,18 @@ pub(super) enum Key<N> {
 pub(super) enum Setting<E, N> {
     /// Starts it, in place of one that runs.
     Start(Key<N>, When, E),
-    /// Gives it another event; where none runs, starts it with zero.
+    /// Gives it another event, and leaves it in its place; where none runs, starts it with zero.
     Update(Key<N>, E),
     /// Cancels it.
     Cancel(Key<N>),
+}
+
+impl<E, N> Setting<E, N> {
+    const fn key(&self) -> &Key<N> {
+        match self {
+            Self::Start(key, ..) | Self::Update(key, _) | Self::Cancel(key) => key,
+        }
+    }
 }
 
 /// The time-outs that run.
@@ -81,25 +89,18 @@ impl<E, N: PartialEq> Timeouts<E, N> {
         Self { running: Vec::new(), max }
     }
 
-    pub(super) fn set(&mut self, now: Instant, setting: Setting<E, N>) -> Result<(), Full> {
-        match setting {
-            Setting::Start(key, When::After(Duration::ZERO), event) => self.start(key, None, event),
-            Setting::Start(key, When::After(after), event) => {
-                self.start(key, Some(now.saturating_add(after)), event)
-            }
-            Setting::Start(key, When::At(at), event) => self.start(key, Some(at), event),
-            Setting::Update(key, event) => match self.place(&key) {
-                Some(place) if let Some(due) = self.running[place].due => {
-                    self.running[place] = Timeout { key, due: Some(due), event };
-                    Ok(())
-                }
-                _ => self.start(key, None, event),
-            },
-            Setting::Cancel(key) => {
-                self.cancel(&key);
-                Ok(())
+    /// Does what one step says. Of several settings of one time-out only the last counts, as in OTP.
+    pub(super) fn set(&mut self, now: Instant, mut settings: Vec<Setting<E, N>>) -> Result<(), Full> {
+        let mut place = 0;
+        while place < settings.len() {
+            let (this, later) = settings[place..].split_at(1);
+            if later.iter().any(|later| later.key() == this[0].key()) {
+                settings.remove(place);
+            } else {
+                place += 1;
             }
         }
+        settings.into_iter().try_for_each(|setting| self.set_one(now, setting))
     }
 
     pub(super) fn cancel(&mut self, key: &Key<N>) {
@@ -128,6 +129,27 @@ impl<E, N: PartialEq> Timeouts<E, N> {
 
     pub(super) fn shrink(&mut self) {
         self.running.shrink_to_fit();
+    }
+
+    fn set_one(&mut self, now: Instant, setting: Setting<E, N>) -> Result<(), Full> {
+        match setting {
+            Setting::Start(key, When::After(Duration::ZERO), event) => self.start(key, None, event),
+            Setting::Start(key, When::After(after), event) => {
+                self.start(key, Some(now.saturating_add(after)), event)
+            }
+            Setting::Start(key, When::At(at), event) => self.start(key, Some(at), event),
+            Setting::Update(key, event) => match self.place(&key) {
+                Some(place) => {
+                    self.running[place].event = event;
+                    Ok(())
+                }
+                None => self.start(key, None, event),
+            },
+            Setting::Cancel(key) => {
+                self.cancel(&key);
+                Ok(())
+            }
+        }
     }
 
     fn start(&mut self, key: Key<N>, due: Option<Instant>, event: E) -> Result<(), Full> {
