@@ -1,18 +1,22 @@
 //! Side-by-side measurements: the same small pieces of work on Engset, the BEAM and other Rust systems.
 //!
-//! `bench [--quick] [ROW…]` measures; `bench --child SYSTEM ROW` does one measurement in a fresh process and
+//! `bench [--rounds N] [ROW…]` measures; `bench --child SYSTEM ROW` does one measurement in a fresh process and
 //! is what the former runs, round after round, with the systems in turn.
 //! All systems get two workers, except actix, whose actors share one thread as it gives it to them.
 
 mod arguments;
 mod driver;
+mod goal;
+mod machine;
 mod memory;
 mod output;
+mod random;
 mod report;
 mod rounds;
 mod row;
 mod stopwatch;
 mod systems;
+mod workload;
 
 use arguments::Request;
 use std::env;

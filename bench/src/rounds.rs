@@ -1,5 +1,6 @@
 //! Runs every measurement in a fresh process, round after round with the systems in turn.
 
+use crate::machine::Machine;
 use crate::output;
 use crate::report::{self, Measured};
 use crate::row::Row;
@@ -37,17 +38,26 @@ impl fmt::Display for BenchError {
 
 impl Error for BenchError {}
 
-/// Measures, writes `bench/results/latest.json` and returns the table.
+/// Measures and returns the tables. Where all usual rows are measured, `bench/results/` gets the results and a chart;
+/// measurements of some rows leave what is there as it is.
 pub(crate) fn run(rounds: usize, rows: &[Row]) -> Result<String, BenchError> {
     let mut all = Vec::new();
     for &row in rows {
         all.extend(measure_row(rounds, row)?);
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/latest.json");
-    let unwritable = |source| BenchError::Unwritable { path: path.clone(), source };
-    fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(unwritable)?;
-    fs::write(&path, report::json(rounds, rows, &all)).map_err(unwritable)?;
-    Ok(report::table(rows, &all))
+    if Row::usual().iter().all(|row| rows.contains(row)) {
+        let machine = Machine::here();
+        write("latest.json", &report::json(&machine, rounds, rows, &all))?;
+        write("chart.svg", &report::chart(&machine, rows, &all))?;
+    }
+    Ok(format!("{}\n{}", report::table(rows, &all), report::goals(rows, &all)))
+}
+
+fn write(name: &str, text: &str) -> Result<(), BenchError> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let path = folder.join(name);
+    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text));
+    written.map_err(|source| BenchError::Unwritable { path, source })
 }
 
 fn measure_row(rounds: usize, row: Row) -> Result<Vec<Measured>, BenchError> {

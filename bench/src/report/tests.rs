@@ -1,6 +1,7 @@
 //! Facts about medians, ratios and how they are written.
 
-use super::{Measured, json, table};
+use super::{Measured, goals, json, table};
+use crate::machine::Machine;
 use crate::row::Row;
 use crate::systems::System;
 
@@ -33,12 +34,36 @@ fn ratios_are_to_the_beam_while_engset_is_absent() {
 }
 
 #[test]
+fn each_goal_is_judged() {
+    let all = [
+        measured(System::Engset, &[50.0]),
+        measured(System::Beam, &[400.0]),
+        measured(System::Tokio, &[40.0]),
+    ];
+    let text = goals(&[Row::Call, Row::IdleServer], &all);
+    let lines: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(lines[2], "| call | at least 8x beam | met |");
+    assert_eq!(lines[3], "| call | not behind tokio | not met |");
+    assert_eq!(lines[4], "| idle_server | at most 420 B | not measured |");
+}
+
+#[test]
 fn all_samples_are_in_the_results() {
-    let text = json(2, &[Row::Call], &[measured(System::Tokio, &[1.5, 2.5])]);
+    let machine = Machine {
+        cores: 2,
+        cpu: "Example \"9000\"".to_owned(),
+        otp: "25.2 (jit)".to_owned(),
+        rustc: "rustc 1".to_owned(),
+    };
+    let text = json(&machine, 2, &[Row::Call], &[measured(System::Tokio, &[1.5, 2.5])]);
     assert!(
         text.contains(
             "\"tokio\": {\"median\": 2.000, \"spread_percent\": 50.0, \"samples\": [1.500, 2.500]}"
         )
     );
     assert!(text.contains("\"rounds\": 2"));
+    assert!(text.contains(
+        r#""machine": {"cores": 2, "cpu": "Example \"9000\"", "otp": "25.2 (jit)", "rustc": "rustc 1"}"#
+    ));
+    assert!(text.contains(r#"{"goal": "not behind tokio", "verdict": "not measured"}"#));
 }

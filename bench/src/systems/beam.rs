@@ -1,43 +1,57 @@
-//! The BEAM: an Erlang module that does the rows in an `erl` of its own and prints the number.
+//! The BEAM: Erlang modules that do the rows in an `erl` of its own and print the number.
 
-use crate::driver::{FAN_IN_SENDERS, SPAWN_BATCH, WORKERS, warm_up};
 use crate::row::Row;
+use crate::workload::{NAMED, WORKERS};
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+/// Has room for [`Row::StopChildren`]; the other rows run with the limit that the BEAM has unless told otherwise.
+const PROCESSES_MAX: &str = "2000000";
 
 /// # Panics
-/// When `erl` is installed but the module does not compile or does not print a number.
+/// When `erl` is installed but a module does not compile or does not print a number.
 pub(crate) fn measure(row: Row) -> Option<f64> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("beam/bench_rows.erl");
-    let compiled = compile(&source)?;
-    let terms = Path::new(env!("CARGO_MANIFEST_DIR")).join("terms");
-    let output = program("erl")
-        .args(["-noshell", "+S", &format!("{WORKERS}:{WORKERS}"), "-pa"])
-        .arg(compiled)
-        .args(["-run", "bench_rows", "main", row.name()])
-        .args([row.ops(), warm_up(row.ops()), SPAWN_BATCH, FAN_IN_SENDERS].map(|number| number.to_string()))
-        .arg(terms)
-        .stderr(Stdio::inherit())
-        .output()
-        .ok()?;
+    if row == Row::Live {
+        return None;
+    }
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let compiled = compile(&package.join("beam"))?;
+    let mut erl = program("erl");
+    erl.args(["-noshell", "+S", &format!("{WORKERS}:{WORKERS}"), "-pa"]).arg(compiled);
+    if row == Row::StopChildren {
+        erl.args(["+P", PROCESSES_MAX]);
+    }
+    erl.args(["-run", "bench_rows", "main", row.name(), row.unit().label()]);
+    erl.arg(package.join("terms"));
+    erl.args([("ops", row.ops()), ("warm_up", row.warm_up())].iter().chain(&NAMED).map(size));
+    let output = erl.stderr(Stdio::inherit()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let number = text.split_whitespace().last().and_then(|number| number.parse().ok());
     assert!(number.is_some(), "erl printed no number but: {text}");
     number
 }
 
-/// Compiles the module next to this program, unless that has been done; `None` without Erlang.
-fn compile(source: &Path) -> Option<PathBuf> {
+fn size((name, value): &(&str, u64)) -> String {
+    format!("{name}={value}")
+}
+
+/// Compiles the modules next to this program, unless that has been done; `None` without Erlang.
+fn compile(sources: &Path) -> Option<PathBuf> {
     let program_file = env::current_exe().expect("the operating system knows where this program is");
     let folder = program_file.with_file_name("bench-beam");
-    let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    if changed(&folder.join("bench_rows.beam")) < changed(source) {
-        fs::create_dir_all(&folder).expect("the build folder can be written");
-        let output = program("erlc").arg("-o").arg(&folder).arg(source).output().ok()?;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let changed = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
+    for entry in fs::read_dir(sources).expect("the modules are beside this package") {
+        let source = entry.expect("the folder can be read").path();
+        let Some(name) = source.file_stem() else { continue };
+        if changed(&folder.join(name).with_extension("beam")) < changed(&source) {
+            fs::create_dir_all(&folder).expect("the build folder can be written");
+            let output = program("erlc").arg("-o").arg(&folder).arg(&source).output().ok()?;
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
     }
     Some(folder)
 }

@@ -1,21 +1,42 @@
-//! Plain tokio tasks with a channel each: what a process costs before it is an actor.
+//! Plain tokio tasks with a channel each, on two workers: what a process costs before it is an actor.
 
-use crate::driver::{self, Done, Item, WORKERS};
+mod basics;
+mod savina;
+
+use crate::driver;
 use crate::row::Row;
+use crate::workload::WORKERS;
 use ::tokio::runtime::Builder;
 use ::tokio::spawn;
-use ::tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use ::tokio::sync::oneshot;
+use std::future::ready;
 
 pub(crate) fn measure(row: Row) -> Option<f64> {
-    match row {
-        Row::PingPong => Some(run(ping_pong())),
-        Row::Call => Some(run(call())),
-        Row::Spawn => Some(run(driver::spawn(async |done| start_worker(done)))),
-        Row::IdleMemory => Some(run(driver::idle_memory(async |done| start_idler(done)))),
-        Row::FanIn => Some(run(fan_in())),
-        Row::EncodeCall | Row::EncodeNested | Row::DecodeCall | Row::DecodeNested => None,
-    }
+    Some(match row {
+        Row::PingPong => run(basics::ping_pong()),
+        Row::Call => run(basics::call()),
+        Row::FanIn => run(basics::fan_in()),
+        Row::Spawn => run(driver::spawn(|done| ready(basics::start_worker(done)))),
+        Row::SpawnMonitor => run(basics::spawn_and_join()),
+        Row::IdleMemory => run(driver::idle_memory(|done| ready(basics::start_idler(done)))),
+        Row::IdleServer => run(driver::idle_server(basics::start_and_call)),
+        Row::Ring => run(basics::ring()),
+        Row::Big => run(savina::big()),
+        Row::ForkJoin => run(driver::fork_join(|jobs, done| ready(savina::fork(jobs, done)), savina::send_job)),
+        Row::ForkJoinCreate => {
+            run(driver::fork_join_create(|jobs, done| ready(savina::fork(jobs, done)), savina::send_job))
+        }
+        Row::Chameneos => run(savina::chameneos()),
+        Row::Timers => run(basics::timers()),
+        Row::Echo => run(driver::echo(driver::spawn_task)),
+        Row::Restart
+        | Row::RestartLate
+        | Row::StopChildren
+        | Row::EncodeCall
+        | Row::EncodeNested
+        | Row::DecodeCall
+        | Row::DecodeNested
+        | Row::Live => return None,
+    })
 }
 
 /// Runs the measuring task on a worker, so that it is a task as all others.
@@ -23,79 +44,4 @@ pub(crate) fn run(measurement: impl Future<Output = f64> + Send + 'static) -> f6
     let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.expect("the operating system has threads left");
     runtime.block_on(async { spawn(measurement).await.expect("a measurement does not panic") })
-}
-
-async fn ping_pong() -> f64 {
-    let (done, finished) = unbounded_channel();
-    let (to_a, a) = unbounded_channel();
-    let (to_b, b) = unbounded_channel();
-    spawn(player(a, to_b, done.clone()));
-    spawn(player(b, to_a.clone(), done));
-    driver::ping_pong(move |passes| to_a.send(passes).expect("the player lives"), finished).await
-}
-
-async fn player(mut inbox: UnboundedReceiver<u64>, other: UnboundedSender<u64>, done: Done) {
-    while let Some(passes) = inbox.recv().await {
-        let sent = if passes == 0 { done.send(()).is_ok() } else { other.send(passes - 1).is_ok() };
-        if !sent {
-            return;
-        }
-    }
-}
-
-async fn call() -> f64 {
-    let (server, mut requests) = unbounded_channel::<(u64, oneshot::Sender<u64>)>();
-    let server: &UnboundedSender<_> = Box::leak(Box::new(server));
-    spawn(async move {
-        let mut sum = 0;
-        while let Some((number, reply)) = requests.recv().await {
-            sum += number;
-            reply.send(sum).expect("the caller waits");
-        }
-    });
-    driver::call(|number| async move {
-        let (reply, answer) = oneshot::channel();
-        server.send((number, reply)).expect("the server lives");
-        answer.await.expect("the server answers")
-    })
-    .await
-}
-
-fn start_worker(done: Done) {
-    let (worker, mut inbox) = unbounded_channel();
-    spawn(async move {
-        if inbox.recv().await == Some(1_u64) {
-            done.send(()).expect("the measuring task lives");
-        }
-    });
-    worker.send(1).expect("the worker lives");
-}
-
-fn start_idler(done: Done) -> UnboundedSender<u64> {
-    let (idler, mut inbox) = unbounded_channel();
-    spawn(async move {
-        done.send(()).expect("the measuring task lives");
-        drop(done);
-        inbox.recv().await
-    });
-    idler
-}
-
-async fn fan_in() -> f64 {
-    let (done, finished) = unbounded_channel();
-    let (receiver, mut inbox) = unbounded_channel();
-    spawn(async move {
-        let mut left = 0;
-        while let Some(item) = inbox.recv().await {
-            match item {
-                Item::Expect(count) => left = count,
-                Item::Number(number) => left -= number,
-            }
-            if left == 0 {
-                done.send(()).expect("the measuring task lives");
-            }
-        }
-    });
-    driver::fan_in(driver::spawn_task, move |item| receiver.send(item).expect("the receiver lives"), finished)
-        .await
 }
