@@ -59,9 +59,7 @@ impl Laps {
         let (next, count) = match &self.state {
             Lap::Before => (Lap::WarmUp, Some(self.row.warm_up())),
             Lap::WarmUp => (Lap::Measured(Stopwatch::start()), Some(self.row.ops())),
-            Lap::Measured(stopwatch) => {
-                (Lap::After { ns_per_op: stopwatch.ns_per_op(self.row.ops()) }, None)
-            }
+            Lap::Measured(stopwatch) => (Lap::After { ns_per_op: stopwatch.ns_per_op(self.row.ops()) }, None),
             Lap::After { ns_per_op } => (Lap::After { ns_per_op: *ns_per_op }, None),
         };
         self.state = next;

@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn the_model_is_what_the_first_processor_says() {
-        let text = "processor\t: 0\nmodel name\t: Example 9000 @ 1 GHz\n\nprocessor\t: 1\nmodel name\t: other\n";
+        let text =
+            "processor\t: 0\nmodel name\t: Example 9000 @ 1 GHz\n\nprocessor\t: 1\nmodel name\t: other\n";
         assert_eq!(cpu_model(text), Some("Example 9000 @ 1 GHz".to_owned()));
         assert_eq!(cpu_model(""), None);
     }

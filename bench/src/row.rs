@@ -10,7 +10,7 @@ pub(crate) enum Row {
     /// Two processes pass a ball back and forth; per round trip.
     PingPong,
     /// One process calls a server (a `gen_server` where there is one) that adds a number to its sum and answers with
-    /// it; per call.
+    /// it; per call. Where calls have a time limit unless told otherwise, Engset and the BEAM, they have it here.
     Call,
     /// Eight senders send numbers to one process that counts them; per message.
     FanIn,

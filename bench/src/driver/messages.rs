@@ -28,11 +28,12 @@ pub(crate) async fn ping_pong(throw: impl Fn(u64), mut done: UnboundedReceiver<(
 /// `throw(place, n)` gives a token to a player of the ring, who passes it on as in [`ping_pong`]. The tokens start
 /// evenly spread.
 pub(crate) async fn ring(throw: impl Fn(usize, u64), mut done: UnboundedReceiver<()>) -> f64 {
+    const TOKENS: u64 = RING_TOKENS as u64;
     let mut laps = Laps::new(Row::Ring);
     while let Some(hops) = laps.next() {
-        let places = (0..RING_PROCESSES as usize).step_by((RING_PROCESSES / RING_TOKENS) as usize);
-        places.for_each(|place| throw(place, hops / RING_TOKENS));
-        wait(&mut done, RING_TOKENS).await;
+        let places = (0..RING_PROCESSES).step_by(RING_PROCESSES / RING_TOKENS);
+        places.for_each(|place| throw(place, hops / TOKENS));
+        wait(&mut done, TOKENS).await;
     }
     laps.ns_per_op()
 }

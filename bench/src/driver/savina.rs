@@ -12,11 +12,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// `play(n)` tells each player to send so many pings, the next one when the pong of the last one came; each reports
 /// when its last pong came.
 pub(crate) async fn big(play: impl Fn(u64), mut done: UnboundedReceiver<()>) -> f64 {
+    const PLAYERS: u64 = BIG_PLAYERS as u64;
     let mut laps = Laps::new(Row::Big);
     while let Some(messages) = laps.next() {
         // Each ping has a pong.
-        play(messages / 2 / BIG_PLAYERS);
-        wait(&mut done, BIG_PLAYERS).await;
+        play(messages / 2 / PLAYERS);
+        wait(&mut done, PLAYERS).await;
     }
     laps.ns_per_op()
 }
@@ -87,14 +88,14 @@ pub(crate) fn compute() {
 /// What a player of [`big`] knows and decides.
 #[derive(Debug)]
 pub(crate) struct Pinger {
-    place: u64,
+    place: usize,
     random: Random,
     left: u64,
 }
 
 impl Pinger {
     /// The player at `place` among [`BIG_PLAYERS`].
-    pub(crate) fn new(place: u64) -> Self {
+    pub(crate) fn new(place: usize) -> Self {
         Self { place, random: Random::new(place + 1), left: 0 }
     }
 
@@ -107,7 +108,7 @@ impl Pinger {
     pub(crate) fn next(&mut self) -> Option<usize> {
         self.left = self.left.checked_sub(1)?;
         let other = self.random.below(BIG_PLAYERS - 1);
-        Some((if other < self.place { other } else { other + 1 }) as usize)
+        Some(if other < self.place { other } else { other + 1 })
     }
 }
 

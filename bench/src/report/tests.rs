@@ -41,7 +41,8 @@ fn each_goal_is_judged() {
         measured(System::Tokio, &[40.0]),
     ];
     let text = goals(&[Row::Call, Row::IdleServer], &all);
-    let lines: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(lines[2], "| call | at least 8x beam | met |");
     assert_eq!(lines[3], "| call | not behind tokio | not met |");
     assert_eq!(lines[4], "| idle_server | at most 420 B | not measured |");

@@ -9,22 +9,19 @@ use crate::driver;
 use crate::row::Row;
 use ::kameo::actor::{Actor, ActorRef, Spawn};
 use ::kameo::mailbox;
-use std::future::ready;
 
 pub(crate) fn measure(row: Row) -> Option<f64> {
     Some(match row {
         Row::PingPong => run(basics::ping_pong()),
         Row::Call => run(basics::call()),
         Row::FanIn => run(basics::fan_in()),
-        Row::Spawn => run(driver::spawn(|done| ready(basics::start_worker(done)))),
-        Row::IdleMemory => run(driver::idle_memory(|done| ready(start::<basics::Idler>(done)))),
+        Row::Spawn => run(driver::spawn(basics::start_worker)),
+        Row::IdleMemory => run(driver::idle_memory(basics::start_idler)),
         Row::IdleServer => run(driver::idle_server(basics::start_and_call)),
         Row::Ring => run(basics::ring()),
         Row::Big => run(savina::big()),
-        Row::ForkJoin => run(driver::fork_join(|jobs, done| ready(savina::fork(jobs, done)), savina::send_job)),
-        Row::ForkJoinCreate => {
-            run(driver::fork_join_create(|jobs, done| ready(savina::fork(jobs, done)), savina::send_job))
-        }
+        Row::ForkJoin => run(driver::fork_join(savina::fork, savina::send_job)),
+        Row::ForkJoinCreate => run(driver::fork_join_create(savina::fork, savina::send_job)),
         Row::Chameneos => run(savina::chameneos()),
         Row::Restart | Row::RestartLate => run(supervised::restart(row)),
         Row::SpawnMonitor

@@ -11,7 +11,7 @@ fn a_pinger_pings_others_only_and_as_often_as_told() {
         pinger.play(5_000);
         let mut pinged = 0;
         while let Some(other) = pinger.next() {
-            assert!(other != place as usize && other < BIG_PLAYERS as usize, "{other}");
+            assert!(other != place && other < BIG_PLAYERS, "{other}");
             pinged += 1;
         }
         assert_eq!(pinged, 5_000);

@@ -18,7 +18,7 @@ pub(super) async fn ring() -> f64 {
 }
 
 /// Players who each pass to the next.
-fn circle(count: u64, done: &Done) -> Vec<Addr<Player>> {
+fn circle(count: usize, done: &Done) -> Vec<Addr<Player>> {
     let players: Vec<Addr<Player>> =
         (0..count).map(|_| Player { other: None, done: done.clone() }.start()).collect();
     for (player, next) in players.iter().zip(players.iter().cycle().skip(1)) {
@@ -42,11 +42,11 @@ pub(super) async fn start_and_call() -> Addr<Server> {
     server
 }
 
-pub(super) fn start_worker(done: Done) {
+pub(super) async fn start_worker(done: Done) {
     Worker { done }.start().do_send(Number(1));
 }
 
-pub(super) fn start_idler(done: Done) -> Addr<Idler> {
+pub(super) async fn start_idler(done: Done) -> Addr<Idler> {
     Idler { done: Some(done) }.start()
 }
 

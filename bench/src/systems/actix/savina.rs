@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 struct Player {
     players: Arc<[Addr<Self>]>,
-    place: u64,
+    place: usize,
     pinger: Pinger,
     done: Done,
 }
@@ -54,7 +54,7 @@ impl Handler<Big> for Player {
             Big::Pong => {}
         }
         match self.pinger.next() {
-            Some(other) => self.players[other].do_send(Big::Ping(self.place as usize)),
+            Some(other) => self.players[other].do_send(Big::Ping(self.place)),
             None => self.done.send(()).expect("the measuring task lives"),
         }
     }
@@ -71,7 +71,7 @@ impl Message for Job {
     type Result = ();
 }
 
-pub(super) fn fork(jobs: u64, done: Done) -> Addr<Worker> {
+pub(super) async fn fork(jobs: u64, done: Done) -> Addr<Worker> {
     Worker { left: jobs, done }.start()
 }
 

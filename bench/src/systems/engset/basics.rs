@@ -5,8 +5,8 @@ use crate::driver::{self, Done, Item, Laps};
 use crate::row::Row;
 use crate::workload::RING_PROCESSES;
 use ::tokio::sync::mpsc::unbounded_channel;
-use engset::prelude::*;
 use engset::Processes;
+use engset::prelude::*;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(super) async fn ring(cx: Cx<Term>) -> f64 {
 }
 
 /// Players who each pass to the next.
-fn circle(processes: &Arc<Processes>, count: u64, done: &Done) -> Vec<Addr<Play>> {
+fn circle(processes: &Arc<Processes>, count: usize, done: &Done) -> Vec<Addr<Play>> {
     let players: Vec<Addr<Play>> = (0..count)
         .map(|_| {
             let done = done.clone();

@@ -7,12 +7,12 @@ use crate::row::Row;
 use engset::NodeBuilder;
 use engset::prelude::*;
 
-/// The node's own processes and the measuring one.
-const OTHERS_MAX: usize = 1_000;
+/// All of them, the node's own processes and the measuring one.
+const PROCESSES_MAX: usize = 10_001_000;
 
 /// A node that has room for all of them.
 pub(super) fn node() -> NodeBuilder {
-    Node::builder().adjust(|config| config.processes_max = Row::Live.ops() as usize + OTHERS_MAX)
+    Node::builder().adjust(|config| config.processes_max = PROCESSES_MAX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "16 digits are enough for a measurement")]

@@ -14,7 +14,7 @@ pub(super) async fn restart(cx: Cx<Term>, row: Row) -> f64 {
     let (started, starts) = unbounded_channel();
     let period = Duration::from_secs(RESTARTS_PERIOD_S);
     Supervisor::one_for_one()
-        .intensity(RESTARTS_MAX as usize, period)
+        .intensity(RESTARTS_MAX, period)
         .child(Child::server("child", move || Starter { started: started.clone() }))
         .start()
         .await

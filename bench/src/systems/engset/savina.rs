@@ -4,8 +4,8 @@ use super::start;
 use crate::driver::{self, Colour, Creature, Done, Mall, Pinger, Visit};
 use crate::workload::{BIG_PLAYERS, CREATURES};
 use ::tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use engset::prelude::*;
 use engset::Processes;
+use engset::prelude::*;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub(super) async fn big(cx: Cx<Term>) -> f64 {
     driver::big(play, finished).await
 }
 
-async fn pinger(mut cx: Cx<Big>, place: u64, done: Done) {
+async fn pinger(mut cx: Cx<Big>, place: usize, done: Done) {
     let mut players: Arc<[Addr<Big>]> = Arc::new([]);
     let mut pinger = Pinger::new(place);
     while let Mail::Message(message) = cx.recv().await {
@@ -54,7 +54,7 @@ async fn pinger(mut cx: Cx<Big>, place: u64, done: Done) {
             Big::Pong => {}
         }
         match pinger.next() {
-            Some(other) => players[other].send(Big::Ping(place as usize)).expect("the player lives"),
+            Some(other) => players[other].send(Big::Ping(place)).expect("the player lives"),
             None => done.send(()).expect("the measuring task lives"),
         }
     }

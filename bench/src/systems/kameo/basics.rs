@@ -29,7 +29,7 @@ pub(super) async fn ring() -> f64 {
 }
 
 /// Players who each pass to the next.
-fn circle(count: u64, done: &Done) -> Vec<ActorRef<Player>> {
+fn circle(count: usize, done: &Done) -> Vec<ActorRef<Player>> {
     let players: Vec<ActorRef<Player>> = (0..count).map(|_| start(done.clone())).collect();
     for (player, next) in players.iter().zip(players.iter().cycle().skip(1)) {
         player.tell(Meet(next.clone())).try_send().expect("the player lives");
@@ -52,9 +52,13 @@ pub(super) async fn start_and_call() -> ActorRef<Server> {
     server
 }
 
-pub(super) fn start_worker(done: Done) {
+pub(super) async fn start_worker(done: Done) {
     let worker: ActorRef<Worker> = start(done);
     worker.tell(1).try_send().expect("the worker lives");
+}
+
+pub(super) async fn start_idler(done: Done) -> ActorRef<Idler> {
+    start(done)
 }
 
 pub(super) async fn fan_in() -> f64 {

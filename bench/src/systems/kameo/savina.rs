@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 struct Player {
     players: Arc<[ActorRef<Self>]>,
-    place: u64,
+    place: usize,
     pinger: Pinger,
     done: Done,
 }
@@ -40,10 +40,10 @@ pub(super) async fn big() -> f64 {
 }
 
 impl Actor for Player {
-    type Args = (u64, Done);
+    type Args = (usize, Done);
     type Error = Infallible;
 
-    async fn on_start((place, done): (u64, Done), _: ActorRef<Self>) -> Result<Self, Infallible> {
+    async fn on_start((place, done): (usize, Done), _: ActorRef<Self>) -> Result<Self, Infallible> {
         Ok(Self { players: Arc::new([]), place, pinger: Pinger::new(place), done })
     }
 }
@@ -66,7 +66,7 @@ impl Message<Big> for Player {
         }
         match self.pinger.next() {
             Some(other) => {
-                let ping = Big::Ping(self.place as usize);
+                let ping = Big::Ping(self.place);
                 self.players[other].tell(ping).try_send().expect("the player lives");
             }
             None => self.done.send(()).expect("the measuring task lives"),
@@ -81,7 +81,7 @@ pub(super) struct Worker {
 
 pub(super) struct Job;
 
-pub(super) fn fork(jobs: u64, done: Done) -> ActorRef<Worker> {
+pub(super) async fn fork(jobs: u64, done: Done) -> ActorRef<Worker> {
     start((jobs, done))
 }
 

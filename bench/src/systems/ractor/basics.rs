@@ -24,7 +24,7 @@ pub(super) async fn ring() -> f64 {
 }
 
 /// Players who each pass to the next.
-async fn circle(count: u64, done: &Done) -> Vec<ActorRef<Play>> {
+async fn circle(count: usize, done: &Done) -> Vec<ActorRef<Play>> {
     let mut players = Vec::new();
     for _ in 0..count {
         players.push(start(Player, done.clone()).await);

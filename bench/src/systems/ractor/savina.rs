@@ -16,7 +16,7 @@ enum Big {
 }
 
 struct Player {
-    place: u64,
+    place: usize,
 }
 
 struct PlayerState {
@@ -68,7 +68,7 @@ impl Actor for Player {
             Big::Pong => {}
         }
         match state.pinger.next() {
-            Some(other) => state.players[other].cast(Big::Ping(self.place as usize))?,
+            Some(other) => state.players[other].cast(Big::Ping(self.place))?,
             None => state.done.send(())?,
         }
         Ok(())
@@ -158,7 +158,11 @@ impl Actor for Place {
     type State = MallState;
     type Arguments = MallState;
 
-    async fn pre_start(&self, _: ActorRef<ToMall>, state: MallState) -> Result<MallState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<ToMall>,
+        state: MallState,
+    ) -> Result<MallState, ActorProcessingErr> {
         Ok(state)
     }
 

@@ -20,7 +20,7 @@ pub(super) async fn ring() -> f64 {
 }
 
 /// Players who each pass to the next.
-fn circle(count: u64, done: &Done) -> Vec<UnboundedSender<u64>> {
+fn circle(count: usize, done: &Done) -> Vec<UnboundedSender<u64>> {
     let (players, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| unbounded_channel()).unzip();
     for (inbox, next) in inboxes.into_iter().zip(players.iter().cycle().skip(1)) {
         spawn(player(inbox, next.clone(), done.clone()));
@@ -68,7 +68,7 @@ pub(super) async fn start_and_call() -> UnboundedSender<Request> {
     server
 }
 
-pub(super) fn start_worker(done: Done) {
+pub(super) async fn start_worker(done: Done) {
     let (worker, mut inbox) = unbounded_channel();
     spawn(async move {
         if inbox.recv().await == Some(1_u64) {
@@ -89,7 +89,7 @@ pub(super) async fn spawn_and_join() -> f64 {
     laps.ns_per_op()
 }
 
-pub(super) fn start_idler(done: Done) -> UnboundedSender<u64> {
+pub(super) async fn start_idler(done: Done) -> UnboundedSender<u64> {
     let (idler, mut inbox) = unbounded_channel();
     spawn(async move {
         done.send(()).expect("the measuring task lives");
@@ -106,6 +106,7 @@ pub(super) async fn fan_in() -> f64 {
         .await
 }
 
+/// A task for each timer. One task with a `DelayQueue` of `tokio-util` needs the same time, within the spread.
 #[expect(clippy::disallowed_methods, reason = "the timers of tokio are what is measured")]
 pub(super) async fn timers() -> f64 {
     let (done, finished) = unbounded_channel();

@@ -17,7 +17,7 @@ pub(super) async fn big() -> f64 {
     let (done, finished) = unbounded_channel();
     let (players, inboxes): (Vec<_>, Vec<_>) = (0..BIG_PLAYERS).map(|_| unbounded_channel()).unzip();
     let players: Arc<[UnboundedSender<Big>]> = players.into();
-    for (place, inbox) in (0..).zip(inboxes) {
+    for (place, inbox) in inboxes.into_iter().enumerate() {
         spawn(pinger(inbox, place, Arc::clone(&players), done.clone()));
     }
     let play = move |pings| {
@@ -28,7 +28,7 @@ pub(super) async fn big() -> f64 {
 
 async fn pinger(
     mut inbox: UnboundedReceiver<Big>,
-    place: u64,
+    place: usize,
     players: Arc<[UnboundedSender<Big>]>,
     done: Done,
 ) {
@@ -47,7 +47,7 @@ async fn pinger(
         };
         match next {
             Some(other) => {
-                assert!(players[other].send(Big::Ping(place as usize)).is_ok(), "the player lives");
+                assert!(players[other].send(Big::Ping(place)).is_ok(), "the player lives");
             }
             None => done.send(()).expect("the measuring task lives"),
         }
@@ -56,7 +56,7 @@ async fn pinger(
 
 pub(super) struct Job;
 
-pub(super) fn fork(jobs: u64, done: Done) -> UnboundedSender<Job> {
+pub(super) async fn fork(jobs: u64, done: Done) -> UnboundedSender<Job> {
     let (worker, mut inbox) = unbounded_channel();
     spawn(async move {
         for _ in 0..jobs {
