@@ -9,7 +9,9 @@ use std::fmt;
 pub(crate) enum Goal {
     /// The system's number is at least so many times Engset's.
     TimesFaster(f64, System),
-    /// No system has a smaller number.
+    /// The system's number is larger.
+    AheadOf(System),
+    /// The numbers of all other systems are larger.
     AheadOfAll,
     /// The number, in the row's unit.
     AtMost(f64),
@@ -32,10 +34,11 @@ impl Goal {
         let Some(ours) = median(System::Engset, row) else { return Verdict::Unknown };
         let is_met = match self {
             Self::TimesFaster(times, system) => median(system, row).map(|theirs| theirs >= ours * times),
+            Self::AheadOf(system) => median(system, row).map(|theirs| ours < theirs),
             Self::AheadOfAll => {
                 let others = System::ALL.into_iter().filter(|system| *system != System::Engset);
                 let first = others.filter_map(|system| median(system, row)).reduce(f64::min);
-                first.map(|first| ours <= first)
+                first.map(|first| ours < first)
             }
             Self::AtMost(limit) => Some(ours <= limit),
             Self::AtMostTimesRow(times, other) => {
@@ -60,6 +63,7 @@ impl fmt::Display for Goal {
                 write!(f, "at most {:.0} % behind {}", (1.0 / times - 1.0) * 100.0, system.name())
             }
             Self::TimesFaster(_, system) => write!(f, "not behind {}", system.name()),
+            Self::AheadOf(system) => write!(f, "ahead of {}", system.name()),
             Self::AheadOfAll => f.write_str("ahead of all"),
             Self::AtMost(limit) => write!(f, "at most {limit}"),
             Self::AtMostTimesRow(times, row) => write!(f, "at most {times}x {}", row.name()),
@@ -101,7 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn ahead_of_all_means_no_smaller_number() {
+    fn ahead_is_not_beside() {
+        let beam = |number| [OURS, (System::Beam, Row::RestartLate, number)];
+        check(Goal::AheadOf(System::Beam), &beam(10.1), Verdict::Met);
+        check(Goal::AheadOf(System::Beam), &beam(10.0), Verdict::NotMet);
+        check(Goal::TimesFaster(1.0, System::Beam), &beam(10.0), Verdict::Met);
+    }
+
+    #[test]
+    fn ahead_of_all_means_the_smallest_number() {
         let tokio = (System::Tokio, Row::RestartLate, 11.0);
         check(Goal::AheadOfAll, &[OURS, tokio], Verdict::Met);
         check(Goal::AheadOfAll, &[OURS, tokio, (System::Actix, Row::RestartLate, 9.0)], Verdict::NotMet);
@@ -128,6 +140,7 @@ mod tests {
     fn goals_are_said_in_words() {
         assert_eq!(Goal::TimesFaster(4.0, System::Beam).to_string(), "at least 4x beam");
         assert_eq!(Goal::TimesFaster(1.0 / 1.1, System::Tokio).to_string(), "at most 10 % behind tokio");
+        assert_eq!(Goal::AheadOf(System::Tokio).to_string(), "ahead of tokio");
         assert_eq!(Goal::TimesFaster(1.0, System::Tokio).to_string(), "not behind tokio");
         assert_eq!(Goal::AtMostTimesRow(1.25, Row::Restart).to_string(), "at most 1.25x restart");
     }

@@ -1,7 +1,10 @@
 //! Side-by-side measurements: the same small pieces of work on Engset, the BEAM and other Rust systems.
 //!
 //! `bench [--rounds N] [ROW…]` measures; `bench --child SYSTEM ROW` does one measurement in a fresh process and
-//! is what the former runs, round after round, with the systems in turn.
+//! is what the former runs, round after round, with the systems in turn. Without rows it measures all but `live`, and
+//! writes `bench/results/latest.json` and `bench/results/chart.svg` beside the tables that it prints.
+//! What a row is stands in `row.rs`, its size there and in `workload.rs`, its work in `driver/` for the Rust systems
+//! and in `../beam/` for the BEAM; `systems/` has the processes.
 //! All systems get two workers, except actix, whose actors share one thread as it gives it to them.
 
 mod arguments;

@@ -141,17 +141,13 @@ impl Row {
     }
 
     fn facts(self) -> Facts {
-        use Goal::{AheadOfAll, AtMost, AtMostTimesRow, TimesFaster};
+        use Goal::{AheadOf, AheadOfAll, AtMost, AtMostTimesRow, TimesFaster};
         use Unit::{Bytes, Milliseconds, Nanoseconds};
         let (name, ops, unit, goals): (_, _, _, &[Goal]) = match self {
-            Self::PingPong => {
-                ("ping_pong", 500_000, Nanoseconds, &[TimesFaster(4.0, BEAM), TimesFaster(1.0, TOKIO)])
-            }
-            Self::Call => ("call", 300_000, Nanoseconds, &[TimesFaster(8.0, BEAM), TimesFaster(1.0, TOKIO)]),
+            Self::PingPong => ("ping_pong", 500_000, Nanoseconds, &[TimesFaster(4.0, BEAM), AheadOf(TOKIO)]),
+            Self::Call => ("call", 300_000, Nanoseconds, &[TimesFaster(8.0, BEAM), AheadOf(TOKIO)]),
             Self::FanIn => ("fan_in", 1_000_000, Nanoseconds, &[TimesFaster(5.0, BEAM), AheadOfAll]),
-            Self::Spawn => {
-                ("spawn", 200_000, Nanoseconds, &[TimesFaster(7.0, BEAM), TimesFaster(1.0, TOKIO)])
-            }
+            Self::Spawn => ("spawn", 200_000, Nanoseconds, &[TimesFaster(7.0, BEAM), AheadOf(TOKIO)]),
             Self::SpawnMonitor => ("spawn_monitor", 200_000, Nanoseconds, &[TimesFaster(5.0, BEAM)]),
             Self::IdleMemory => ("idle_memory", 100_000, Bytes, &[]),
             Self::IdleServer => ("idle_server", 100_000, Bytes, &[AtMost(420.0)]),

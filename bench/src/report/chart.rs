@@ -20,7 +20,7 @@ const ROW_GAP: f64 = 12.0;
 /// Ratios below the first or above the last are drawn as these, with their number beside the bar.
 const SCALE: [f64; 2] = [0.1, 100.0];
 /// Where there are lines, with their labels.
-const LINES: [(f64, &str); 9] = [
+const LINES: [(f64, &str); 10] = [
     (0.1, "0.1×"),
     (0.2, "0.2×"),
     (0.5, "0.5×"),
@@ -28,7 +28,8 @@ const LINES: [(f64, &str); 9] = [
     (2.0, "2×"),
     (5.0, "5×"),
     (10.0, "10×"),
-    (30.0, "30×"),
+    (20.0, "20×"),
+    (50.0, "50×"),
     (100.0, "100×"),
 ];
 

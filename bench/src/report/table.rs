@@ -46,7 +46,9 @@ pub(crate) fn goals(rows: &[Row], all: &[Measured]) -> String {
 fn in_words(goal: Goal, row: Row) -> String {
     match goal {
         Goal::AtMost(_) => format!("{goal} {}", row.unit().short()),
-        Goal::TimesFaster(..) | Goal::AheadOfAll | Goal::AtMostTimesRow(..) => goal.to_string(),
+        Goal::TimesFaster(..) | Goal::AheadOf(_) | Goal::AheadOfAll | Goal::AtMostTimesRow(..) => {
+            goal.to_string()
+        }
     }
 }
 
