@@ -118,6 +118,7 @@ pub mod net {
 }
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
+pub use engset_otp::timer;
 pub use engset_otp::{
     CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId, ChildInfo, ChildKind,
     ChildState, Counts, Dynamic, Factory, Info, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, Start,

@@ -17,6 +17,7 @@ mod supervisor;
 mod sync;
 mod sys;
 mod term_reply;
+pub mod timer;
 #[doc(hidden)]
 pub mod wire;
 
