@@ -279,7 +279,7 @@ fn large_exit() {
 }
 
 fn monitors(cx: &Cx<Term>, pid: Pid) -> (usize, usize) {
-    cx.processes().info(pid).map_or((0, 0), |info| (info.monitors, info.monitored_by))
+    cx.processes().info(pid).map_or((0, 0), |info| (info.monitors.len(), info.monitored_by.len()))
 }
 
 /// Both ends forget a monitor that is removed, that has fired, or whose owner has ended.
@@ -335,7 +335,9 @@ fn mixer() {
                     assert_eq!(down(&mut cx).await.1, reason("flaff"));
                 }
             } else {
-                own.iter().for_each(|reference| cx.demonitor(*reference));
+                for reference in &own {
+                    cx.demonitor(*reference);
+                }
                 assert_eq!(monitors(&cx, me), (0, OTHERS));
                 others.iter().for_each(|other| cx.exit(other.pid(), reason("flaff")));
             }
