@@ -19,9 +19,11 @@
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
+use crate::cells;
 use crate::lock::Lock;
 use crate::process::AnyProcess;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
@@ -356,7 +358,7 @@ impl<P: Program> TaskRef<P> {
             mail: AtomicU8::new(MailState::None as u8),
         };
         let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
-        let whole = Box::into_raw(Box::<Whole<P, C>>::new_uninit()).cast::<Whole<P, C>>();
+        let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
         let place = whole.cast::<Body<P>>();
         // SAFETY: `Whole` is `repr(C)` and begins with its `Body`; the allocation is ours and large enough.
         unsafe { place.write(body) };
@@ -617,8 +619,11 @@ unsafe fn inbox<P: Program>(header: NonNull<Header>) -> NonNull<dyn Inbox> {
 }
 
 unsafe fn free<P: Program, C>(header: NonNull<Header>) {
-    // SAFETY: this was the last reference, the code was dropped when the task was over, and the box is of this type.
-    drop(unsafe { Box::from_raw(header.cast::<Whole<P, C>>().as_ptr()) });
+    let whole = header.cast::<Whole<P, C>>();
+    // SAFETY: this was the last reference; the code was dropped when the task was over, the rest is dropped here.
+    unsafe { whole.drop_in_place() };
+    // SAFETY: `start` took the memory with this layout.
+    unsafe { cells::give_back(whole.cast(), Layout::new::<Whole<P, C>>()) };
 }
 
 /// Gives back a reference.

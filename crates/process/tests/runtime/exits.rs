@@ -215,7 +215,8 @@ fn destructors_that_panic_do_not_keep_the_end_from_being_told() {
             })
             .await;
         };
-        let options = SpawnOptions { name: Some(engset_term::Atom::from_static("holder")), ..SpawnOptions::default() };
+        let options =
+            SpawnOptions { name: Some(engset_term::Atom::from_static("holder")), ..SpawnOptions::default() };
         let child = cx.spawn_link(options, holds).expect("room").pid();
         _ = cx.monitor(child);
         assert_eq!(number(&mut cx).await, 1);
