@@ -13,6 +13,8 @@ use engset_process::{
 };
 use engset_term::{Atom, NodeName, Pid, Term};
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const NAME: Atom = Atom::from_static("failing");
@@ -34,6 +36,8 @@ struct Failing {
     place: Place,
     /// Whether it waits in that place until it is let through.
     gated: bool,
+    /// Whether it serves a request.
+    serves: Arc<AtomicBool>,
     kept: Vec<Reply<u32>>,
 }
 
@@ -62,6 +66,7 @@ impl Server for Failing {
     async fn handle(&mut self, message: Request, cx: &mut Cx<Request>) -> Result<(), Exit> {
         let Request::Fail(reply) = message else { panic!("opened where there is no gate") };
         self.kept.extend(reply.begin());
+        self.serves.store(true, Ordering::Release);
         self.pass_gate(cx).await;
         match self.place {
             Place::Init => unreachable!("it does not come so far"),
@@ -94,11 +99,11 @@ impl Failing {
 
 impl Place {
     fn server(self) -> Failing {
-        Failing { place: self, gated: false, kept: Vec::new() }
+        Failing { place: self, gated: false, serves: Arc::default(), kept: Vec::new() }
     }
 
-    fn gated_server(self) -> Failing {
-        Failing { gated: true, ..self.server() }
+    fn gated_server(self, serves: Arc<AtomicBool>) -> Failing {
+        Failing { gated: true, serves, ..self.server() }
     }
 
     /// Fails where `reason` is not that of a failure in this place.
@@ -140,11 +145,11 @@ async fn link(mut cx: Cx<Term>, place: Place) {
 
 /// A monitor fires once, with the reason; in the init the server is known by its name.
 async fn monitor(mut cx: Cx<Term>, place: Place) {
-    let server = start_apart(&cx, place).await;
+    let (server, serves) = start_apart(&cx, place).await;
     let reference = cx.monitor(Dest::Name(NAME));
     if place != Place::Init {
         provoke(&cx, server);
-        wait_until(&cx, || waiting(&cx, server) == 0).await;
+        wait_until(&cx, || serves.load(Ordering::Acquire)).await;
     }
     cx.send(server, Request::Open).unwrap();
     let Mail::Down(down) = next(&mut cx).await else { panic!("a down message") };
@@ -182,13 +187,15 @@ async fn supervisor(mut cx: Cx<Term>, place: Place) {
 
 /// A caller hears the reason, and whether its request had begun.
 async fn caller(mut cx: Cx<Term>, place: Place) {
-    let server = start_apart(&cx, place).await;
+    let (server, serves) = start_apart(&cx, place).await;
     let watch = cx.monitor(server);
     let begun = call(&cx, server, true);
-    let waits_in_init = usize::from(place == Place::Init);
-    wait_until(&cx, || waiting(&cx, server) == waits_in_init).await;
+    // The first request is being served, or, in the init, waits.
+    let in_init = place == Place::Init;
+    wait_until(&cx, || serves.load(Ordering::Acquire) || in_init && waiting(&cx, server) == 1).await;
+    let before = waiting(&cx, server);
     let waits = call(&cx, Service::local(NAME), true);
-    wait_until(&cx, || waiting(&cx, server) == waits_in_init + 1).await;
+    wait_until(&cx, || waiting(&cx, server) == before + 1).await;
     cx.send(server, Request::Open).unwrap();
     let mut told = [None, None];
     while told.iter().any(Option::is_none) {
@@ -211,9 +218,11 @@ async fn caller(mut cx: Cx<Term>, place: Place) {
 }
 
 /// Starts the server by another process, registered, and comes back when it is known by its name: in its init, or after.
-async fn start_apart(cx: &Cx<Term>, place: Place) -> Addr<Request> {
+async fn start_apart(cx: &Cx<Term>, place: Place) -> (Addr<Request>, Arc<AtomicBool>) {
+    let serves: Arc<AtomicBool> = Arc::default();
+    let server = place.gated_server(Arc::clone(&serves));
     let starter = move |_: Cx<Term>| async move {
-        let started = start_named(Some(NAME), place.gated_server()).await;
+        let started = start_named(Some(NAME), server).await;
         assert_eq!(started.err(), (place == Place::Init).then(|| StartError::Init(boom())));
     };
     let starter = cx.spawn(starter).unwrap().pid();
@@ -222,7 +231,7 @@ async fn start_apart(cx: &Cx<Term>, place: Place) -> Addr<Request> {
         is_known && (place == Place::Init || !cx.processes().is_alive(starter))
     })
     .await;
-    Addr::new(cx.processes().whereis(&NAME).unwrap())
+    (Addr::new(cx.processes().whereis(&NAME).unwrap()), serves)
 }
 
 /// How many messages wait for the server.

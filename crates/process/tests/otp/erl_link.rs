@@ -103,9 +103,7 @@ fn process_monitors() {
             let first = cx.monitor(to.clone());
             wait_until(&cx, || counts(&cx) == (1, 1)).await;
             // Another process cannot remove it.
-            let stranger = move |mut cx: Cx<Term>| async move {
-                assert!(!cx.demonitor(first));
-            };
+            let stranger = move |mut cx: Cx<Term>| async move { assert!(!cx.demonitor(first)) };
             let stranger = cx.spawn::<Term, _, _>(stranger).expect("room").pid();
             wait_until(&cx, || !cx.processes().is_alive(stranger)).await;
             assert_eq!(counts(&cx), (1, 1));
