@@ -162,7 +162,9 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
     let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let addr = parent
-        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| serve(server, cx, Some(parent_pid), starting))
+        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| {
+            serve(server, cx, Some(parent_pid), starting)
+        })
         .map_err(StartError::Spawn)?;
     started.wait().await?;
     Ok(addr)

@@ -727,6 +727,10 @@ where
             }
             let ended =
                 if own.with(|own| own.exiting.is_some()) { None } else { self.as_mut().time_slice(waker) };
+            if ended.is_some() && me.mail() == MailState::Urgent {
+                // What it sent to itself acts before its end.
+                me.drain(me, own);
+            }
             let ended = own.with(|own| if own.exiting.is_some() { own.exiting.clone() } else { ended });
             match ended {
                 Some(reason) => {

@@ -119,7 +119,8 @@ impl Child {
     {
         let id = name.as_str().to_owned();
         Self::by(&id, move |supervisor| {
-            let addr = supervisor.spawn_link(SpawnOptions { name: Some(name.clone()), ..SpawnOptions::default() }, body());
+            let addr = supervisor
+                .spawn_link(SpawnOptions { name: Some(name.clone()), ..SpawnOptions::default() }, body());
             Box::pin(async move { addr.map(|addr| addr.pid()).map_err(StartError::Spawn) })
         })
     }

@@ -243,3 +243,12 @@ fn destructors_that_panic_do_not_keep_the_end_from_being_told() {
         assert_eq!(cx.processes().whereis(&engset_term::Atom::from_static("holder")), None);
     });
 }
+
+#[test]
+fn an_exit_signal_to_oneself_acts_before_the_end() {
+    everywhere(|mut cx| async move {
+        let ends = cx.spawn_monitor(options(), |cx: Cx<Number>| async move { cx.exit(cx.pid(), boom()) });
+        ends.expect("room");
+        assert_eq!(down(&mut cx).await, boom());
+    });
+}
