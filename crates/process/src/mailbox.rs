@@ -33,7 +33,7 @@ pub(crate) struct Arrival<M> {
 #[derive(Debug)]
 struct Batch<M> {
     first: Option<Signal<M>>,
-    /// Only while there is a first.
+    /// Behind the first.
     rest: Option<Box<Chunks<M>>>,
     /// Whether there is a signal that acts.
     is_urgent: bool,
@@ -49,13 +49,14 @@ impl<M> Batch<M> {
         Self { first: None, rest: None, is_urgent: false }
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.list.is_empty())
     }
 
     #[inline]
     fn push(&mut self, signal: Signal<M>) {
-        if self.first.is_none() {
+        if self.is_empty() {
             self.first = Some(signal);
         } else {
             self.push_behind(signal);
@@ -69,20 +70,14 @@ impl<M> Batch<M> {
 
     #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
-        let signal = self.first.take();
-        if self.rest.is_some() {
-            self.move_up();
+        if self.first.is_some() {
+            return self.first.take();
         }
-        signal
-    }
-
-    /// Makes the next of the rest the first.
-    #[inline(never)]
-    fn move_up(&mut self) {
-        self.first = self.rest.as_mut().and_then(|rest| rest.pop());
-        if self.first.is_none() {
+        let signal = self.rest.as_mut()?.pop();
+        if signal.is_none() {
             self.rest = None;
         }
+        signal
     }
 }
 
@@ -102,6 +97,7 @@ impl<M> Chunks<M> {
         self.list.push_back(chunk);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
         let chunk = self.list.front_mut()?;
         let signal = chunk.pop_front();
@@ -260,7 +256,7 @@ impl<M> Mailbox<M> {
     /// Wakes a receive that waits with a waker of its own.
     pub(crate) fn wake_receiver(&mut self) {
         if let Some(waiting) = &mut self.waiting
-            && (self.fresh.first.is_some() || !waiting.mail.is_empty())
+            && (!self.fresh.is_empty() || !waiting.mail.is_empty())
             && let Some(receiver) = waiting.receiver.take()
         {
             receiver.wake();
