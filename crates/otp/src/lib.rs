@@ -18,8 +18,13 @@ pub use gen_server::{Info, Server, StartError, start, start_link, start_named, s
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};
+pub use supervisor::back_off::BackOff;
+pub use supervisor::flags::{AutoShutdown, SpecError};
 pub use supervisor::restart::Strategy;
-pub use supervisor::spec::{Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting};
+pub use supervisor::spec::{
+    Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting, ignore,
+};
 pub use supervisor::{
-    ChildError, ChildId, ChildInfo, ChildState, Counts, Retry, Supervisor, SupervisorMsg, SupervisorRef,
+    ChildError, ChildId, ChildInfo, ChildSpec, ChildState, Counts, Retry, Supervisor, SupervisorMsg,
+    SupervisorRef,
 };
