@@ -1,7 +1,8 @@
 //! Pure: the children of one supervisor, in start order, found by pid or id, and counted.
 
+use super::pid_map::PidMap;
 use super::restart::Strategy;
-use super::spec::{Child, ChildKind, Restart, Shutdown};
+use super::spec::{Child, ChildKind, Restart};
 use engset_process::Trapped;
 use engset_term::{Instant, Pid};
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +13,11 @@ use std::sync::Arc;
 pub(crate) struct Key(u64);
 
 impl Key {
+    #[cfg(test)]
+    pub(super) const fn first() -> Self {
+        Self(1)
+    }
+
     /// A number that no other child of the supervisor has.
     pub(super) const fn number(self) -> u64 {
         self.0
@@ -67,7 +73,7 @@ pub(super) struct Totals {
 pub(super) struct Children {
     dynamic: bool,
     entries: BTreeMap<Key, Entry>,
-    by_pid: HashMap<Pid, Key>,
+    by_pid: PidMap<Key>,
     /// Empty where the supervisor is dynamic: ids name no child there.
     by_id: HashMap<Arc<str>, Key>,
     totals: Totals,
@@ -79,7 +85,7 @@ impl Children {
         Self {
             dynamic,
             entries: BTreeMap::new(),
-            by_pid: HashMap::new(),
+            by_pid: PidMap::default(),
             by_id: HashMap::new(),
             totals: Totals::default(),
             last: 0,
@@ -182,11 +188,11 @@ impl Children {
         self.by_id.get(id).copied()
     }
 
-    /// The pid of a running child and how it is stopped.
-    pub(super) fn running(&self, key: Key) -> Option<(Pid, Shutdown)> {
+    /// A child that runs, and as which process.
+    pub(super) fn running(&self, key: Key) -> Option<(Pid, &Child)> {
         let entry = self.entries.get(&key)?;
         match entry.state {
-            State::Running(pid) => Some((pid, entry.child.shutdown)),
+            State::Running(pid) => Some((pid, &entry.child)),
             State::Restarting { .. } | State::Stopped => None,
         }
     }

@@ -11,6 +11,7 @@
 pub(crate) mod back_off;
 mod children;
 pub(crate) mod flags;
+mod pid_map;
 mod report;
 mod requests;
 pub(crate) mod restart;

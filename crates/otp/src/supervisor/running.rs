@@ -61,7 +61,7 @@ impl Running {
             children: Children::new(supervisor.dynamic),
             stopping: Stopping::default(),
             surprises: Surprises::default(),
-            inbox: Inbox::default(),
+            inbox: Inbox::new(cx.processes().scheduler().clone()),
             report: Reporter { path },
             attempts: 0,
         };

@@ -10,8 +10,8 @@ use super::children::{Key, State};
 use super::report::Reporter;
 use super::requests::SupervisorMsg;
 use super::running::Running;
-use super::stopping::{Act, is_as_asked};
-use engset_process::{Cx, Dest, ExitReason, Mail, Sleep};
+use super::stopping::{Act, Asked};
+use engset_process::{Cx, Dest, ExitReason, Mail, Scheduler, Sleep};
 use engset_term::{Instant, Pid};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -22,9 +22,14 @@ use std::task::Poll;
 /// How many different reasons are collected before they are reported.
 const REASONS_MAX: usize = 16;
 
+/// How many children are asked to stop, where all stop together, between two looks at who has ended: those that ended
+/// make room for what the next ones need.
+const TOGETHER: usize = 256;
+
 /// The mail of a supervisor, in order of arrival: what it kept while it waited for children comes first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbox {
+    scheduler: Scheduler,
     kept: VecDeque<Mail<SupervisorMsg>>,
     /// The reasons of the exit signals among what was kept.
     ended: HashMap<Pid, ExitReason>,
@@ -33,6 +38,10 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    pub(super) fn new(scheduler: Scheduler) -> Self {
+        Self { scheduler, kept: VecDeque::new(), ended: HashMap::new(), alarm: None }
+    }
+
     /// The next mail.
     pub(super) async fn next(&mut self, cx: &mut Cx<SupervisorMsg>) -> Mail<SupervisorMsg> {
         let Some(mail) = self.kept.pop_front() else { return cx.recv().await };
@@ -48,7 +57,6 @@ impl Inbox {
         cx: &mut Cx<SupervisorMsg>,
         alarm: Option<Instant>,
     ) -> Option<Mail<SupervisorMsg>> {
-        let scheduler = cx.processes().scheduler().clone();
         let mut receive = cx.recv();
         poll_fn(|task| {
             if let Poll::Ready(mail) = Pin::new(&mut receive).poll(task) {
@@ -56,7 +64,7 @@ impl Inbox {
             }
             let Some(due) = alarm else { return Poll::Pending };
             if self.alarm.as_ref().is_none_or(|(set, _)| *set > due) {
-                self.alarm = Some((due, scheduler.sleep_until(due)));
+                self.alarm = Some((due, self.scheduler.sleep_until(due)));
             }
             let Some((_, sleep)) = &mut self.alarm else { return Poll::Pending };
             let rang = Pin::new(sleep).poll(task);
@@ -64,6 +72,16 @@ impl Inbox {
                 self.alarm = None;
             }
             rang.map(|()| None)
+        })
+        .await
+    }
+
+    /// Mail that has arrived, without waiting.
+    async fn look(cx: &mut Cx<SupervisorMsg>) -> Option<Mail<SupervisorMsg>> {
+        let mut receive = cx.recv();
+        poll_fn(|task| match Pin::new(&mut receive).poll(task) {
+            Poll::Ready(mail) => Poll::Ready(Some(mail)),
+            Poll::Pending => Poll::Ready(None),
         })
         .await
     }
@@ -115,19 +133,21 @@ impl Surprises {
 }
 
 impl Running {
-    /// Stops all children in reverse start order; a dynamic supervisor stops them together.
+    /// Stops all children in reverse start order; a dynamic supervisor stops them together. The end of the supervisor:
+    /// who runs is not kept up to date any more.
     pub(super) async fn stop_all(&mut self, cx: &mut Cx<SupervisorMsg>) {
-        let keys = self.children.keys();
-        if self.children.is_dynamic() {
-            for key in keys {
-                self.ask_to_stop(cx, key);
+        let together = if self.children.is_dynamic() { TOGETHER } else { 1 };
+        for keys in self.children.keys().rchunks(together) {
+            for key in keys.iter().rev() {
+                self.ask_to_stop(cx, *key);
             }
-            self.await_stopped(cx).await;
-        } else {
-            for key in keys.into_iter().rev() {
-                self.stop_child(cx, key).await;
+            if together == 1 {
+                self.await_stopped(cx).await;
+            } else {
+                self.take_what_came(cx).await;
             }
         }
+        self.await_stopped(cx).await;
     }
 
     /// Stops one child in the way and within the time that its specification says; one that was to be restarted is
@@ -139,12 +159,13 @@ impl Running {
     }
 
     fn ask_to_stop(&mut self, cx: &Cx<SupervisorMsg>, key: Key) {
-        let Some((pid, shutdown)) = self.children.running(key) else { return };
+        let Some((pid, child)) = self.children.running(key) else { return };
+        let asked = Asked::new(key, child);
         if let Some(reason) = self.inbox.take_ended(cx, pid) {
-            self.stopped(pid, &reason);
+            self.stopped(asked, pid, &reason);
             return;
         }
-        let reason = self.stopping.ask(pid, shutdown, cx.processes().scheduler().now());
+        let reason = self.stopping.ask(pid, asked, cx.processes().scheduler().now());
         cx.exit(pid, reason);
     }
 
@@ -158,20 +179,27 @@ impl Running {
         self.surprises.report(&self.report);
     }
 
+    async fn take_what_came(&mut self, cx: &mut Cx<SupervisorMsg>) {
+        while let Some(mail) = Inbox::look(cx).await {
+            self.sort(cx, mail);
+        }
+    }
+
     fn sort(&mut self, cx: &mut Cx<SupervisorMsg>, mail: Mail<SupervisorMsg>) {
         match mail {
-            Mail::Exit(trapped) if self.stopping.ended(trapped.from) => {
-                self.stopped(trapped.from, &trapped.reason);
-            }
+            Mail::Exit(trapped) => match self.stopping.ended(trapped.from) {
+                Some(asked) => self.stopped(asked, trapped.from, &trapped.reason),
+                None => self.inbox.keep(Mail::Exit(trapped)),
+            },
             Mail::Down(down) => {
                 if let Dest::Pid(pid) = down.process
-                    && self.stopping.ended(pid)
+                    && let Some(asked) = self.stopping.ended(pid)
                 {
                     cx.unlink(pid);
-                    self.stopped(pid, &down.reason);
+                    self.stopped(asked, pid, &down.reason);
                 }
             }
-            mail @ (Mail::Exit(_) | Mail::Message(_) | Mail::Other(_)) => self.inbox.keep(mail),
+            mail @ (Mail::Message(_) | Mail::Other(_)) => self.inbox.keep(mail),
         }
     }
 
@@ -187,13 +215,11 @@ impl Running {
     }
 
     /// A child that was asked to stop has ended.
-    fn stopped(&mut self, pid: Pid, reason: &ExitReason) {
-        let Some(key) = self.children.key_of(pid) else { return };
-        if let Some(entry) = self.children.entry(key)
-            && !is_as_asked(entry.child.shutdown, entry.child.restart, reason)
+    fn stopped(&mut self, asked: Asked, pid: Pid, reason: &ExitReason) {
+        if !asked.is_met_by(reason)
+            && let Some(entry) = self.children.entry(asked.key)
         {
             self.surprises.add(&self.report, &entry.child.id, pid, reason);
         }
-        self.children.set(key, State::Stopped);
     }
 }

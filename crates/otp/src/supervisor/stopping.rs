@@ -6,11 +6,13 @@
 //! ended for [`WATCH_AFTER`], those that are still waited for are monitored too. There is one alarm for all, however
 //! many children are stopped.
 
-use super::spec::{Restart, Shutdown};
+use super::children::Key;
+use super::pid_map::PidMap;
+use super::spec::{Child, Restart, Shutdown};
 use engset_process::ExitReason;
 use engset_term::{Instant, Pid};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 /// For how long no exit signal must come from the children that are being stopped until they are monitored as well.
@@ -25,10 +27,33 @@ pub(super) enum Act {
     Kill(Pid),
 }
 
+/// How a child was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) key: Key,
+    shutdown: Shutdown,
+    restart: Restart,
+}
+
+impl Asked {
+    pub(super) const fn new(key: Key, child: &Child) -> Self {
+        Self { key, shutdown: child.shutdown, restart: child.restart }
+    }
+
+    /// Whether `reason` is how it should end; otherwise it is reported.
+    pub(super) fn is_met_by(&self, reason: &ExitReason) -> bool {
+        let expected = match self.shutdown {
+            Shutdown::BrutalKill => *reason == ExitReason::Killed,
+            Shutdown::Timeout(_) | Shutdown::Infinity => *reason == ExitReason::Shutdown,
+        };
+        expected || self.restart != Restart::Permanent && reason.is_orderly()
+    }
+}
+
 /// Children that are being stopped.
 #[derive(Debug, Default)]
 pub(super) struct Stopping {
-    waiting: HashSet<Pid>,
+    waiting: PidMap<Asked>,
     /// When which child is killed; may name some that have ended.
     kills: BinaryHeap<Reverse<(Instant, Pid)>>,
     /// When to look whether any has ended since the last look; none once they are monitored.
@@ -38,14 +63,14 @@ pub(super) struct Stopping {
 
 impl Stopping {
     /// Enters a child that is to stop; the reason with which it is asked.
-    pub(super) fn ask(&mut self, pid: Pid, shutdown: Shutdown, now: Instant) -> ExitReason {
+    pub(super) fn ask(&mut self, pid: Pid, asked: Asked, now: Instant) -> ExitReason {
         if self.waiting.is_empty() {
             self.kills.clear();
             self.has_progressed = false;
             self.look = Some(now.saturating_add(WATCH_AFTER));
         }
-        self.waiting.insert(pid);
-        match shutdown {
+        self.waiting.insert(pid, asked);
+        match asked.shutdown {
             Shutdown::BrutalKill => ExitReason::Kill,
             Shutdown::Infinity => ExitReason::Shutdown,
             Shutdown::Timeout(patience) => {
@@ -55,11 +80,11 @@ impl Stopping {
         }
     }
 
-    /// Notes that a process ended; whether it was waited for.
-    pub(super) fn ended(&mut self, pid: Pid) -> bool {
-        let was_waiting = self.waiting.remove(&pid);
-        self.has_progressed |= was_waiting;
-        was_waiting
+    /// Notes that a process ended; how it was asked to, if it was.
+    pub(super) fn ended(&mut self, pid: Pid) -> Option<Asked> {
+        let asked = self.waiting.remove(&pid);
+        self.has_progressed |= asked.is_some();
+        asked
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -80,7 +105,7 @@ impl Stopping {
                 self.look = Some(now.saturating_add(WATCH_AFTER));
             } else {
                 self.look = None;
-                acts.extend(self.waiting.iter().map(|pid| Act::Watch(*pid)));
+                acts.extend(self.waiting.keys().map(|pid| Act::Watch(*pid)));
                 // A set has no order of its own that a seed could repeat.
                 acts.sort_unstable_by_key(|act| act.pid());
             }
@@ -90,7 +115,7 @@ impl Stopping {
                 break;
             }
             self.kills.pop();
-            if self.waiting.contains(&pid) {
+            if self.waiting.contains_key(&pid) {
                 acts.push(Act::Kill(pid));
             }
         }
@@ -104,15 +129,6 @@ impl Act {
             Self::Watch(pid) | Self::Kill(pid) => pid,
         }
     }
-}
-
-/// Whether a child that was asked to stop in the way of `shutdown` ended as it should; otherwise it is reported.
-pub(super) fn is_as_asked(shutdown: Shutdown, restart: Restart, reason: &ExitReason) -> bool {
-    let expected = match shutdown {
-        Shutdown::BrutalKill => *reason == ExitReason::Killed,
-        Shutdown::Timeout(_) | Shutdown::Infinity => *reason == ExitReason::Shutdown,
-    };
-    expected || restart != Restart::Permanent && reason.is_orderly()
 }
 
 #[cfg(test)]
@@ -132,24 +148,33 @@ mod tests {
         Shutdown::Timeout(Duration::from_millis(millis))
     }
 
+    fn asked(shutdown: Shutdown) -> Asked {
+        asked_of(shutdown, Restart::Permanent)
+    }
+
+    fn asked_of(shutdown: Shutdown, restart: Restart) -> Asked {
+        Asked::new(Key::first(), &Child::named_only("c").shutdown(shutdown).restart(restart))
+    }
+
     #[test]
     fn each_child_is_asked_as_its_specification_says() {
         let mut stopping = Stopping::default();
-        assert_eq!(stopping.ask(pid(1), Shutdown::BrutalKill, at(0)), ExitReason::Kill);
-        assert_eq!(stopping.ask(pid(2), Shutdown::Infinity, at(0)), ExitReason::Shutdown);
-        assert_eq!(stopping.ask(pid(3), within(5), at(0)), ExitReason::Shutdown);
+        assert_eq!(stopping.ask(pid(1), asked(Shutdown::BrutalKill), at(0)), ExitReason::Kill);
+        assert_eq!(stopping.ask(pid(2), asked(Shutdown::Infinity), at(0)), ExitReason::Shutdown);
+        assert_eq!(stopping.ask(pid(3), asked(within(5)), at(0)), ExitReason::Shutdown);
         assert_eq!(stopping.alarm(), Some(at(5)));
         assert_eq!(stopping.wake(at(5)), [Act::Kill(pid(3))]);
-        assert!(stopping.ended(pid(1)) && stopping.ended(pid(2)) && !stopping.is_done());
-        assert!(stopping.ended(pid(3)) && stopping.is_done());
-        assert!(!stopping.ended(pid(3)), "it has ended already");
+        assert!(stopping.ended(pid(1)).is_some() && stopping.ended(pid(2)).is_some() && !stopping.is_done());
+        assert_eq!(stopping.ended(pid(3)), Some(asked(within(5))));
+        assert!(stopping.is_done());
+        assert_eq!(stopping.ended(pid(3)), None, "it has ended already");
     }
 
     #[test]
     fn who_has_ended_is_not_killed() {
         let mut stopping = Stopping::default();
-        stopping.ask(pid(1), within(5), at(0));
-        stopping.ask(pid(2), within(5), at(0));
+        stopping.ask(pid(1), asked(within(5)), at(0));
+        stopping.ask(pid(2), asked(within(5)), at(0));
         stopping.ended(pid(2));
         assert_eq!(stopping.wake(at(5)), [Act::Kill(pid(1))]);
         assert_eq!(stopping.wake(at(6)), []);
@@ -159,7 +184,7 @@ mod tests {
     fn children_are_watched_only_when_none_ended_for_a_while() {
         let mut stopping = Stopping::default();
         for number in [3, 1, 2] {
-            stopping.ask(pid(number), Shutdown::Infinity, at(0));
+            stopping.ask(pid(number), asked(Shutdown::Infinity), at(0));
         }
         assert_eq!(stopping.alarm(), Some(at(10)));
         stopping.ended(pid(2));
@@ -172,9 +197,9 @@ mod tests {
     #[test]
     fn a_new_round_forgets_the_one_before() {
         let mut stopping = Stopping::default();
-        stopping.ask(pid(1), within(5), at(0));
+        stopping.ask(pid(1), asked(within(5)), at(0));
         stopping.ended(pid(1));
-        stopping.ask(pid(2), within(500), at(3));
+        stopping.ask(pid(2), asked(within(500)), at(3));
         assert_eq!(stopping.alarm(), Some(at(13)));
         assert_eq!(stopping.wake(at(13)), [Act::Watch(pid(2))]);
         assert_eq!(stopping.alarm(), Some(at(503)));
@@ -185,16 +210,18 @@ mod tests {
         let upgrade = ExitReason::from_term(Term::tuple([Term::atom("shutdown"), Term::from(1)]));
         for shutdown in [within(1), Shutdown::Infinity] {
             for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
-                assert!(is_as_asked(shutdown, restart, &ExitReason::Shutdown));
-                assert!(!is_as_asked(shutdown, restart, &ExitReason::Killed));
-                assert!(!is_as_asked(shutdown, restart, &ExitReason::NoProc));
+                let asked = asked_of(shutdown, restart);
+                assert!(asked.is_met_by(&ExitReason::Shutdown));
+                assert!(!asked.is_met_by(&ExitReason::Killed));
+                assert!(!asked.is_met_by(&ExitReason::NoProc));
                 for reason in [&ExitReason::Normal, &upgrade] {
-                    assert_eq!(is_as_asked(shutdown, restart, reason), restart != Restart::Permanent);
+                    assert_eq!(asked.is_met_by(reason), restart != Restart::Permanent);
                 }
             }
         }
-        assert!(is_as_asked(Shutdown::BrutalKill, Restart::Permanent, &ExitReason::Killed));
-        assert!(!is_as_asked(Shutdown::BrutalKill, Restart::Permanent, &ExitReason::Shutdown));
-        assert!(is_as_asked(Shutdown::BrutalKill, Restart::Transient, &ExitReason::Shutdown));
+        let killed = |restart| asked_of(Shutdown::BrutalKill, restart);
+        assert!(killed(Restart::Permanent).is_met_by(&ExitReason::Killed));
+        assert!(!killed(Restart::Permanent).is_met_by(&ExitReason::Shutdown));
+        assert!(killed(Restart::Transient).is_met_by(&ExitReason::Shutdown));
     }
 }
