@@ -119,10 +119,11 @@ pub mod net {
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
-    CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId, ChildInfo, ChildKind,
-    ChildState, Counts, Dynamic, Factory, Info, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, Start,
-    StartError, Starting, Strategy, Supervisor, SupervisorMsg, SupervisorRef, start, start_link, start_named,
-    start_on,
+    AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,
+    ChildInfo, ChildKind, ChildSpec, ChildState, Counts, Dynamic, Factory, Info, PARTITIONS_MAX,
+    PartitionSupervisor, Partitions, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, SpecError, Start,
+    StartError, Starting, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs, ignore,
+    start, start_link, start_named, start_on,
 };
 pub use engset_process::{
     Addr, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit, ExitReason, Identity,

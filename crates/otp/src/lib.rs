@@ -6,6 +6,7 @@ pub mod __private;
 mod call;
 mod dynamic;
 mod gen_server;
+mod partition_supervisor;
 mod reply;
 mod supervisor;
 mod term_reply;
@@ -15,11 +16,12 @@ pub mod wire;
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
 pub use gen_server::{Info, Server, StartError, start, start_link, start_named, start_on};
+pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};
 pub use supervisor::back_off::BackOff;
-pub use supervisor::flags::{AutoShutdown, SpecError};
+pub use supervisor::flags::{AutoShutdown, SpecError, check_childspecs};
 pub use supervisor::restart::Strategy;
 pub use supervisor::spec::{
     Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting, ignore,

@@ -133,6 +133,22 @@ impl fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
+/// Whether a supervisor with this `auto_shutdown` may begin with these children; nothing is started.
+///
+/// ```
+/// use engset_otp::{AutoShutdown, Child, SpecError, check_childspecs};
+/// # async fn work(mut cx: engset_process::Cx<engset_term::Term>) { cx.recv().await; }
+/// let children = [Child::process("a", || work), Child::process("a", || work)];
+/// let twice = SpecError::DuplicateId("a".into());
+/// assert_eq!(check_childspecs(&children, AutoShutdown::Never), Err(twice));
+/// ```
+///
+/// # Errors
+/// [`SpecError`] says which child is wrong and why.
+pub fn check_childspecs(children: &[Child], auto_shutdown: AutoShutdown) -> Result<(), SpecError> {
+    check_children(children, false, auto_shutdown, usize::MAX)
+}
+
 /// Whether a supervisor may be started, or updated, so.
 pub(super) fn check_supervisor(
     dynamic: bool,
