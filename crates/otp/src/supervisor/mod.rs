@@ -227,14 +227,19 @@ async fn supervise(
 ) -> ExitReason {
     cx.trap_exit(true);
     let (mut running, children) = Running::new(supervisor, parent, &cx);
-    if let Err(reason) = running.start_all(&mut cx, children).await {
-        running.stop_all(&mut cx).await;
-        starting.done(Err(reason.clone()));
-        return reason;
-    }
-    starting.done(Ok(()));
-    let reason = running.work(&mut cx).await;
-    running.stop_all(&mut cx).await;
+    let reason = match running.start_all(&mut cx, children).await {
+        Ok(()) => {
+            starting.done(Ok(()));
+            let reason = running.work(&mut cx).await;
+            running.stop_all(&mut cx).await;
+            reason
+        }
+        Err(reason) => {
+            running.stop_all(&mut cx).await;
+            starting.done(Err(reason.clone()));
+            reason
+        }
+    };
     // Whoever waits for an answer to a request that was kept meanwhile hears of the end.
     Processes::set_dying(reason.clone());
     reason

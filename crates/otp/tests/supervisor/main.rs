@@ -6,6 +6,7 @@
 
 mod back_off;
 mod counting;
+mod elsewhere;
 mod limits;
 mod log;
 mod order;
