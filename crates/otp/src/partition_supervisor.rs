@@ -7,8 +7,8 @@
 use crate::gen_server::{Server, StartError, start_link_addr};
 use crate::supervisor::spec::{Child, Restart, Shutdown};
 use crate::supervisor::{Supervisor, SupervisorRef};
-use engset_process::{Addr, Cx, Processes, Protocol};
-use engset_term::{Atom, Pid};
+use engset_process::{Addr, Cx, ExitReason, Processes, Protocol};
+use engset_term::{Atom, Pid, Term};
 use parking_lot::Mutex;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -61,15 +61,9 @@ pub struct PartitionSupervisor<S> {
 
 impl<S: Server> PartitionSupervisor<S> {
     /// `partitions` servers, from 1 to [`PARTITIONS_MAX`], each made by `make` of its number, from 0, for each start.
-    /// The supervisor restarts them one for one; its children's ids are the numbers.
-    ///
-    /// # Panics
-    /// Where `partitions` is 0 or more than [`PARTITIONS_MAX`].
+    /// The supervisor restarts them one for one; its children's ids are the numbers. Any other number of partitions is
+    /// refused when it is started.
     pub fn new(partitions: usize, make: impl Fn(usize) -> S + Send + Sync + 'static) -> Self {
-        assert!(
-            (1..=PARTITIONS_MAX).contains(&partitions),
-            "a partition supervisor has from 1 to {PARTITIONS_MAX} partitions, not {partitions}"
-        );
         Self {
             supervisor: Supervisor::one_for_one(),
             restart: Restart::default(),
@@ -102,31 +96,36 @@ impl<S: Server> PartitionSupervisor<S> {
     /// Starts the supervisor and all partitions, from inside a node; nothing is linked to it.
     ///
     /// # Errors
-    /// [`StartError`] as for [`Supervisor::start`].
+    /// [`StartError`] as for [`Supervisor::start`], or with `{start_spec, {invalid_partitions, Number}}`.
     pub async fn start(self) -> Result<Partitions<S>, StartError> {
-        let (supervisor, pids) = self.build();
+        let (supervisor, pids) = self.build()?;
         Ok(Partitions { supervisor: supervisor.start().await?, pids, server: PhantomData })
     }
 
     /// Starts the supervisor and all partitions on the node of `processes`; nothing is linked to it.
     ///
     /// # Errors
-    /// [`StartError`] as for [`Supervisor::start_on`].
+    /// [`StartError`] as for [`PartitionSupervisor::start`].
     pub async fn start_on(self, processes: &Arc<Processes>) -> Result<Partitions<S>, StartError> {
-        let (supervisor, pids) = self.build();
+        let (supervisor, pids) = self.build()?;
         Ok(Partitions { supervisor: supervisor.start_on(processes).await?, pids, server: PhantomData })
     }
 
     /// Starts the supervisor and all partitions, linked to the running process.
     ///
     /// # Errors
-    /// [`StartError`] as for [`Supervisor::start_link`]; the link's exit signal comes too.
+    /// [`StartError`] as for [`PartitionSupervisor::start`]; the link's exit signal comes too.
     pub async fn start_link<M: Protocol>(self, parent: &mut Cx<M>) -> Result<Partitions<S>, StartError> {
-        let (supervisor, pids) = self.build();
+        let (supervisor, pids) = self.build()?;
         Ok(Partitions { supervisor: supervisor.start_link(parent).await?, pids, server: PhantomData })
     }
 
-    fn build(self) -> (Supervisor, Pids) {
+    fn build(self) -> Result<(Supervisor, Pids), StartError> {
+        if !(1..=PARTITIONS_MAX).contains(&self.partitions) {
+            let number = Term::from(u64::try_from(self.partitions).unwrap_or(u64::MAX));
+            let what = Term::tuple([Term::atom("invalid_partitions"), number]);
+            return Err(StartError::Init(ExitReason::from(Term::tuple([Term::atom("start_spec"), what]))));
+        }
         let nobody = Pid::new(engset_term::NodeName::NONODE, 0, 0, 0);
         let pids: Pids = (0..self.partitions).map(|_| Mutex::new(nobody)).collect();
         let mut supervisor = self.supervisor;
@@ -146,7 +145,7 @@ impl<S: Server> PartitionSupervisor<S> {
                 None => child,
             });
         }
-        (supervisor, pids)
+        Ok((supervisor, pids))
     }
 }
 

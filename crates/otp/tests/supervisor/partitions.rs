@@ -1,7 +1,9 @@
 //! Partition supervisors: keys spread among processes, over restarts.
 
-use crate::stage::{each_seed, exit_of, secs, settle};
-use engset_otp::{CallError, CallTarget, PARTITIONS_MAX, PartitionSupervisor, Reply, Restart, Server};
+use crate::stage::{each_seed, exit_of, on_threads, secs, settle, stop};
+use engset_otp::{
+    CallError, CallTarget, PARTITIONS_MAX, PartitionSupervisor, Reply, Restart, Server, StartError,
+};
 use engset_process::{Addr, Cx, Exit, ExitReason, Protocol};
 use engset_term::Atom;
 use std::collections::BTreeSet;
@@ -85,19 +87,23 @@ fn a_temporary_partition_does_not_come_back() {
 }
 
 #[test]
-fn one_partition_is_enough_and_the_most_are_allowed() {
-    drop(PartitionSupervisor::new(1, Partition));
-    drop(PartitionSupervisor::new(PARTITIONS_MAX, Partition));
+fn from_one_partition_to_the_most_are_allowed() {
+    each_seed(|mut cx| async move {
+        let one = PartitionSupervisor::new(1, Partition).start_link(&mut cx).await.unwrap();
+        assert_eq!(one.of("any key").call(Number).await, Ok(0));
+        for number in [0, PARTITIONS_MAX + 1] {
+            let error = PartitionSupervisor::new(number, Partition).start().await.unwrap_err();
+            let StartError::Init(reason) = error else { panic!("it was spawned: {error}") };
+            assert_eq!(reason.to_string(), format!("{{start_spec,{{invalid_partitions,{number}}}}}"));
+        }
+    });
 }
 
 #[test]
-#[should_panic(expected = "from 1 to")]
-fn no_partition_is_refused() {
-    drop(PartitionSupervisor::new(0, Partition));
-}
-
-#[test]
-#[should_panic(expected = "from 1 to")]
-fn too_many_partitions_are_refused() {
-    drop(PartitionSupervisor::new(PARTITIONS_MAX + 1, Partition));
+fn the_most_partitions_are_started() {
+    on_threads(|mut cx| async move {
+        let most = PartitionSupervisor::new(PARTITIONS_MAX, Partition).start_link(&mut cx).await.unwrap();
+        assert_eq!(most.get(PARTITIONS_MAX - 1).unwrap().call(Number).await, Ok(PARTITIONS_MAX - 1));
+        stop(&mut cx, most.supervisor()).await;
+    });
 }

@@ -117,7 +117,7 @@ fn child_specs() {
                 for kind in KINDS {
                     let id = format!("{accepted}");
                     let spec = child(&id).restart(restart).shutdown(shutdown).kind(kind);
-                    assert_eq!(check_childspecs(&[spec.clone()], AutoShutdown::Never), Ok(()));
+                    assert_eq!(check_childspecs(std::slice::from_ref(&spec), AutoShutdown::Never), Ok(()));
                     supervisor.start_child(spec).await.unwrap();
                     accepted += 1;
                 }
