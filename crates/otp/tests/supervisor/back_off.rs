@@ -66,6 +66,23 @@ fn a_child_that_waits_is_restarting_and_can_be_terminated_and_deleted() {
 }
 
 #[test]
+fn a_restart_that_was_overtaken_does_not_cut_the_next_one_short() {
+    each_seed(|mut cx| async move {
+        let supervisor = begin(&mut cx, patient(Strategy::OneForOne).child(child("a"))).await;
+        let pid = only(supervisor).await;
+        end(&mut cx, pid, died()).await;
+        supervisor.terminate_child("a").await.unwrap();
+        let pid = supervisor.restart_child("a").await.unwrap();
+        cx.sleep(millis(10)).await;
+        end(&mut cx, pid, died()).await;
+        cx.sleep(millis(199)).await;
+        assert_eq!(list(supervisor).await[0].1, ChildState::Restarting, "the first was due after 100 ms");
+        cx.sleep(millis(2)).await;
+        only(supervisor).await;
+    });
+}
+
+#[test]
 fn a_dynamic_child_that_waits_is_terminated_by_the_pid_it_had() {
     each_seed(|mut cx| async move {
         let dynamic = Supervisor::dynamic().intensity(100, secs(3_600)).back_off(back_off());
