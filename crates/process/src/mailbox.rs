@@ -330,7 +330,7 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: Signal<u32>) -> u32 {
+    fn message(signal: Signal<usize>) -> usize {
         match signal {
             Signal::Message(number) => number,
             Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
@@ -339,12 +339,12 @@ mod tests {
 
     #[test]
     fn arrival_keeps_order_over_any_number_of_chunks() {
-        for count in [1u32, 2, CHUNK_FIRST as u32 + 1, 3 * CHUNK_MAX as u32] {
+        for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
                 assert_eq!(arrival.push(Signal::Message(number)), MailState::Messages);
             }
-            assert_eq!(arrival.messages_in, u64::from(count));
+            assert_eq!(arrival.messages_in, count as u64);
             assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
             assert_eq!(arrival.mail(), MailState::None);
         }

@@ -120,7 +120,7 @@ pub(crate) type Me<M> = TaskRef<Process<M>>;
 impl<M: Protocol> Process<M> {
     /// A process that will run `body`, behind `door`. `prepare` makes its first relations.
     pub(crate) fn start<B, F>(
-        birth: Birth<'_>,
+        birth: &Birth<'_>,
         door: &Door,
         prepare: impl FnOnce(&mut Relations),
         body: B,
