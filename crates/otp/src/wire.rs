@@ -135,9 +135,14 @@ where
 /// # Errors
 /// When the request has no Erlang form.
 pub fn call(caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
+    call_as("$gen_call", caller, request)
+}
+
+/// As [`call`], with another first word: `{Label, {Pid, Tag}, Request}`.
+pub(crate) fn call_as(label: &str, caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
     let mut out = Vec::with_capacity(128);
     put_tuple_header(&mut out, 3);
-    put_atom(&mut out, "$gen_call");
+    put_atom(&mut out, label);
     put_tuple_header(&mut out, 2);
     engset_etf::put_pid(&mut out, caller.pid);
     engset_etf::encode_body(&caller.tag, &mut out);
