@@ -1,5 +1,4 @@
 //! State machines and event managers are stopped across the border: OTP stops ours, and we stop OTP's.
-#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 
