@@ -6,15 +6,15 @@
 //! ends it. A server that traps exits and is told to exit by its parent runs `terminate` and ends with that reason.
 
 use engset_process::{
-    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, current,
-    dying, set_deadline,
+    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, Wait,
+    current, dying, set_deadline,
 };
 use engset_term::{Atom, Pid, Term};
 use parking_lot::Mutex;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A server: state with handlers. `#[server]` on an `impl` block writes this; by hand it is as short.
@@ -138,7 +138,7 @@ pub async fn start_on<S: Server>(
     let options = SpawnOptions { name, ..SpawnOptions::default() };
     let addr =
         processes.spawn(options, move |cx| serve(server, cx, None, starting)).map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(S::Ref::from(addr))
 }
 
@@ -162,9 +162,11 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
     let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let addr = parent
-        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| serve(server, cx, Some(parent_pid), starting))
+        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| {
+            serve(server, cx, Some(parent_pid), starting)
+        })
         .map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
 
@@ -224,18 +226,31 @@ impl Started {
     }
 
     pub(crate) async fn wait(&self) -> Result<(), StartError> {
+        poll_fn(|task| self.poll(task)).await
+    }
+
+    /// Waits for the process `starting`, and tells it so if it calls back meanwhile.
+    pub(crate) async fn wait_for(&self, starting: Pid) -> Result<(), StartError> {
+        let wait = Wait::on(starting);
         poll_fn(|task| {
-            let mut state = self.state.lock();
-            match state.result.take() {
-                Some(result) => Poll::Ready(result),
-                None => {
-                    state.waker = Some(task.waker().clone());
-                    Poll::Pending
-                }
+            let polled = self.poll(task);
+            if polled.is_pending() {
+                wait.goes_on();
             }
+            polled
         })
         .await
-        .map_err(StartError::Init)
+    }
+
+    fn poll(&self, task: &Context<'_>) -> Poll<Result<(), StartError>> {
+        let mut state = self.state.lock();
+        match state.result.take() {
+            Some(result) => Poll::Ready(result.map_err(StartError::Init)),
+            None => {
+                state.waker = Some(task.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 
     fn fill(&self, result: Result<(), ExitReason>) {
