@@ -9,9 +9,17 @@ restart(#{restarts_max := Max, restarts_period := Period} = Config) ->
     Child = #{id => child, start => {bench_server, start_link, [self()]}},
     Flags = #{strategy => one_for_one, intensity => Max, period => Period},
     {ok, _} = supervisor:start_link(?MODULE, {Flags, [Child]}),
-    per_op(Config, fun(Restarts) ->
-        repeat(Restarts, fun() -> receive {started, Pid} -> exit(Pid, kill) end end)
-    end).
+    per_op(Config, fun(Restarts) -> restart(Restarts, child()) end).
+
+%% The last one is found again by the next count.
+restart(0, Child) ->
+    self() ! {started, Child};
+restart(Left, Child) ->
+    exit(Child, kill),
+    restart(Left - 1, child()).
+
+child() ->
+    receive {started, Child} -> Child end.
 
 %% A supervisor with many servers is told to end, and its end waited for.
 stop_children(#{ops := Children}) ->

@@ -35,7 +35,8 @@ pub(crate) enum Row {
     ForkJoinCreate,
     /// Savina's "chameneos": a hundred creatures meet in pairs by way of one mall; per meeting.
     Chameneos,
-    /// A supervised server is killed and its successor waited for, again and again; per restart.
+    /// A supervised server is killed and its successor waited for, again and again; per restart. How many came before
+    /// matters to the BEAM: see [`RESTARTS_PERIOD_S`](crate::workload::RESTARTS_PERIOD_S).
     Restart,
     /// The same for a thousand restarts, with twenty thousand before them in the supervisor's memory; per restart.
     RestartLate,

@@ -120,16 +120,19 @@ pub mod net {
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::timer;
 pub use engset_otp::{
-    CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId, ChildInfo, ChildKind,
-    ChildState, Counts, Dynamic, Factory, Info, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, Start,
-    StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, gen_event,
-    gen_statem, start, start_link, start_named, start_on, state_functions,
+    AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,
+    ChildInfo, ChildKind, ChildSpec, ChildState, Counts, Dynamic, Factory, Info, PARTITIONS_MAX,
+    PartitionSupervisor, Partitions, Reply, Restart, SHUTDOWN_TIMEOUT, Server, Shutdown, SpecError, Start,
+    StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
+    gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
 pub use engset_process::{
-    Addr, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit, ExitReason, Identity,
-    IntoExit, Mail, Outgoing, PROCESSES_MAX, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
-    RegisterError, Rejected, Scheduler, Seeded, SendError, Service, Sleep, SpawnError, SpawnOptions, Step,
-    Target, Threads, Timer, TimerRef, TooManyProcesses, Trapped, current,
+    Addr, AliasMode, AliasOptions, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded,
+    Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, Outgoing, PROCESSES_MAX,
+    PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout, RegisterError, Rejected,
+    SLICE_MESSAGES, Scheduler, Seeded, Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status,
+    Step, Target, Threads, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WhenFull,
+    current, current_pid,
 };
 pub use engset_term::{
     Atom, AtomError, Big, Binary, BitString, Export, Float, FloatError, Instant, Integer, List, Map,

@@ -10,6 +10,7 @@ pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 mod launch;
+mod partition_supervisor;
 mod reply;
 mod slot;
 mod stop;
@@ -24,12 +25,18 @@ pub mod wire;
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
 pub use gen_server::{Info, Server, StartError, start, start_link, start_named, start_on};
+pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};
 pub use stop::StopError;
+pub use supervisor::back_off::BackOff;
+pub use supervisor::flags::{AutoShutdown, SpecError, check_childspecs};
 pub use supervisor::restart::Strategy;
-pub use supervisor::spec::{Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting};
+pub use supervisor::spec::{
+    Child, ChildKind, Factory, Restart, SHUTDOWN_TIMEOUT, Shutdown, Start, Starting, ignore,
+};
 pub use supervisor::{
-    ChildError, ChildId, ChildInfo, ChildState, Counts, Retry, Supervisor, SupervisorMsg, SupervisorRef,
+    ChildError, ChildId, ChildInfo, ChildSpec, ChildState, Counts, Retry, Supervisor, SupervisorMsg,
+    SupervisorRef,
 };

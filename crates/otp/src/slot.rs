@@ -72,6 +72,7 @@ pub(crate) fn slot<A, N>(is_begun: bool) -> (CallerHalf<A, N>, CalleeHalf<A, N>)
     (CallerHalf { slot }, CalleeHalf { slot })
 }
 
+#[expect(clippy::needless_pass_by_ref_mut, reason = "the answer is taken by one, and once")]
 impl<A, N> CallerHalf<A, N> {
     pub(crate) fn set_deadline(&self, deadline: Instant) {
         self.slot().deadline.store(deadline.as_nanos(), Ordering::Relaxed);

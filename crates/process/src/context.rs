@@ -63,7 +63,7 @@ impl<M: Protocol> Cx<M> {
     /// Cancel-safe: what arrives while nobody waits stays in the mailbox.
     #[inline]
     pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
-        Receive::new(&self.process, |mail| Ok(mail))
+        Receive::new(&self.process, any_mail)
     }
 
     /// Selective receive: waits for the first message for which `select` returns `Ok`. What `select` gives back with
@@ -269,6 +269,13 @@ impl<M: Protocol> Cx<M> {
         })?;
         Ok((addr, reference))
     }
+}
+
+/// Wants all there is.
+#[expect(clippy::unnecessary_wraps, reason = "a selection may refuse")]
+#[inline]
+fn any_mail<M>(mail: Mail<M>) -> Result<Mail<M>, Mail<M>> {
+    Ok(mail)
 }
 
 impl<M: Protocol> fmt::Debug for Cx<M> {

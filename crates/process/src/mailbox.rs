@@ -33,7 +33,7 @@ pub(crate) struct Arrival<M> {
 #[derive(Debug)]
 struct Batch<M> {
     first: Option<Signal<M>>,
-    /// Only while there is a first.
+    /// Behind the first.
     rest: Option<Box<Chunks<M>>>,
     /// Whether there is a signal that acts.
     is_urgent: bool,
@@ -49,13 +49,14 @@ impl<M> Batch<M> {
         Self { first: None, rest: None, is_urgent: false }
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.list.is_empty())
     }
 
     #[inline]
     fn push(&mut self, signal: Signal<M>) {
-        if self.first.is_none() {
+        if self.is_empty() {
             self.first = Some(signal);
         } else {
             self.push_behind(signal);
@@ -69,20 +70,14 @@ impl<M> Batch<M> {
 
     #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
-        let signal = self.first.take();
-        if self.rest.is_some() {
-            self.move_up();
+        if self.first.is_some() {
+            return self.first.take();
         }
-        signal
-    }
-
-    /// Makes the next of the rest the first.
-    #[inline(never)]
-    fn move_up(&mut self) {
-        self.first = self.rest.as_mut().and_then(|rest| rest.pop());
-        if self.first.is_none() {
+        let signal = self.rest.as_mut()?.pop();
+        if signal.is_none() {
             self.rest = None;
         }
+        signal
     }
 }
 
@@ -102,6 +97,7 @@ impl<M> Chunks<M> {
         self.list.push_back(chunk);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
         let chunk = self.list.front_mut()?;
         let signal = chunk.pop_front();
@@ -260,7 +256,7 @@ impl<M> Mailbox<M> {
     /// Wakes a receive that waits with a waker of its own.
     pub(crate) fn wake_receiver(&mut self) {
         if let Some(waiting) = &mut self.waiting
-            && (self.fresh.first.is_some() || !waiting.mail.is_empty())
+            && (!self.fresh.is_empty() || !waiting.mail.is_empty())
             && let Some(receiver) = waiting.receiver.take()
         {
             receiver.wake();
@@ -339,7 +335,7 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: Signal<u32>) -> u32 {
+    fn message(signal: Signal<usize>) -> usize {
         match signal {
             Signal::Message(number) => number,
             Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
@@ -348,12 +344,12 @@ mod tests {
 
     #[test]
     fn arrival_keeps_order_over_any_number_of_chunks() {
-        for count in [1u32, 2, CHUNK_FIRST as u32 + 1, 3 * CHUNK_MAX as u32] {
+        for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
                 assert_eq!(arrival.push(Signal::Message(number)), MailState::Messages);
             }
-            assert_eq!(arrival.messages_in, u64::from(count));
+            assert_eq!(arrival.messages_in, count as u64);
             assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
             assert_eq!(arrival.mail(), MailState::None);
         }

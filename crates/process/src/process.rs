@@ -126,7 +126,7 @@ pub(crate) type Me<M> = TaskRef<Process<M>>;
 impl<M: Protocol> Process<M> {
     /// A process that will run `body`, behind `door`. `prepare` makes its first relations.
     pub(crate) fn start<B, F>(
-        birth: Birth<'_>,
+        birth: &Birth<'_>,
         door: &Door,
         prepare: impl FnOnce(&mut Relations),
         body: B,
@@ -761,6 +761,10 @@ where
             }
             let ended =
                 if own.with(|own| own.exiting.is_some()) { None } else { self.as_mut().time_slice(waker) };
+            if ended.is_some() && me.mail() == MailState::Urgent {
+                // What it sent to itself acts before its end.
+                me.drain(me, own);
+            }
             let ended = own.with(|own| if own.exiting.is_some() { own.exiting.clone() } else { ended });
             match ended {
                 Some(reason) => {

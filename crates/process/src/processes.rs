@@ -236,11 +236,11 @@ impl Processes {
         let birth = Birth {
             pid,
             parent,
-            initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>()),
+            initial_call: options.initial_call.unwrap_or_else(std::any::type_name::<B>),
             processes: self,
             limits: options.mailbox,
         };
-        Process::<M>::start(birth, door, prepare, body).schedule();
+        Process::<M>::start(&birth, door, prepare, body).schedule();
         Ok(Addr::new(pid))
     }
 

@@ -19,9 +19,11 @@
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
+use crate::cells;
 use crate::lock::Lock;
 use crate::process::AnyProcess;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
@@ -93,6 +95,7 @@ pub(crate) struct OwnCell<'a, P: Program> {
     cell: &'a UnsafeCell<P::Own>,
 }
 
+#[expect(clippy::needless_pass_by_ref_mut, reason = "only one at a time may have what is the task's own")]
 impl<P: Program> OwnCell<'_, P> {
     /// Calls `body` with what is the task's own.
     #[inline]
@@ -317,11 +320,14 @@ impl Visit<'_> {
     pub(crate) fn any(&mut self) -> Option<(&dyn AnyProcess, &mut dyn Inbox)> {
         // SAFETY: as in `typed`.
         let header = unsafe { self.header.as_ref() };
-        // SAFETY: the functions are those of the task's own type.
-        let (process, mut inbox) =
-            unsafe { ((header.vtable.any)(self.header)?, (header.vtable.inbox)(self.header)) };
+        // SAFETY: the function is that of the task's own type.
+        let process = unsafe { (header.vtable.any)(self.header) }?;
+        // SAFETY: the function is that of the task's own type.
+        let mut inbox = unsafe { (header.vtable.inbox)(self.header) };
         // SAFETY: as in `typed`.
-        Some(unsafe { (process.as_ref(), inbox.as_mut()) })
+        let process = unsafe { process.as_ref() };
+        // SAFETY: as in `typed`.
+        Some((process, unsafe { inbox.as_mut() }))
     }
 
     /// Notes that `mail` was put into the inbox, so that the task takes it. One that let earlier mail lie does not wait
@@ -356,7 +362,7 @@ impl<P: Program> TaskRef<P> {
             mail: AtomicU8::new(MailState::None as u8),
         };
         let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
-        let whole = Box::into_raw(Box::<Whole<P, C>>::new_uninit()).cast::<Whole<P, C>>();
+        let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
         let place = whole.cast::<Body<P>>();
         // SAFETY: `Whole` is `repr(C)` and begins with its `Body`; the allocation is ours and large enough.
         unsafe { place.write(body) };
@@ -373,8 +379,10 @@ impl<P: Program> TaskRef<P> {
             inside.life = Life::Scheduled;
         });
         let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
-        // SAFETY: the place is part of the allocation, and is not read before the first run, whose right we have.
-        unsafe { (&raw mut (*whole).code).write(code) };
+        // SAFETY: the place is part of the allocation.
+        let place = unsafe { &raw mut (*whole).code };
+        // SAFETY: it is not read before the first run, whose right we have.
+        unsafe { place.write(code) };
         Runnable { header }
     }
 
@@ -468,23 +476,29 @@ impl Runnable {
 
     fn put(self, again: bool) {
         let header = self.header;
-        // SAFETY: a scheduled task is not over, so its header is there; the function is that of its own type.
-        unsafe { (header.as_ref().vtable.schedule)(header, self, again) };
+        // SAFETY: a scheduled task is not over, so its header is there.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: the function is that of the task's own type.
+        unsafe { (vtable.schedule)(header, self, again) };
     }
 
     /// Runs the task once.
     #[inline]
     pub(crate) fn run(self) {
         let header = ManuallyDrop::new(self).header;
-        // SAFETY: a scheduled task is not over, and this is the right to run it, used up here.
-        unsafe { (header.as_ref().vtable.run)(header) };
+        // SAFETY: a scheduled task is not over, so its header is there.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: the function is that of the task's own type, and this is the right to run it, used up here.
+        unsafe { (vtable.run)(header) };
     }
 }
 
 impl Drop for Runnable {
     fn drop(&mut self) {
         // SAFETY: as in `run`.
-        unsafe { (self.header.as_ref().vtable.cancel)(self.header) };
+        let vtable = unsafe { self.header.as_ref() }.vtable;
+        // SAFETY: as in `run`.
+        unsafe { (vtable.cancel)(self.header) };
     }
 }
 
@@ -529,7 +543,12 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
     let polled = running(header, || {
         // SAFETY: the code never moves, and this run is the only one to touch it.
-        let code = whole_ref.code.with_mut(|code| unsafe { Pin::new_unchecked(&mut **code) });
+        let code = whole_ref.code.with_mut(|code| {
+            // SAFETY: as above.
+            let code = unsafe { &mut *code };
+            // SAFETY: as above.
+            unsafe { Pin::new_unchecked(&mut **code) }
+        });
         code.run(&task, &mut own, &waker)
     });
     match polled {
@@ -564,7 +583,12 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let mut own = OwnCell { cell: &body.own };
     let cancelled = running(header, || {
         // SAFETY: as in `run`.
-        let code = whole_ref.code.with_mut(|code| unsafe { Pin::new_unchecked(&mut **code) });
+        let code = whole_ref.code.with_mut(|code| {
+            // SAFETY: as above.
+            let code = unsafe { &mut *code };
+            // SAFETY: as above.
+            unsafe { Pin::new_unchecked(&mut **code) }
+        });
         code.cancel(&task, &mut own);
     });
     // SAFETY: the task is not run again.
@@ -590,8 +614,13 @@ unsafe fn over<P: Program, C>(header: NonNull<Header>) {
     task.leave(|_| ());
     let whole = header.cast::<Whole<P, C>>();
     let dropped = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the code is dropped here only, once, and never run again.
-        unsafe { whole.as_ref() }.code.with_mut(|code| unsafe { ManuallyDrop::drop(&mut *code) });
+        // SAFETY: the life's reference, held by `task`, keeps the task.
+        unsafe { whole.as_ref() }.code.with_mut(|code| {
+            // SAFETY: nobody else touches the code of a task that is over.
+            let code = unsafe { &mut *code };
+            // SAFETY: the code is dropped here only, once, and never run again.
+            unsafe { ManuallyDrop::drop(code) };
+        });
     }));
     if dropped.is_err() {
         tracing::error!("the code of a task panicked while it was dropped");
@@ -617,8 +646,11 @@ unsafe fn inbox<P: Program>(header: NonNull<Header>) -> NonNull<dyn Inbox> {
 }
 
 unsafe fn free<P: Program, C>(header: NonNull<Header>) {
-    // SAFETY: this was the last reference, the code was dropped when the task was over, and the box is of this type.
-    drop(unsafe { Box::from_raw(header.cast::<Whole<P, C>>().as_ptr()) });
+    let whole = header.cast::<Whole<P, C>>();
+    // SAFETY: this was the last reference; the code was dropped when the task was over, the rest is dropped here.
+    unsafe { whole.drop_in_place() };
+    // SAFETY: `start` took the memory with this layout.
+    unsafe { cells::give_back(whole.cast(), Layout::new::<Whole<P, C>>()) };
 }
 
 /// Gives back a reference.
@@ -628,8 +660,10 @@ unsafe fn release(header: NonNull<Header>) {
     if references.fetch_sub(1, Ordering::Release) == 1 {
         // What others did with the task comes before its end.
         references.load(Ordering::Acquire);
-        // SAFETY: nobody has a reference any more.
-        unsafe { (header.as_ref().vtable.free)(header) };
+        // SAFETY: nobody has a reference any more, so it is still there.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: the function is that of the task's own type.
+        unsafe { (vtable.free)(header) };
     }
 }
 
@@ -663,8 +697,10 @@ unsafe fn waker_wake(data: *const ()) {
 unsafe fn waker_wake_by_ref(data: *const ()) {
     // SAFETY: the waker has a reference.
     let header = unsafe { of_waker(data) };
+    // SAFETY: the waker has a reference.
+    let door = unsafe { header.as_ref() }.door;
     // SAFETY: the reference keeps the task's program, and that its door.
-    let door = unsafe { header.as_ref().door.as_ref() };
+    let door = unsafe { door.as_ref() };
     let runnable = door.inside.with(|inside| {
         let is_behind = inside.task == Some(header);
         if is_behind { inside.wake(header, Life::Woken) } else { None }
@@ -675,6 +711,8 @@ unsafe fn waker_wake_by_ref(data: *const ()) {
 }
 
 unsafe fn waker_drop(data: *const ()) {
-    // SAFETY: the waker's reference is given back once.
-    unsafe { release(of_waker(data)) };
+    // SAFETY: the waker has a reference.
+    let header = unsafe { of_waker(data) };
+    // SAFETY: it is given back once.
+    unsafe { release(header) };
 }

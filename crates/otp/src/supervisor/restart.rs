@@ -1,10 +1,9 @@
-//! Pure: which children a strategy restarts, and whether the intensity still allows it.
+//! Pure: what becomes of a child that ended, and whether the intensity still allows a restart.
 
 use super::spec::Restart;
 use engset_process::ExitReason;
 use engset_term::Instant;
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::time::Duration;
 
 /// Which children are restarted together.
@@ -16,18 +15,6 @@ pub enum Strategy {
     OneForAll,
     /// The one that ended and those started after it.
     RestForOne,
-}
-
-impl Strategy {
-    /// The children, by place in start order, that are stopped and started again because the one at `ended` did end.
-    #[must_use]
-    pub fn affected(self, ended: usize, children: usize) -> Range<usize> {
-        match self {
-            Self::OneForOne => ended..ended + 1,
-            Self::OneForAll => 0..children,
-            Self::RestForOne => ended..children,
-        }
-    }
 }
 
 /// What happens to a child that ended.
@@ -69,11 +56,18 @@ impl Intensity {
         Self { restarts, period, times: VecDeque::new() }
     }
 
-    /// Counts a restart at `now`; whether it is still within the intensity.
+    /// Allows `restarts` within `period` from now on; those that were counted still count.
+    pub(crate) fn change(&mut self, restarts: usize, period: Duration) {
+        self.restarts = restarts;
+        self.period = period;
+        let surplus = self.times.len().saturating_sub(restarts.saturating_add(1));
+        self.times.drain(..surplus);
+    }
+
+    /// Counts a restart at `now`; whether it is still within the intensity. Takes the same time however many were
+    /// counted before: each is entered once and forgotten once.
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
-        while self.times.front().is_some_and(|first| now.saturating_duration_since(*first) > self.period) {
-            self.times.pop_front();
-        }
+        self.forget(now);
         if self.times.len() > self.restarts {
             self.times.pop_front();
         }
@@ -81,11 +75,16 @@ impl Intensity {
         self.times.len() <= self.restarts
     }
 
-    /// How many restarts count at the moment.
-    #[must_use]
-    #[cfg(test)]
-    pub(crate) fn counted(&self) -> usize {
+    /// How many restarts count at `now`.
+    pub(crate) fn counted(&mut self, now: Instant) -> usize {
+        self.forget(now);
         self.times.len()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.times.front().is_some_and(|first| now.saturating_duration_since(*first) > self.period) {
+            self.times.pop_front();
+        }
     }
 
     /// How many are allowed.
@@ -108,13 +107,6 @@ mod tests {
 
     fn at(seconds: u64) -> Instant {
         Instant::from_nanos(seconds * 1_000_000_000)
-    }
-
-    #[test]
-    fn strategies_affect_whom_they_say() {
-        assert_eq!(Strategy::OneForOne.affected(1, 4), 1..2);
-        assert_eq!(Strategy::OneForAll.affected(1, 4), 0..4);
-        assert_eq!(Strategy::RestForOne.affected(1, 4), 1..4);
     }
 
     #[test]
@@ -152,6 +144,19 @@ mod tests {
         for second in 0..100 {
             intensity.allows(at(second));
         }
-        assert!(intensity.counted() <= 4);
+        assert!(intensity.times.len() <= 4);
+    }
+
+    #[test]
+    fn a_changed_intensity_counts_what_was_before() {
+        let mut intensity = Intensity::new(5, Duration::from_secs(5));
+        for second in 0..3 {
+            assert!(intensity.allows(at(second)));
+        }
+        intensity.change(3, Duration::from_secs(50));
+        assert_eq!(intensity.counted(at(9)), 3);
+        assert!(!intensity.allows(at(9)));
+        intensity.change(1, Duration::from_secs(50));
+        assert!(intensity.times.len() <= 2);
     }
 }

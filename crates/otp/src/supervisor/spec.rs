@@ -2,8 +2,8 @@
 
 use super::SupervisorMsg;
 use crate::gen_server::{Server, StartError, start_link_addr};
-use crate::supervisor::{Supervisor, start_child_supervisor};
-use engset_process::{Cx, IntoExit, Protocol, SpawnOptions};
+use crate::supervisor::{Supervisor, start_below};
+use engset_process::{Cx, Exit, ExitReason, IntoExit, Protocol, SpawnOptions};
 use engset_term::{Atom, Pid};
 use std::fmt;
 use std::future::Future;
@@ -49,15 +49,42 @@ pub enum ChildKind {
 /// What a supervisor runs to start a child: any way to a pid that is linked to the supervisor.
 pub type Start = Arc<dyn for<'a> Fn(&'a mut Cx<SupervisorMsg>) -> Starting<'a> + Send + Sync>;
 
-/// A child being started.
+/// A child being started. An error with [`StartError::ignored`] says that it is not to be run.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send + 'a>>;
 
+/// How a child is started.
+#[derive(Clone)]
+pub(crate) enum StartBy {
+    /// By a function that tells the pid.
+    Function(Start),
+    /// As a supervisor, which learns of its place.
+    Supervisor(Arc<dyn Fn() -> Supervisor + Send + Sync>),
+}
+
 /// A child specification.
+///
+/// ```
+/// use engset_otp::{Child, Restart, Shutdown};
+/// # use engset_process::Cx;
+/// use std::time::Duration;
+/// # async fn work(mut cx: Cx<engset_term::Term>) { cx.recv().await; }
+/// let job = Child::process("job", || work)
+///     .restart(Restart::Transient)
+///     .significant(true)
+///     .shutdown(Shutdown::Timeout(Duration::from_secs(1)));
+/// # drop(job);
+/// ```
+///
+/// A child may ask not to be run: a server whose `init` returns [`crate::ignore`] (or a [`Child::by`] whose start fails
+/// with [`StartError::ignored`]) is no failure. It is kept as not running, unless it is temporary or its supervisor
+/// dynamic, and others are started as if it ran.
 #[derive(Clone)]
 pub struct Child {
-    pub(crate) id: String,
-    pub(crate) start: Start,
+    pub(crate) id: Arc<str>,
+    /// None for a temporary child that was started: it never is again.
+    pub(crate) start: Option<StartBy>,
     pub(crate) restart: Restart,
+    pub(crate) significant: bool,
     pub(crate) shutdown: Shutdown,
     pub(crate) kind: ChildKind,
 }
@@ -119,34 +146,30 @@ impl Child {
     {
         let id = name.as_str().to_owned();
         Self::by(&id, move |supervisor| {
-            let addr = supervisor.spawn_link(SpawnOptions { name: Some(name.clone()), ..SpawnOptions::default() }, body());
+            let addr = supervisor.spawn_link(spawn_as(Some(&name)), body());
             Box::pin(async move { addr.map(|addr| addr.pid()).map_err(StartError::Spawn) })
         })
     }
 
     /// A supervisor below this one. It is stopped with [`Shutdown::Infinity`] unless told otherwise.
     pub fn supervisor(id: &str, make: impl Fn() -> Supervisor + Send + Sync + 'static) -> Self {
-        let child = Self::by(id, move |parent| {
-            let supervisor = make();
-            Box::pin(start_child_supervisor(parent, supervisor))
-        });
-        Self { kind: ChildKind::Supervisor, shutdown: Shutdown::Infinity, ..child }
+        let start = StartBy::Supervisor(Arc::new(make));
+        Self {
+            kind: ChildKind::Supervisor,
+            shutdown: Shutdown::Infinity,
+            ..Self::started_by(id, Some(start))
+        }
     }
 
     /// Anything that can be started, linked to, and stopped by exit signals.
     ///
-    /// `start` runs in the supervisor; the pid that it returns must be linked to the supervisor.
+    /// `start` runs in the supervisor; the pid that it returns must be linked to the supervisor. What else it makes it
+    /// may hand out by what it captured.
     pub fn by(
         id: &str,
         start: impl for<'a> Fn(&'a mut Cx<SupervisorMsg>) -> Starting<'a> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            id: id.to_owned(),
-            start: Arc::new(start),
-            restart: Restart::default(),
-            shutdown: Shutdown::Timeout(SHUTDOWN_TIMEOUT),
-            kind: ChildKind::Worker,
-        }
+        Self::started_by(id, Some(StartBy::Function(Arc::new(start))))
     }
 
     /// Sets when the child is restarted; [`Restart::Permanent`] without.
@@ -161,6 +184,36 @@ impl Child {
         Self { shutdown, ..self }
     }
 
+    /// Sets whether the child is itself a supervisor, for one that was not made by [`Child::supervisor`].
+    #[must_use]
+    pub fn kind(self, kind: ChildKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Sets whether the end of the child counts for its supervisor's [`crate::AutoShutdown`]; it does not without.
+    ///
+    /// Refused for permanent children, and by supervisors that never shut themselves down.
+    #[must_use]
+    pub fn significant(self, significant: bool) -> Self {
+        Self { significant, ..self }
+    }
+
+    fn started_by(id: &str, start: Option<StartBy>) -> Self {
+        Self {
+            id: id.into(),
+            start,
+            restart: Restart::default(),
+            significant: false,
+            shutdown: Shutdown::Timeout(SHUTDOWN_TIMEOUT),
+            kind: ChildKind::Worker,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn named_only(id: &str) -> Self {
+        Self::started_by(id, None)
+    }
+
     fn server_as(id: &str, name: Option<Atom>, factory: impl Factory) -> Self {
         Self::by(id, move |supervisor| {
             let server = factory.make();
@@ -170,11 +223,59 @@ impl Child {
     }
 }
 
+impl StartBy {
+    /// Starts the child in the supervisor `cx`, which has this `path`.
+    pub(super) fn start<'a>(&self, cx: &'a mut Cx<SupervisorMsg>, path: &str, id: &str) -> Starting<'a> {
+        match self {
+            Self::Function(start) => start(cx),
+            Self::Supervisor(make) => start_below(cx, make().below(path, id)),
+        }
+    }
+}
+
+impl StartError {
+    /// The error that says: this child is not to be run, and that is no failure. OTP's `ignore`.
+    #[must_use]
+    pub const fn ignored() -> Self {
+        Self::Init(ExitReason::Normal)
+    }
+
+    /// Whether it says that the child is not to be run: its `init` ended it with reason `normal`.
+    #[must_use]
+    pub fn is_ignored(&self) -> bool {
+        *self == Self::ignored()
+    }
+}
+
+/// What a server's `init` returns in `Err` when it is not to be run, and that is no failure. OTP's `ignore`.
+///
+/// ```
+/// use engset_otp::{StartError, ignore};
+/// use engset_process::Exit;
+///
+/// fn init(has_work: bool) -> Result<(), Exit> {
+///     if has_work { Ok(()) } else { Err(ignore()) }
+/// }
+/// assert_eq!(init(false), Err(ignore()));
+/// assert!(StartError::Init(ignore().0).is_ignored());
+/// ```
+#[must_use]
+pub const fn ignore() -> Exit {
+    Exit(ExitReason::Normal)
+}
+
+/// How a process is spawned that is to have this name.
+pub(super) fn spawn_as(name: Option<&Atom>) -> SpawnOptions {
+    // What keeps others alive may be started when nothing else may.
+    SpawnOptions { name: name.cloned(), from_reserve: true, ..SpawnOptions::default() }
+}
+
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
             .field("id", &self.id)
             .field("restart", &self.restart)
+            .field("significant", &self.significant)
             .field("shutdown", &self.shutdown)
             .field("kind", &self.kind)
             .finish_non_exhaustive()

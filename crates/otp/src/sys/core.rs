@@ -274,7 +274,9 @@ mod tests {
             sys.event(true, || event.to_owned());
         }
         assert_eq!(ask(&mut sys, "{debug,{log,get}}"), reply("{ok,[<<\"b\">>,<<\"c\">>]}"));
-        let limit = |number: usize| Request::from_term(&format!("{{debug,{{log,{{true,{number}}}}}}}").parse().unwrap());
+        let limit = |number: usize| {
+            Request::from_term(&format!("{{debug,{{log,{{true,{number}}}}}}}").parse().unwrap())
+        };
         assert_eq!(limit(LOG_MAX), Request::Log(LogRequest::Keep(LOG_MAX)));
         assert_eq!(limit(LOG_MAX + 1), Request::Log(LogRequest::Keep(LOG_MAX)));
     }
@@ -284,6 +286,9 @@ mod tests {
         let mut sys = Sys::default();
         let answer = ask(&mut sys, "{debug,{dance,true}}");
         assert_eq!(answer, reply("{error,{unknown_system_msg,{debug,{dance,true}}}}"));
-        assert_eq!(ask(&mut sys, "{terminate,boom}"), Action::Terminate(ExitReason::from_term(Term::atom("boom"))));
+        assert_eq!(
+            ask(&mut sys, "{terminate,boom}"),
+            Action::Terminate(ExitReason::from_term(Term::atom("boom")))
+        );
     }
 }

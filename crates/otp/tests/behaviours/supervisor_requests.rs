@@ -67,7 +67,8 @@ fn a_stopped_child_may_be_restarted_or_forgotten() {
         assert_eq!(yard.record.take(), ["stop b shutdown"]);
         let pid = supervisor.restart_child("b").await.unwrap();
         assert_eq!(pid_of(cx.processes(), "b"), Some(pid));
-        supervisor.terminate_child(pid).await.unwrap();
+        assert_eq!(supervisor.terminate_child(pid).await, no(ChildError::NotFound), "it is known by its id");
+        supervisor.terminate_child("b").await.unwrap();
         yard.fail("b", 1);
         assert_eq!(supervisor.restart_child("b").await, no(ChildError::Start(Term::atom("no_luck"))));
         supervisor.delete_child("b").await.unwrap();
@@ -106,7 +107,9 @@ fn dynamic_children_come_and_go_by_their_pids() {
             pids.push(supervisor.start_child(yard.nameless("w").restart(restart)).await.unwrap());
         }
         supervisor.terminate_child(pids[3]).await.unwrap();
-        assert_eq!(supervisor.terminate_child(pids[3]).await, no(ChildError::NotFound));
+        assert_eq!(supervisor.terminate_child(pids[3]).await, Ok(()), "it is gone, as asked");
+        assert_eq!(supervisor.terminate_child(cx.pid()).await, no(ChildError::NotFound));
+        assert_eq!(supervisor.terminate_child("w").await, no(ChildError::Dynamic));
         assert_eq!(supervisor.count_children().await.unwrap().active, 3);
         for pid in &pids[..3] {
             cx.exit(*pid, ExitReason::Kill);

@@ -46,7 +46,8 @@ impl Clock {
         let (ticks_then, nanos_then) = self.last.get();
         let passed = ticks().wrapping_sub(ticks_then);
         let now = if passed < self.trusted_ticks.get() {
-            nanos_then + ((u128::from(passed) * u128::from(self.scale.get())) >> 32) as u64
+            // Less than `TRUSTED` nanoseconds in 2^-32: that fits.
+            nanos_then + ((passed.wrapping_mul(self.scale.get())) >> 32)
         } else {
             self.look()
         };

@@ -96,14 +96,14 @@ fn process_monitors() {
                 watched.into()
             };
             let counts = |cx: &Cx<Term>| {
-                let own = cx.processes().info(cx.pid()).expect("alive").monitors;
-                let held = cx.processes().info(watched.pid()).map_or(0, |info| info.monitored_by);
+                let own = cx.processes().info(cx.pid()).expect("alive").monitors.len();
+                let held = cx.processes().info(watched.pid()).map_or(0, |info| info.monitored_by.len());
                 (own, held)
             };
             let first = cx.monitor(to.clone());
             wait_until(&cx, || counts(&cx) == (1, 1)).await;
             // Another process cannot remove it.
-            let stranger = move |mut cx: Cx<Term>| async move { cx.demonitor(first) };
+            let stranger = move |mut cx: Cx<Term>| async move { assert!(!cx.demonitor(first)) };
             let stranger = cx.spawn::<Term, _, _>(stranger).expect("room").pid();
             wait_until(&cx, || !cx.processes().is_alive(stranger)).await;
             assert_eq!(counts(&cx), (1, 1));

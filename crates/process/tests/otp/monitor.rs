@@ -57,7 +57,7 @@ fn case_1a() {
 /// Takes a reference and tries to remove that monitor, which is not its own.
 async fn demonitors(mut cx: Cx<Term>, parent: Addr<Term>) {
     let term = message(&mut cx).await;
-    cx.demonitor(term.as_ref_id().expect("a reference"));
+    assert!(!cx.demonitor(term.as_ref_id().expect("a reference")));
     send(&cx, parent, atom("tried"));
 }
 
@@ -109,7 +109,7 @@ fn demon_e_1() {
         let me = cx.addr();
         let watched = move |mut cx: Cx<Term>| async move {
             let reference = message(&mut cx).await.as_ref_id().expect("a reference");
-            cx.demonitor(reference);
+            assert!(!cx.demonitor(reference));
             send(&cx, me, atom("tried"));
             message(&mut cx).await;
             Err::<(), _>(Exit(reason("over")))
@@ -134,7 +134,7 @@ fn demon_e_1() {
 fn demon_1() {
     everywhere(|mut cx| async move {
         let reference = cx.processes().new_reference();
-        cx.demonitor(reference);
+        assert!(!cx.demonitor(reference));
         quiet(&mut cx).await;
     });
 }
@@ -194,13 +194,13 @@ fn demon_3() {
         let there = |id| Pid::new(node, 1, id, 0);
         let first = cx.monitor(there(1));
         let removed = cx.monitor(there(2));
-        cx.demonitor(removed);
+        assert!(cx.demonitor(removed));
         cx.processes().node_down(cx.pid(), node, Epoch(1));
         assert_eq!(down(&mut cx).await, (first, ExitReason::NoConnection));
         let removed_when_told = cx.monitor(there(3));
         cx.processes().node_down(cx.pid(), node, Epoch(1));
         cx.sleep(millis(1)).await;
-        cx.demonitor(removed_when_told);
+        assert!(!cx.demonitor(removed_when_told), "it had fired");
         quiet(&mut cx).await;
     });
 }
@@ -211,8 +211,8 @@ fn demonitor_flush() {
     everywhere(|mut cx| async move {
         let process = spawn_idle(&cx);
         let [first, second, third, fourth] = [(); 4].map(|()| cx.monitor(process));
-        cx.demonitor(first);
-        cx.demonitor(first);
+        assert!(cx.demonitor(first));
+        assert!(!cx.demonitor(first));
         cx.exit(process.pid(), reason("bang"));
         let told = cx.receive(move |mail| match mail {
             Mail::Down(down) if down.reference == second => Ok(down.reason),
@@ -220,7 +220,7 @@ fn demonitor_flush() {
         });
         assert_eq!(told.await, reason("bang"));
         cx.sleep(millis(1)).await;
-        cx.demonitor(third);
+        assert!(!cx.demonitor(third), "it had fired");
         assert_eq!(down(&mut cx).await, (fourth, reason("bang")));
         quiet(&mut cx).await;
     });
@@ -279,7 +279,7 @@ fn large_exit() {
 }
 
 fn monitors(cx: &Cx<Term>, pid: Pid) -> (usize, usize) {
-    cx.processes().info(pid).map_or((0, 0), |info| (info.monitors, info.monitored_by))
+    cx.processes().info(pid).map_or((0, 0), |info| (info.monitors.len(), info.monitored_by.len()))
 }
 
 /// Both ends forget a monitor that is removed, that has fired, or whose owner has ended.
@@ -335,7 +335,7 @@ fn mixer() {
                     assert_eq!(down(&mut cx).await.1, reason("flaff"));
                 }
             } else {
-                own.iter().for_each(|reference| cx.demonitor(*reference));
+                assert!(own.iter().all(|reference| cx.demonitor(*reference)));
                 assert_eq!(monitors(&cx, me), (0, OTHERS));
                 others.iter().for_each(|other| cx.exit(other.pid(), reason("flaff")));
             }

@@ -211,17 +211,20 @@ fn r#yield() {
     });
 }
 
-/// Each yield ends one time slice, and the next begins at once.
+/// Each yield ends one time slice, and the next begins at once; the slices are counted.
 #[test]
 fn yield2() {
     for seed in 0..8 {
-        for yields in [0, 1, 4, 100] {
+        for yields in [0_u64, 1, 4, 100] {
             let scheduler = Scheduler::seeded(seed);
             let Scheduler::Seeded(seeded) = &scheduler else { panic!("not seeded") };
             let processes = node(&scheduler, 10);
-            let code = move |_: Cx<Term>| async move {
-                for _ in 0..yields {
+            let code = move |cx: Cx<Term>| async move {
+                let slices = || cx.processes().info(cx.pid()).expect("alive").reductions;
+                let before = slices();
+                for number in 1..=yields {
                     yield_now().await;
+                    assert_eq!(slices() - before, number);
                 }
             };
             processes.spawn(options(), code).expect("room");
@@ -231,6 +234,7 @@ fn yield2() {
             }
             assert_eq!(processes.count(), 0);
             assert_eq!(seeded.step(), Step::Idle);
+            assert_eq!(processes.counters().read().crashed, 0);
         }
     }
 }

@@ -38,7 +38,7 @@ fn contended_signal_handling() {
         let processes = cx.processes().clone();
         wait_until(&cx, || {
             let info = processes.info(me.pid()).expect("alive");
-            info.links.is_empty() && info.monitored_by == 0 && processes.count() == 1
+            info.links.is_empty() && info.monitored_by.is_empty() && processes.count() == 1
         })
         .await;
     }

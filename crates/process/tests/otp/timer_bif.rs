@@ -145,6 +145,52 @@ fn send_after_big() {
     });
 }
 
+/// A timer that has fired or was cancelled has no time left.
+#[test]
+fn read_timer_trivial() {
+    each_seed(|cx| async move {
+        let scheduler = cx.processes().scheduler().clone();
+        let fired = scheduler.run_at(scheduler.now(), || {});
+        cx.sleep(millis(1)).await;
+        assert_eq!((fired.left(), fired.cancel()), (Duration::ZERO, None));
+    });
+}
+
+/// How long a timer will wait can be read without cancelling it.
+#[test]
+fn read_timer() {
+    each_seed(|cx| async move {
+        let scheduler = cx.processes().scheduler().clone();
+        let timer = scheduler.run_at(scheduler.now().saturating_add(BIG), || {});
+        assert_eq!(timer.left(), BIG);
+        cx.sleep(millis(200)).await;
+        assert_eq!(timer.left(), BIG - millis(200));
+        assert_eq!(timer.cancel(), Some(BIG - millis(200)));
+    });
+}
+
+/// Another process on another thread can read it, and gets the answer at once.
+#[test]
+fn read_timer_async() {
+    on_threads(4, |mut cx| async move {
+        let me = cx.addr();
+        let scheduler = cx.processes().scheduler().clone();
+        let delay = BIG * 4;
+        for _ in 0..100 {
+            let timer = scheduler.run_at(scheduler.now().saturating_add(delay), || {});
+            let reader = move |cx: Cx<Term>| async move {
+                let left = timer.left();
+                let cancelled = timer.cancel().expect("it has not fired");
+                assert!(left <= delay && cancelled <= left && left - cancelled < Duration::from_secs(60));
+                assert_eq!(timer.cancel(), None);
+                send(&cx, me, atom("read"));
+            };
+            cx.spawn::<Term, _, _>(reader).expect("room");
+            assert_eq!(message(&mut cx).await, atom("read"));
+        }
+    });
+}
+
 /// Timers that were cancelled or have fired leave nothing behind.
 #[test]
 fn cleanup() {

@@ -1,6 +1,6 @@
 //! Aliases, tags and priorities, as OTP 24 to 28 have them.
 
-use crate::stage::{Number, everywhere, ends, gone, next, number, quiet};
+use crate::stage::{Number, ends, everywhere, gone, next, number, quiet};
 use engset_process::{
     AliasMode, AliasOptions, Cx, Dest, ExitReason, Mail, MonitorOptions, SendError, SpawnOptions,
 };
@@ -20,7 +20,9 @@ fn alias_bif() {
         assert!(!cx.unalias(alias), "once");
         let dropped = cx.processes().counters().read().dropped;
         let sent = cx.send(Dest::Alias(alias), Number(3));
-        assert!(matches!(sent, Err(SendError::Encode(_))) || cx.processes().counters().read().dropped > dropped);
+        assert!(
+            matches!(sent, Err(SendError::Encode(_))) || cx.processes().counters().read().dropped > dropped
+        );
         quiet(&mut cx).await;
     });
 }
@@ -113,7 +115,8 @@ fn monitor_tag() {
     everywhere(|mut cx| async move {
         let ended = cx.spawn(|_cx: Cx<Number>| ends(ExitReason::Normal)).expect("room");
         let tag = Term::tuple([Term::atom("job"), Term::from(17)]);
-        let watch = cx.monitor_with(ended, MonitorOptions { tag: Some(tag.clone()), ..MonitorOptions::default() });
+        let watch =
+            cx.monitor_with(ended, MonitorOptions { tag: Some(tag.clone()), ..MonitorOptions::default() });
         match next(&mut cx).await {
             Mail::Down(down) => assert_eq!((down.reference, down.tag.as_deref()), (watch, Some(&tag))),
             other => panic!("{other:?}"),

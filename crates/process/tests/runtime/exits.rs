@@ -215,7 +215,8 @@ fn destructors_that_panic_do_not_keep_the_end_from_being_told() {
             })
             .await;
         };
-        let options = SpawnOptions { name: Some(engset_term::Atom::from_static("holder")), ..SpawnOptions::default() };
+        let options =
+            SpawnOptions { name: Some(engset_term::Atom::from_static("holder")), ..SpawnOptions::default() };
         let child = cx.spawn_link(options, holds).expect("room").pid();
         _ = cx.monitor(child);
         assert_eq!(number(&mut cx).await, 1);
@@ -240,5 +241,14 @@ fn destructors_that_panic_do_not_keep_the_end_from_being_told() {
         told.sort();
         assert_eq!(told, ["down boom", "exit boom"]);
         assert_eq!(cx.processes().whereis(&engset_term::Atom::from_static("holder")), None);
+    });
+}
+
+#[test]
+fn an_exit_signal_to_oneself_acts_before_the_end() {
+    everywhere(|mut cx| async move {
+        let ends = cx.spawn_monitor(options(), |cx: Cx<Number>| async move { cx.exit(cx.pid(), boom()) });
+        ends.expect("room");
+        assert_eq!(down(&mut cx).await, boom());
     });
 }

@@ -15,7 +15,8 @@ fn a_name_has_one_holder() {
         let taken = RegisterError::Taken { name: NAME, by: first };
         assert_eq!(cx.register(&NAME), Err(taken.clone()));
         let before = cx.processes().count();
-        let spawned = cx.processes().spawn(SpawnOptions { name: Some(NAME), ..SpawnOptions::default() }, idle);
+        let spawned =
+            cx.processes().spawn(SpawnOptions { name: Some(NAME), ..SpawnOptions::default() }, idle);
         assert_eq!(spawned, Err(SpawnError::Register(taken)));
         assert_eq!(cx.processes().count(), before, "nothing was started");
         cx.exit(first, ExitReason::Kill);

@@ -115,7 +115,8 @@ fn the_reserve_is_for_those_that_ask_for_it() {
     let reserved = || processes.spawn(SpawnOptions { from_reserve: true, ..SpawnOptions::default() }, idle);
     assert!(plain().is_ok() && plain().is_ok());
     assert!(matches!(plain(), Err(SpawnError::TooManyProcesses(_))));
-    let kept: Vec<_> = (0..PROCESSES_RESERVE).map(|_| reserved().expect("one of the reserve").pid()).collect();
+    let kept: Vec<_> =
+        (0..PROCESSES_RESERVE).map(|_| reserved().expect("one of the reserve").pid()).collect();
     assert!(matches!(reserved(), Err(SpawnError::TooManyProcesses(_))));
     assert_eq!(processes.count(), 2 + PROCESSES_RESERVE);
     assert!(kept.iter().all(|pid| processes.is_alive(*pid)));
@@ -140,8 +141,10 @@ fn no_priority_inversion() {
         let flood = flood.expect("room");
         let me = cx.pid();
         for number in 0..10 {
-            cx.spawn(move |cx: Cx<Number>| async move { cx.send(me, Number(number)).expect("the test waits") })
-                .expect("room");
+            cx.spawn(
+                move |cx: Cx<Number>| async move { cx.send(me, Number(number)).expect("the test waits") },
+            )
+            .expect("room");
         }
         for _ in 0..10 {
             number(&mut cx).await;

@@ -29,7 +29,11 @@ pub fn monitor_once(world: &World, ledger: &Ledger, losses: &[Loss]) -> Result<(
         if let Some(info) = info
             && (info.monitors.len(), info.monitored_by.len()) != expected
         {
-            return Err(Fault::MonitorCount { pid, got: (info.monitors.len(), info.monitored_by.len()), expected });
+            return Err(Fault::MonitorCount {
+                pid,
+                got: (info.monitors.len(), info.monitored_by.len()),
+                expected,
+            });
         }
     }
     Ok(())
