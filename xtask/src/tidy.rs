@@ -2,6 +2,7 @@
 //!
 //! Each rule is a function from data to findings; this file reads the repository and calls them.
 
+mod cases;
 mod effects;
 mod files;
 mod graph;
@@ -12,11 +13,16 @@ use crate::error::TaskError;
 use crate::output;
 use crate::root::root;
 use crate::workspace::Workspace;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 /// Where Rust files are looked for.
 const FOLDERS: [&str; 6] = ["crates", "interop", "bench", "examples", "xtask", "fuzz"];
+
+/// Where the tables of OTP's test cases are, and the page that sums them up.
+const CASES: &str = "docs/otp_cases";
+const CASES_PAGE: &str = "docs/otp_cases.md";
 
 /// Folders that hold nothing written by hand.
 const SKIPPED_FOLDERS: [&str; 3] = ["target", "corpus", "artifacts"];
@@ -57,6 +63,17 @@ fn findings(root: &Path) -> Result<Vec<String>, TaskError> {
         words::check(source, &mut findings);
         effects::check(source, &mut findings);
     }
+    let by_path: BTreeMap<&str, &str> =
+        sources.iter().map(|source| (source.path.as_str(), source.text.as_str())).collect();
+    let mut cases = 0;
+    for (name, page) in pages(root, CASES)? {
+        cases += cases::count(&page);
+        cases::check(&name, &page, &by_path, &mut findings);
+    }
+    let told = format!("{cases} of them as native tests");
+    if !text_or_nothing(root, CASES_PAGE)?.contains(&told) {
+        findings.push(format!("{CASES_PAGE}: says another number than `{told}`"));
+    }
     let packages = Workspace::load()?.packages;
     graph::check_program(&packages, &mut findings);
     graph::check(&packages, &text_or_nothing(root, "ARCHITECTURE.md")?, &mut findings);
@@ -87,6 +104,21 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<SourceFile>) -> Result<
         }
     }
     Ok(())
+}
+
+/// The pages of a folder, as (path, text).
+fn pages(root: &Path, folder: &str) -> Result<Vec<(String, String)>, TaskError> {
+    let path = root.join(folder);
+    let unreadable = |source| TaskError::Unreadable { path: path.clone(), source };
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(&path).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        let name = format!("{folder}/{name}");
+        let text = text_or_nothing(root, &name)?;
+        pages.push((name, text));
+    }
+    pages.sort();
+    Ok(pages)
 }
 
 /// A file's text; empty when there is no such file, which the rules report in their own words.

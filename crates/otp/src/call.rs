@@ -87,6 +87,26 @@ impl<E> CallError<E> {
     }
 }
 
+impl CallError {
+    /// The error of a call that may fail in another way, too.
+    pub(crate) fn with_app<E>(self) -> CallError<E> {
+        match self {
+            Self::App(never) => match never {},
+            Self::NoProcess => CallError::NoProcess,
+            Self::Down { reason, begun } => CallError::Down { reason, begun },
+            Self::Timeout { begun } => CallError::Timeout { begun },
+            Self::NodeDown => CallError::NodeDown,
+            Self::Unreachable => CallError::Unreachable,
+            Self::NoReply => CallError::NoReply,
+            Self::NotUnderstood(why) => CallError::NotUnderstood(why),
+            Self::Encode(why) => CallError::Encode(why),
+            Self::Decode(why) => CallError::Decode(why),
+            Self::OutsideNode => CallError::OutsideNode,
+            Self::CallingSelf => CallError::CallingSelf,
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,12 +5,14 @@
 //! returns an [`Exit`] (after `terminate`), panics (without `terminate`: the state may be torn), or an exit signal
 //! ends it. A server that traps exits and is told to exit by its parent runs `terminate` and ends with that reason.
 
+use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
     Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, Wait,
     current, dying, set_deadline,
 };
 use engset_term::{Atom, Pid, Term};
 use parking_lot::Mutex;
+use std::any::TypeId;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -48,6 +50,20 @@ pub trait Server: Sized + Send + 'static {
     fn info(&mut self, info: Info, cx: &mut Cx<Self::Msg>) -> impl Future<Output = Result<(), Exit>> + Send {
         tracing::warn!(pid = %cx.pid(), ?info, "server got something it does not handle");
         async { Ok(()) }
+    }
+
+    /// What the server shows of itself to system messages ([`crate::sys`]): nothing, unless it has an own version.
+    fn inspect(&self) -> Option<Term> {
+        None
+    }
+
+    /// Takes another state, as [`crate::sys::replace_state`] gives it. The term may come from anywhere.
+    ///
+    /// # Errors
+    /// Why it cannot be; nothing is changed then.
+    fn replace(&mut self, state: &Term) -> Result<(), String> {
+        let _ = state;
+        Err(format!("{} takes no other state", std::any::type_name::<Self>()))
     }
 
     /// Runs before the server ends with `reason`, unless it was killed or panicked.
@@ -182,14 +198,22 @@ async fn serve<S: Server>(
         return reason;
     }
     starting.done(Ok(()));
+    let mut desk = Desk::default();
     loop {
-        let result = match next(server.idle_timeout(), &mut cx).await {
-            Some(Mail::Message(message)) => server.handle(message, &mut cx).await,
-            Some(Mail::Exit(trapped)) if Some(trapped.from) == parent => Err(Exit(trapped.reason)),
-            Some(Mail::Exit(trapped)) => server.info(Info::Exit(*trapped), &mut cx).await,
-            Some(Mail::Down(down)) => server.info(Info::Down(*down), &mut cx).await,
-            Some(Mail::Other(term)) => server.info(Info::Message(term), &mut cx).await,
+        let mail = next(server.idle_timeout(), &mut cx).await;
+        let result = match mail {
             None => server.info(Info::Timeout, &mut cx).await,
+            Some(mail) => {
+                desk.took(&cx, &mail);
+                match mail {
+                    Mail::Message(message) if !is_term::<S::Msg>() => server.handle(message, &mut cx).await,
+                    mail => match desk.serve(&mut cx, parent, mail, &mut Seen(&mut server)).await {
+                        Served::Served => Ok(()),
+                        Served::End(reason) => Err(Exit(reason)),
+                        Served::NotServed(mail) => take(mail, parent, &mut server, &mut cx).await,
+                    },
+                }
+            }
         };
         set_deadline(None);
         if let Err(Exit(reason)) = result {
@@ -198,6 +222,43 @@ async fn serve<S: Server>(
             Processes::set_dying(reason.clone());
             return reason;
         }
+    }
+}
+
+/// Whether any term is a message of this protocol.
+fn is_term<M: Protocol>() -> bool {
+    TypeId::of::<M>() == TypeId::of::<Term>()
+}
+
+async fn take<S: Server>(
+    mail: Mail<S::Msg>,
+    parent: Option<Pid>,
+    server: &mut S,
+    cx: &mut Cx<S::Msg>,
+) -> Result<(), Exit> {
+    match mail {
+        Mail::Message(message) => server.handle(message, cx).await,
+        Mail::Exit(trapped) if Some(trapped.from) == parent => Err(Exit(trapped.reason)),
+        Mail::Exit(trapped) => server.info(Info::Exit(*trapped), cx).await,
+        Mail::Down(down) => server.info(Info::Down(*down), cx).await,
+        Mail::Other(term) => server.info(Info::Message(term), cx).await,
+    }
+}
+
+/// What system messages see of a server.
+struct Seen<'a, S>(&'a mut S);
+
+impl<S: Server> Inspect for Seen<'_, S> {
+    fn module(&self) -> &'static str {
+        std::any::type_name::<S>()
+    }
+
+    fn state(&self) -> Option<Term> {
+        self.0.inspect()
+    }
+
+    fn replace_state(&mut self, state: &Term) -> Result<(), String> {
+        self.0.replace(state)
     }
 }
 

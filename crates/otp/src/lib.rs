@@ -16,7 +16,7 @@ mod slot;
 mod stop;
 mod supervisor;
 mod sync;
-mod sys;
+pub mod sys;
 mod term_reply;
 pub mod timer;
 #[doc(hidden)]

@@ -116,7 +116,22 @@ impl<T, E> Reply<T, E> {
     /// Sends the call on to a process that takes terms; whoever serves it there answers the caller.
     #[doc(hidden)]
     pub fn send_request(
+        self,
+        out: &Outgoing<'_>,
+        request: &impl Serialize,
+        decode: DecodeReply<T, E>,
+    ) -> Result<(), EncodeError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.send_request_as("$gen_call", out, request, decode)
+    }
+
+    /// As [`Reply::send_request`], with another first word than a call has.
+    pub(crate) fn send_request_as(
         mut self,
+        label: &str,
         out: &Outgoing<'_>,
         request: &impl Serialize,
         decode: DecodeReply<T, E>,
@@ -126,9 +141,9 @@ impl<T, E> Reply<T, E> {
         E: Send + 'static,
     {
         match self.to.take() {
-            Some(To::Slot(slot)) => send_request(slot, out, request, decode),
+            Some(To::Slot(slot)) => send_request(slot, label, out, request, decode),
             Some(To::Term(to)) => {
-                out.send(wire::call(&to.caller, request)?);
+                out.send(wire::call_as(label, &to.caller, request)?);
                 Ok(())
             }
             None => Ok(()),
@@ -189,6 +204,7 @@ pub(crate) enum Answer<T, E> {
 /// Sends a request on as a term; the answer comes to the slot.
 fn send_request<T, E>(
     slot: CalleeHalf<Answer<T, E>, SentRequest<T, E>>,
+    label: &str,
     out: &Outgoing<'_>,
     request: &impl Serialize,
     decode: DecodeReply<T, E>,
@@ -199,7 +215,7 @@ where
 {
     let processes = out.processes();
     let alias = processes.new_reference();
-    let payload = wire::call(&Caller::alias(out.from(), alias), request)?;
+    let payload = wire::call_as(label, &Caller::alias(out.from(), alias), request)?;
     let (to, me) = (out.to().clone(), out.from());
     slot.set_note(SentRequest { processes: Arc::clone(processes), me, alias, to, decode });
     let node = out.to().node().unwrap_or_else(|| processes.node());

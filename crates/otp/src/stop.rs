@@ -81,33 +81,6 @@ pub(crate) async fn stop<P: Protocol>(
     }
 }
 
-/// A request to end.
-pub(crate) struct StopRequest {
-    caller: Caller,
-    pub(crate) reason: ExitReason,
-}
-
-impl StopRequest {
-    /// What `term` asks for, if it is such a request.
-    pub(crate) fn of(term: &Term) -> Option<Self> {
-        let [tag, from, request] = term.as_tuple()? else { return None };
-        let ([pid, reply_tag], [verb, reason]) = (from.as_tuple()?, request.as_tuple()?) else { return None };
-        if !tag.is_atom("system") || !verb.is_atom("terminate") {
-            return None;
-        }
-        let caller = Caller { pid: pid.as_pid()?, tag: reply_tag.clone() };
-        Some(Self { caller, reason: ExitReason::from_term(reason.clone()) })
-    }
-
-    /// Tells whoever asks that the running process is about to end.
-    pub(crate) fn accept(self, processes: &Processes, me: Pid) -> ExitReason {
-        let mut ok = Vec::new();
-        engset_etf::encode_body(&Term::atom("ok"), &mut ok);
-        processes.send_encoded(me, &self.caller.dest(), wire::reply(&self.caller, &ok));
-        self.reason
-    }
-}
-
 /// Awaits the end of a process.
 struct Waiting {
     processes: Arc<Processes>,

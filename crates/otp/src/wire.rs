@@ -50,13 +50,16 @@ impl Caller {
         }
     }
 
+    /// The alias in a tag `[alias | Ref]`, or `[[alias | Ref] | Payload]` of a caller that keeps something in it.
     fn alias_reference(&self) -> Option<Reference> {
         let list = self.tag.as_list()?;
-        if list.elements().first().is_some_and(|first| first.is_atom("alias")) {
-            list.tail().as_ref_id()
-        } else {
-            None
+        let first = list.elements().first()?;
+        if first.is_atom("alias") {
+            return list.tail().as_ref_id();
         }
+        let inner = first.as_list()?;
+        let is_alias = inner.elements().first().is_some_and(|first| first.is_atom("alias"));
+        if is_alias { inner.tail().as_ref_id() } else { None }
     }
 
     /// The reference that identifies the caller's monitor on the callee, where the tag tells.
@@ -135,9 +138,14 @@ where
 /// # Errors
 /// When the request has no Erlang form.
 pub fn call(caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
+    call_as("$gen_call", caller, request)
+}
+
+/// As [`call`], with another first word: `{Label, {Pid, Tag}, Request}`.
+pub(crate) fn call_as(label: &str, caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
     let mut out = Vec::with_capacity(128);
     put_tuple_header(&mut out, 3);
-    put_atom(&mut out, "$gen_call");
+    put_atom(&mut out, label);
     put_tuple_header(&mut out, 2);
     engset_etf::put_pid(&mut out, caller.pid);
     engset_etf::encode_body(&caller.tag, &mut out);
@@ -243,4 +251,23 @@ fn bad_request(caller: &Caller, error: impl std::error::Error + Send + Sync + 's
 
 fn malformed(error: engset_etf::DecodeError) -> Rejected {
     Rejected::Malformed(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engset_term::NodeName;
+
+    /// `gen_server_SUITE`, `gen_statem_SUITE` `reply_by_alias_with_payload`: a tag may hold more than the alias.
+    #[test]
+    fn reply_by_alias_with_payload() {
+        let alias = Reference::from_words(NodeName::NONODE, 1, [1, 2, 3]);
+        let pid = Pid::new(NodeName::NONODE, 1, 1, 0);
+        let plain = Caller::alias(pid, alias);
+        assert_eq!(plain.dest(), Dest::Alias(alias));
+        let tag = Term::improper_list([plain.tag], Term::string("payload"));
+        assert_eq!(Caller { pid, tag }.dest(), Dest::Alias(alias));
+        let tag = Term::list([Term::atom("alias")]);
+        assert_eq!(Caller { pid, tag }.dest(), Dest::Pid(pid));
+    }
 }

@@ -577,6 +577,13 @@ impl Processes {
         self.is_here(pid) && self.table.is_alive(pid)
     }
 
+    /// The processes alive now (`processes/0`), in no particular order. One that begins or ends meanwhile may be there
+    /// or not.
+    #[must_use]
+    pub fn pids(&self) -> Vec<Pid> {
+        self.table.all().map(|(id, serial)| Pid::new(self.node, self.creation, id, serial)).collect()
+    }
+
     /// How many processes are alive.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -605,8 +612,7 @@ impl Processes {
 
     /// Kills every process, for the end of the node. Their ends are told as always.
     pub fn kill_all(&self) {
-        for (id, serial) in self.table.all() {
-            let from = Pid::new(self.node, self.creation, id, serial);
+        for from in self.pids() {
             let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             // One that ended meanwhile needs no killing.
             drop(self.push(from, Untyped::Control(Box::new(kill))));

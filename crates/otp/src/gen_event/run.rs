@@ -6,9 +6,9 @@ use super::manager::{Adding, Asked, NewSupervisor, Swapping};
 use super::{AnyHandlerId, HANDLERS_MAX, HandlerError, HandlerExit, Leaving, ManagerCx, ManagerMsg, WhyExit};
 use crate::caught::{Failure, caught, guarded};
 use crate::gen_server::{Info, Starting};
-use crate::stop::StopRequest;
+use crate::sys::{Desk, Inspect, Served};
 use engset_process::{ExitReason, Mail, Processes, Trapped, set_deadline};
-use engset_term::Pid;
+use engset_term::{Pid, Term};
 
 /// From its start to its end.
 pub(super) async fn run<E: Send + Sync + 'static>(
@@ -19,16 +19,21 @@ pub(super) async fn run<E: Send + Sync + 'static>(
     cx.trap_exit(true);
     starting.done(Ok(()));
     let mut manager = Manager { handlers: Handlers::new(HANDLERS_MAX), parent };
+    let mut desk = Desk::default();
     let reason = loop {
-        match cx.recv().await {
+        let mail = cx.recv().await;
+        desk.took(&cx, &mail);
+        let mail = match desk.serve(&mut cx, parent, mail, &mut manager).await {
+            Served::NotServed(mail) => mail,
+            Served::Served => continue,
+            Served::End(reason) => break reason,
+        };
+        match mail {
             Mail::Message(ManagerMsg(asked)) => manager.serve(asked, &mut cx).await,
             Mail::Exit(trapped) if Some(trapped.from) == parent => break trapped.reason,
             Mail::Exit(trapped) => manager.exit(*trapped, &mut cx).await,
             Mail::Down(down) => manager.info(&Info::Down(*down), &mut cx).await,
-            Mail::Other(term) => match StopRequest::of(&term) {
-                Some(request) => break request.accept(cx.processes(), cx.pid()),
-                None => manager.info(&Info::Message(term), &mut cx).await,
-            },
+            Mail::Other(term) => manager.info(&Info::Message(term), &mut cx).await,
         }
         set_deadline(None);
     };
@@ -43,6 +48,21 @@ pub(super) async fn run<E: Send + Sync + 'static>(
 struct Manager<E: Send + Sync + 'static> {
     handlers: Handlers<Handler<E>>,
     parent: Option<Pid>,
+}
+
+/// What system messages see of a manager: its handlers, by what they are.
+impl<E: Send + Sync + 'static> Inspect for Manager<E> {
+    fn module(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
+    fn state(&self) -> Option<Term> {
+        Some(Term::list(self.handlers.ids().into_iter().map(|id| Term::string(&format!("{id:?}")))))
+    }
+
+    fn replace_state(&mut self, _state: &Term) -> Result<(), String> {
+        Err("the handlers of an event manager are added and deleted, not replaced as a whole".to_owned())
+    }
 }
 
 impl<E: Send + Sync + 'static> Manager<E> {

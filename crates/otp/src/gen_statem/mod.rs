@@ -95,6 +95,7 @@ pub use timeouts::When;
 
 use crate::gen_server::Info;
 use engset_process::{Cx, Exit, ExitReason, Protocol};
+use engset_term::Term;
 use std::fmt;
 use std::future::Future;
 
@@ -158,6 +159,21 @@ pub trait StateMachine: Sized + Send + 'static {
     ) -> impl Future<Output = Result<Step<Self, Entering>, Exit>> + Send {
         let _ = (before, state, cx);
         async { Ok(Step::keep()) }
+    }
+
+    /// What the machine shows of itself to system messages ([`crate::sys`]); OTP's is `{State, Data}`.
+    fn inspect(&self, state: &Self::State) -> Option<Term> {
+        let _ = state;
+        None
+    }
+
+    /// Takes other data, as [`crate::sys::replace_state`] gives it. The term may come from anywhere.
+    ///
+    /// # Errors
+    /// Why it cannot be; nothing is changed then.
+    fn replace(&mut self, state: &Term) -> Result<(), String> {
+        let _ = state;
+        Err(format!("{} takes no other state", std::any::type_name::<Self>()))
     }
 
     /// Runs before the machine ends with `reason` in `state`, unless it was killed or panicked, or ended in `init`.

@@ -5,10 +5,9 @@ use super::step::{Parts, Step};
 use super::timeouts::Setting;
 use super::{Beginning, Event, StateMachine};
 use crate::gen_server::{Info, Starting};
-use crate::stop::StopRequest;
+use crate::sys::{Desk, Inspect, Served};
 use engset_process::{Cx, Exit, ExitReason, Mail, Processes, Protocol, set_deadline};
-use engset_term::Pid;
-use std::any::Any;
+use engset_term::{Pid, Term};
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -42,7 +41,8 @@ pub(super) async fn serve<M: StateMachine>(
     parent: Option<Pid>,
 ) -> ExitReason {
     let (state, first) = first.into_first();
-    let mut running = Running { machine, core: Core::new(state, M::LIMITS), parent, events: 0 };
+    let mut running =
+        Running { machine, core: Core::new(state, M::LIMITS), parent, events: 0, desk: Desk::default() };
     let reason = match running.make(first, cx).await {
         Err(reason) => reason,
         Ok(()) => running.events(cx).await,
@@ -61,6 +61,27 @@ struct Running<M: StateMachine> {
     parent: Option<Pid>,
     /// How many events were served since others could run.
     events: usize,
+    desk: Desk,
+}
+
+/// What system messages see of a machine.
+struct Seen<'a, M: StateMachine> {
+    machine: &'a mut M,
+    state: &'a M::State,
+}
+
+impl<M: StateMachine> Inspect for Seen<'_, M> {
+    fn module(&self) -> &'static str {
+        std::any::type_name::<M>()
+    }
+
+    fn state(&self) -> Option<Term> {
+        self.machine.inspect(self.state)
+    }
+
+    fn replace_state(&mut self, state: &Term) -> Result<(), String> {
+        self.machine.replace(state)
+    }
 }
 
 impl<M: StateMachine> Running<M> {
@@ -99,15 +120,20 @@ impl<M: StateMachine> Running<M> {
                     }
                 },
             };
-            self.core.received();
-            return self.event(mail, cx);
+            self.desk.took(cx, &mail);
+            let mut seen = Seen { machine: &mut self.machine, state: self.core.state() };
+            match self.desk.serve(cx, self.parent, mail, &mut seen).await {
+                Served::Served => {}
+                Served::End(reason) => return Err(reason),
+                Served::NotServed(mail) => {
+                    self.core.received();
+                    return self.event(mail);
+                }
+            }
         }
     }
 
-    fn event(&self, mail: Mail<M::Msg>, cx: &Cx<M::Msg>) -> Result<Event<M>, ExitReason> {
-        if let Some(request) = stop_request(&mail) {
-            return Err(request.accept(cx.processes(), cx.pid()));
-        }
+    fn event(&self, mail: Mail<M::Msg>) -> Result<Event<M>, ExitReason> {
         Ok(match mail {
             Mail::Message(message) => Event::Message(message),
             Mail::Exit(trapped) if Some(trapped.from) == self.parent => return Err(trapped.reason),
@@ -186,13 +212,4 @@ impl<M: StateMachine> Running<M> {
 /// How many messages have arrived that were not received.
 fn waiting<P: Protocol>(cx: &Cx<P>) -> usize {
     cx.processes().info(cx.pid()).map_or(0, |info| info.message_queue_len)
-}
-
-/// Whether the machine is asked to end: as a term, which is a message of its own only where it takes all terms.
-fn stop_request<P: Protocol>(mail: &Mail<P>) -> Option<StopRequest> {
-    match mail {
-        Mail::Other(term) => StopRequest::of(term),
-        Mail::Message(message) => (message as &dyn Any).downcast_ref().and_then(StopRequest::of),
-        Mail::Down(_) | Mail::Exit(_) => None,
-    }
 }

@@ -11,6 +11,7 @@ use super::spec::{Child, Restart};
 use super::stop::{Inbox, Surprises};
 use super::stopping::Stopping;
 use crate::gen_server::StartError;
+use crate::sys::{Desk, Inspect, Served};
 use engset_process::{Cx, ExitReason, Mail, Trapped};
 use engset_term::{Pid, Term};
 use std::sync::Arc;
@@ -38,6 +39,21 @@ pub(super) enum Start {
     Running(Pid),
     /// The child asked not to be run.
     Ignored,
+}
+
+/// What system messages see of a supervisor: its children, as `which_children` tells them.
+impl Inspect for Running {
+    fn module(&self) -> &'static str {
+        "supervisor"
+    }
+
+    fn state(&self) -> Option<Term> {
+        engset_etf::to_term(&self.which_children()).ok()
+    }
+
+    fn replace_state(&mut self, _state: &Term) -> Result<(), String> {
+        Err("the children of a supervisor are started and deleted, not replaced as a whole".to_owned())
+    }
 }
 
 impl Running {
@@ -90,8 +106,16 @@ impl Running {
 
     /// Serves until the supervisor must end; why.
     pub(super) async fn work(&mut self, cx: &mut Cx<SupervisorMsg>) -> ExitReason {
+        let mut desk = Desk::default();
         loop {
-            let ended = match self.inbox.next(cx).await {
+            let mail = self.inbox.next(cx).await;
+            desk.took(cx, &mail);
+            let mail = match desk.serve(cx, self.parent, mail, self).await {
+                Served::NotServed(mail) => mail,
+                Served::Served => continue,
+                Served::End(reason) => return reason,
+            };
+            let ended = match mail {
                 Mail::Message(message) => self.serve(cx, message).await,
                 Mail::Exit(trapped) => self.handle_exit(cx, &trapped).await,
                 Mail::Down(_) => Ok(()),

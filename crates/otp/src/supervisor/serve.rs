@@ -73,7 +73,7 @@ impl Running {
         Ok(())
     }
 
-    fn which_children(&self) -> Vec<ChildInfo> {
+    pub(super) fn which_children(&self) -> Vec<ChildInfo> {
         let info = |entry: &super::children::Entry| ChildInfo {
             id: entry.child.id.to_string(),
             state: match entry.state {

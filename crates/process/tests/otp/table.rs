@@ -29,6 +29,7 @@ fn come_and_go(processes: &Arc<Processes>, scheduler: &Scheduler, number: usize)
     }
     let alive: BTreeSet<Pid> = kept.iter().map(|(_, pid)| **pid).chain(second.iter().copied()).collect();
     assert_eq!(alive.len(), number, "pids are unique");
+    assert_eq!(processes.pids().into_iter().collect::<BTreeSet<_>>(), alive);
     assert!(alive.iter().all(|pid| processes.is_alive(*pid)));
     assert!(first.iter().collect::<BTreeSet<_>>().is_disjoint(&second.iter().collect()));
     processes.kill_all();

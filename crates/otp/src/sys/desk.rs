@@ -1,0 +1,154 @@
+//! Where a behaviour's process has its system messages served: it stands still here while it is suspended.
+
+use super::core::{Action, Request, Sys};
+use crate::wire::{self, Caller};
+use engset_process::{Cx, ExitReason, Mail, Protocol};
+use engset_term::{Pid, Term};
+use std::any::Any;
+
+/// What a behaviour shows of itself.
+pub(crate) trait Inspect {
+    /// What the process is, as OTP names the module of a behaviour.
+    fn module(&self) -> &'static str;
+    /// Its state, where it shows it.
+    fn state(&self) -> Option<Term>;
+    /// Puts another state in its place; why not.
+    fn replace_state(&mut self, state: &Term) -> Result<(), String>;
+}
+
+/// What was done with a piece of mail.
+pub(crate) enum Served<M> {
+    /// It is none of this desk's.
+    NotServed(Mail<M>),
+    /// It was a system message.
+    Served,
+    /// The process must end.
+    End(ExitReason),
+}
+
+/// The system side of one process. Takes no memory of its own until somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Desk(Option<Box<Sys>>);
+
+/// A system message.
+struct Asked {
+    caller: Caller,
+    request: Request,
+}
+
+impl Desk {
+    /// Notes that the process took a message, where somebody wants to know.
+    #[inline]
+    pub(crate) fn took<M: Protocol>(&mut self, cx: &Cx<M>, mail: &Mail<M>) {
+        if self.0.as_ref().is_some_and(|sys| sys.is_watching()) {
+            self.note(cx, mail);
+        }
+    }
+
+    #[inline(never)]
+    fn note<M: Protocol>(&mut self, cx: &Cx<M>, mail: &Mail<M>) {
+        let Some(sys) = &mut self.0 else { return };
+        sys.event(true, || {
+            let what = match mail {
+                Mail::Message(_) => format!("message {}", std::any::type_name::<M>()),
+                Mail::Down(down) => format!("{down:?}"),
+                Mail::Exit(trapped) => format!("{trapped:?}"),
+                Mail::Other(term) => format!("info {term}"),
+            };
+            format!("*DBG* {} got {what}", cx.pid())
+        });
+    }
+
+    /// Serves `mail` if it is a system message; while that suspends the process, only further ones and its parent's
+    /// exit are taken.
+    pub(crate) async fn serve<M: Protocol>(
+        &mut self,
+        cx: &mut Cx<M>,
+        parent: Option<Pid>,
+        mail: Mail<M>,
+        process: &mut impl Inspect,
+    ) -> Served<M> {
+        let Some(asked) = Asked::of(&mail) else { return Served::NotServed(mail) };
+        let mut next = Some(asked);
+        loop {
+            if let Some(asked) = next.take()
+                && let Err(reason) = self.answer(cx, parent, asked, process)
+            {
+                return Served::End(reason);
+            }
+            if !self.0.as_ref().is_some_and(|sys| sys.is_suspended()) {
+                return Served::Served;
+            }
+            let only_system = |mail: Mail<M>| match (Asked::of(&mail), mail) {
+                (Some(asked), _) => Ok(Ok(asked)),
+                (None, Mail::Exit(trapped)) if Some(trapped.from) == parent => Ok(Err(trapped.reason)),
+                (None, mail) => Err(mail),
+            };
+            match cx.receive(only_system).await {
+                Ok(asked) => next = Some(asked),
+                Err(reason) => return Served::End(reason),
+            }
+        }
+    }
+
+    fn answer<M: Protocol>(
+        &mut self,
+        cx: &Cx<M>,
+        parent: Option<Pid>,
+        asked: Asked,
+        process: &mut impl Inspect,
+    ) -> Result<(), ExitReason> {
+        let Asked { caller, request } = asked;
+        let now = cx.processes().scheduler().now();
+        let ok = |term| Term::tuple([Term::atom("ok"), term]);
+        let mut ends = Ok(());
+        let answer = match self.0.get_or_insert_default().handle(now, request) {
+            Action::Reply(answer) => answer,
+            Action::GetState => ok(shown(process)),
+            Action::ReplaceState(state) => match process.replace_state(&state) {
+                Ok(()) => ok(shown(process)),
+                Err(why) => Term::tuple([Term::atom("error"), Term::string(&why)]),
+            },
+            Action::GetStatus { is_suspended, debug } => {
+                let module = Term::tuple([Term::atom("module"), Term::string(process.module())]);
+                let is = Term::atom(if is_suspended { "suspended" } else { "running" });
+                let parent = parent.map_or_else(|| Term::Pid(cx.pid()), Term::Pid);
+                let state = Term::list([Term::tuple([Term::atom("state"), shown(process)])]);
+                let parts = [Term::Nil, is, parent, debug, state];
+                Term::tuple([Term::atom("status"), Term::Pid(cx.pid()), module, Term::list(parts)])
+            }
+            Action::Terminate(reason) => {
+                ends = Err(reason);
+                Term::atom("ok")
+            }
+        };
+        let mut body = Vec::new();
+        engset_etf::encode_body(&answer, &mut body);
+        cx.processes().send_encoded(cx.pid(), &caller.dest(), wire::reply(&caller, &body));
+        ends
+    }
+}
+
+/// The state of a process, or that it does not show it.
+fn shown(process: &impl Inspect) -> Term {
+    process.state().unwrap_or_else(|| Term::tuple([Term::atom("opaque"), Term::string(process.module())]))
+}
+
+impl Asked {
+    /// The system message that `mail` is, if it is one: a term, which is a message of its own only to a process that
+    /// takes all terms.
+    fn of<M: Protocol>(mail: &Mail<M>) -> Option<Self> {
+        let term: &Term = match mail {
+            Mail::Other(term) => term,
+            Mail::Message(message) => (message as &dyn Any).downcast_ref()?,
+            Mail::Down(_) | Mail::Exit(_) => return None,
+        };
+        let [tag, from, request] = term.as_tuple()? else { return None };
+        let [pid, reply_tag] = from.as_tuple()? else { return None };
+        if !tag.is_atom("system") {
+            return None;
+        }
+        let caller = Caller { pid: pid.as_pid()?, tag: reply_tag.clone() };
+        Some(Self { caller, request: Request::from_term(request) })
+    }
+}
