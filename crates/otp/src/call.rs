@@ -4,10 +4,10 @@ use crate::reply::{Answer, Reply, SentRequest};
 use crate::slot::{CallerHalf, slot};
 use crate::wire;
 use engset_process::{
-    Addr, Dest, EncodeError, ExitReason, Protocol, SendError, Service, Sleep, Target, current, current_pid,
-    deadline, hand_over, now, send, whereis,
+    Addr, Dest, ExitReason, Protocol, Request, SendError, Service, Sleep, Target, Unsent, Wait, current,
+    deadline, hand_over, now, send_request,
 };
-use engset_term::Instant;
+use engset_term::{Instant, Pid};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -49,6 +49,8 @@ pub enum CallError<E = Infallible> {
     /// The callee does not understand the request; it did not run. Only Engset servers say so, in words that no server
     /// ends with by accident.
     NotUnderstood(String),
+    /// The callee's mailbox is full ([`engset_process::MailboxLimits`]); the request was not sent.
+    Overloaded,
     /// The request has no Erlang form and the callee is on another node; it was not sent.
     Encode(String),
     /// An answer came, but not of the expected type.
@@ -57,6 +59,13 @@ pub enum CallError<E = Infallible> {
     OutsideNode,
     /// The process called itself, and would have waited for ever; the request was not sent. A cast to itself works.
     CallingSelf,
+    /// The call would have waited for itself; the request was not sent. Each of these processes of one node waits for
+    /// nothing but the next one's answer, and the last one for the first one's, which is the one that called. Let one
+    /// of them answer later ([`Reply`]) or cast.
+    ///
+    /// A circle of more than [`engset_process::CALL_CHAIN_MAX`] processes, or one that goes over another node, ends by
+    /// the deadlines of its calls instead.
+    Cycle(Vec<Pid>),
 }
 
 impl<E> CallError<E> {
@@ -69,9 +78,11 @@ impl<E> CallError<E> {
             Self::NoProcess
             | Self::Unreachable
             | Self::NotUnderstood(_)
+            | Self::Overloaded
             | Self::Encode(_)
             | Self::OutsideNode
-            | Self::CallingSelf => false,
+            | Self::CallingSelf
+            | Self::Cycle(_) => false,
         }
     }
 }
@@ -113,12 +124,21 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Unreachable => f.write_str("the callee's node cannot be reached; the request was not sent"),
             Self::NoReply => f.write_str("the callee dropped the request without an answer"),
             Self::NotUnderstood(why) => write!(f, "the callee does not understand the request: {why}"),
+            Self::Overloaded => f.write_str("the callee's mailbox is full; the request was not sent"),
             Self::Encode(why) => write!(f, "the request was not sent: {why}"),
             Self::Decode(why) => write!(f, "the answer is not of the expected type: {why}"),
             Self::OutsideNode => f.write_str(
                 "called from outside a node: run the code in a process, for instance with `Node::block_on`",
             ),
             Self::CallingSelf => f.write_str("the process called itself; the request was not sent"),
+            Self::Cycle(chain) => {
+                f.write_str("the call would have waited for itself, and was not sent: ")?;
+                chain.iter().try_for_each(|pid| write!(f, "{pid} calls "))?;
+                match chain.first() {
+                    Some(first) => write!(f, "{first}"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
@@ -134,7 +154,7 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 pub struct Call<P, T, E = Infallible> {
     to: Dest,
     message: P,
-    slot: CallerHalf<Answer<T, E>, SentRequest<T, E>>,
+    slot: Slot<T, E>,
     timeout: Option<Duration>,
 }
 
@@ -185,44 +205,105 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
     #[inline]
     fn into_future(self) -> Calling<T, E> {
         let Self { to, message, slot, timeout } = self;
-        let failed = |error| Calling { waiting: None, failed: Some(error) };
-        let Some(me) = current_pid() else { return failed(CallError::OutsideNode) };
-        // A name of this node is looked up once.
-        let to = match whereis(&to) {
-            Some(pid) if pid == me => return failed(CallError::CallingSelf),
-            Some(pid) => Dest::Pid(pid),
-            None => to,
-        };
         let own = timeout.and_then(|timeout| now().map(|now| now.saturating_add(timeout)));
         let due = [own, deadline()].into_iter().flatten().min();
         if let Some(due) = due {
             slot.set_deadline(due);
         }
-        match send(&to, message) {
-            Ok(()) => {
-                Calling { waiting: Some(Waiting { slot, due, alarm: None, is_new: true }), failed: None }
-            }
-            Err(SendError::NoProcess(_)) => failed(CallError::NoProcess),
-            Err(SendError::Encode(EncodeError::Value(error))) => failed(CallError::Encode(error.to_string())),
-            Err(SendError::Encode(error)) => failed(CallError::Encode(error.to_string())),
-            Err(SendError::OutsideNode(_) | _) => failed(CallError::OutsideNode),
-        }
+        let state = match send_request(&to, message) {
+            Ok(wait) => State::Waiting(Waiting { slot, due, alarm: None, is_new: true, wait }),
+            Err(unsent) => not_sent(unsent, slot, due),
+        };
+        Calling { state }
     }
 }
+
+#[inline(never)]
+fn not_sent<P: Protocol, T, E>(unsent: Unsent<P>, slot: Slot<T, E>, due: Option<Instant>) -> State<T, E> {
+    match unsent {
+        Unsent::NotYet(request) => State::Unsent(Box::new(NotYet { request: Box::new(request), slot, due })),
+        unsent => State::Failed(refused(unsent)),
+    }
+}
+
+fn refused<P: Protocol, E>(unsent: Unsent<P>) -> CallError<E> {
+    match unsent {
+        Unsent::CallingSelf => CallError::CallingSelf,
+        Unsent::Circle(chain) => CallError::Cycle(chain),
+        Unsent::Refused(SendError::NoProcess(_)) => CallError::NoProcess,
+        Unsent::Refused(SendError::Encode(error)) => CallError::Encode(error.to_string()),
+        Unsent::Refused(SendError::Overloaded(_)) => CallError::Overloaded,
+        Unsent::Refused(_) | Unsent::NotYet(_) => CallError::OutsideNode,
+    }
+}
+
+type Slot<T, E> = CallerHalf<Answer<T, E>, SentRequest<T, E>>;
 
 /// A call under way.
 #[must_use = "a call does nothing until awaited"]
 pub struct Calling<T, E> {
-    waiting: Option<Waiting<T, E>>,
-    failed: Option<CallError<E>>,
+    state: State<T, E>,
+}
+
+enum State<T, E> {
+    Waiting(Waiting<T, E>),
+    Unsent(Box<NotYet<T, E>>),
+    Failed(CallError<E>),
+    Over,
+}
+
+/// A request that will be sent when it is known that it does not wait for itself.
+struct NotYet<T, E> {
+    request: Box<dyn TryAgain<E>>,
+    slot: Slot<T, E>,
+    due: Option<Instant>,
+}
+
+/// A [`Request`] of any message type.
+trait TryAgain<E>: Send {
+    fn try_again(self: Box<Self>) -> Result<Wait, Result<Box<dyn TryAgain<E>>, CallError<E>>>;
+    fn wait(&self) -> &Wait;
+}
+
+impl<P: Protocol, E> TryAgain<E> for Request<P> {
+    fn try_again(self: Box<Self>) -> Result<Wait, Result<Box<dyn TryAgain<E>>, CallError<E>>> {
+        self.send().map_err(|unsent| match unsent {
+            Unsent::NotYet(request) => Ok(Box::new(request) as Box<dyn TryAgain<E>>),
+            unsent => Err(refused(unsent)),
+        })
+    }
+
+    fn wait(&self) -> &Wait {
+        Self::wait(self)
+    }
+}
+
+impl<T, E> NotYet<T, E> {
+    /// Sends the request if that can be said now; others have their turn otherwise.
+    fn poll(self: Box<Self>, task: &Context<'_>) -> State<T, E> {
+        let Self { request, slot, due } = *self;
+        if due.is_some_and(|due| now().is_some_and(|now| due <= now)) {
+            return State::Failed(CallError::Timeout { begun: false });
+        }
+        match request.try_again() {
+            Ok(wait) => State::Waiting(Waiting { slot, due, alarm: None, is_new: true, wait }),
+            Err(Err(error)) => State::Failed(error),
+            Err(Ok(request)) => {
+                request.wait().goes_on();
+                task.waker().wake_by_ref();
+                State::Unsent(Box::new(Self { request, slot, due }))
+            }
+        }
+    }
 }
 
 struct Waiting<T, E> {
-    slot: CallerHalf<Answer<T, E>, SentRequest<T, E>>,
+    slot: Slot<T, E>,
     due: Option<Instant>,
     /// Set when the call has to wait.
     alarm: Option<Sleep>,
     is_new: bool,
+    wait: Wait,
 }
 
 impl<T, E> Unpin for Calling<T, E> {}
@@ -232,34 +313,56 @@ impl<T, E> Future for Calling<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(error) = this.failed.take() {
-            this.waiting = None;
-            return Poll::Ready(Err(error));
-        }
-        let Some(waiting) = &mut this.waiting else { return Poll::Pending };
+        let State::Waiting(waiting) = &mut this.state else { return this.poll_unsent(task) };
         let result = match waiting.poll(task) {
             Poll::Ready(Some(answer)) => conclude(waiting, answer),
-            Poll::Ready(None) => {
-                Err(CallError::Timeout { begun: this.waiting.take().is_some_and(Waiting::give_up) })
-            }
+            Poll::Ready(None) => Err(CallError::Timeout { begun: this.give_up() }),
             Poll::Pending => return Poll::Pending,
         };
-        this.waiting = None;
+        this.state = State::Over;
         Poll::Ready(result)
+    }
+}
+
+impl<T, E> Calling<T, E> {
+    #[inline(never)]
+    fn poll_unsent(&mut self, task: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Unsent(request) => self.state = request.poll(task),
+            state => self.state = state,
+        }
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Failed(error) => Poll::Ready(Err(error)),
+            State::Waiting(waiting) => {
+                self.state = State::Waiting(waiting);
+                Pin::new(self).poll(task)
+            }
+            state => {
+                self.state = state;
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes back what the way of the request left behind; whether the request may have been executed.
+    fn give_up(&mut self) -> bool {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Waiting(waiting) => waiting.give_up(),
+            State::Unsent(_) | State::Failed(_) | State::Over => false,
+        }
     }
 }
 
 impl<T, E> Drop for Calling<T, E> {
     fn drop(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            waiting.give_up();
-        }
+        self.give_up();
     }
 }
 
 impl<T, E> fmt::Debug for Calling<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calling").field("waiting", &self.waiting.is_some()).finish_non_exhaustive()
+        let is_over = matches!(self.state, State::Over);
+        f.debug_struct("Calling").field("is_over", &is_over).finish_non_exhaustive()
     }
 }
 
@@ -282,6 +385,7 @@ impl<T, E> Waiting<T, E> {
         if let Some(answer) = self.slot.poll(task.waker()) {
             return Poll::Ready(Some(answer));
         }
+        self.wait.goes_on();
         if self.alarm.is_none()
             && let (Some(due), Some((processes, _))) = (self.due, current())
         {

@@ -7,8 +7,8 @@
 
 use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
-    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, current,
-    dying, set_deadline,
+    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, Wait,
+    current, dying, set_deadline,
 };
 use engset_term::{Atom, Pid, Term};
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A server: state with handlers. `#[server]` on an `impl` block writes this; by hand it is as short.
@@ -154,7 +154,7 @@ pub async fn start_on<S: Server>(
     let options = SpawnOptions { name, ..SpawnOptions::default() };
     let addr =
         processes.spawn(options, move |cx| serve(server, cx, None, starting)).map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(S::Ref::from(addr))
 }
 
@@ -182,7 +182,7 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
             serve(server, cx, Some(parent_pid), starting)
         })
         .map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
 
@@ -287,18 +287,31 @@ impl Started {
     }
 
     pub(crate) async fn wait(&self) -> Result<(), StartError> {
+        poll_fn(|task| self.poll(task)).await
+    }
+
+    /// Waits for the process `starting`, and tells it so if it calls back meanwhile.
+    pub(crate) async fn wait_for(&self, starting: Pid) -> Result<(), StartError> {
+        let wait = Wait::on(starting);
         poll_fn(|task| {
-            let mut state = self.state.lock();
-            match state.result.take() {
-                Some(result) => Poll::Ready(result),
-                None => {
-                    state.waker = Some(task.waker().clone());
-                    Poll::Pending
-                }
+            let polled = self.poll(task);
+            if polled.is_pending() {
+                wait.goes_on();
             }
+            polled
         })
         .await
-        .map_err(StartError::Init)
+    }
+
+    fn poll(&self, task: &Context<'_>) -> Poll<Result<(), StartError>> {
+        let mut state = self.state.lock();
+        match state.result.take() {
+            Some(result) => Poll::Ready(result.map_err(StartError::Init)),
+            None => {
+                state.waker = Some(task.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 
     fn fill(&self, result: Result<(), ExitReason>) {

@@ -37,7 +37,7 @@ where
 {
     let (started, starting) = Started::new();
     let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
 
@@ -56,7 +56,7 @@ where
     let (started, starting) = Started::new();
     let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
     let in_time = {
-        let mut init = pin!(started.wait());
+        let mut init = pin!(started.wait_for(addr.pid()));
         let mut alarm = pin!(processes.scheduler().sleep(patience));
         poll_fn(|task| match init.as_mut().poll(task) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -93,7 +93,7 @@ where
     let me = parent.pid();
     let addr =
         parent.spawn_link(named(name), move |cx| body(cx, Some(me), starting)).map_err(StartError::Spawn)?;
-    started.wait().await?;
+    started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
 
@@ -112,7 +112,7 @@ where
     let (started, starting) = Started::new();
     let (addr, monitor) =
         watcher.spawn_monitor(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
-    if let Err(error) = started.wait().await {
+    if let Err(error) = started.wait_for(addr.pid()).await {
         watcher.demonitor(monitor);
         return Err(error);
     }

@@ -7,6 +7,7 @@ use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
+use crate::wait::Waits;
 use engset_term::{Instant, Pid};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
@@ -23,6 +24,10 @@ pub(crate) struct Current<'a> {
     pub(crate) deadline: Cell<Option<Instant>>,
     /// What the processes that it starts inherit.
     pub(crate) group_leader: Cell<Option<Pid>>,
+    /// For whom the process waits.
+    pub(crate) waits: &'a Waits,
+    /// Whether it found in this time slice that it must wait for a call still.
+    pub(crate) polled_call: Cell<bool>,
 }
 
 thread_local! {

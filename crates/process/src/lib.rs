@@ -62,6 +62,7 @@ mod sync;
 mod table;
 mod task;
 mod timer;
+mod wait;
 mod wheel;
 
 pub use addr::{Addr, Service, Target};
@@ -84,3 +85,4 @@ pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
 pub use table::TooManyProcesses;
+pub use wait::{CALL_CHAIN_MAX, Request, Unsent, Wait, send_request};

@@ -315,6 +315,11 @@ impl<M> Mailbox<M> {
         self.waiting.take().map(|waiting| waiting.mail.into_iter())
     }
 
+    /// Whether a part of the process other than its whole is to be woken for mail.
+    pub(crate) fn has_receiver(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.receiver.is_some())
+    }
+
     pub(crate) fn wake_on_mail(&mut self, receiver: &Waker) {
         let waiting = self.waiting();
         if !waiting.receiver.as_ref().is_some_and(|known| known.will_wake(receiver)) {

@@ -14,6 +14,7 @@ use crate::receive::Select;
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
+use crate::wait::Waits;
 use engset_term::{Atom, Instant, Pid, Term};
 use pin_project_lite::pin_project;
 use std::any::{Any, TypeId};
@@ -47,6 +48,8 @@ pub(crate) trait AnyProcess: Send + Sync + 'static {
     fn guard(&self) -> Option<&Guard>;
     /// Who leads the group of the process.
     fn group_leader(&self) -> Option<Pid>;
+    /// For whom the process waits.
+    fn waits(&self) -> &Waits;
 }
 
 /// What is seen of a process at its door.
@@ -70,6 +73,7 @@ pub(crate) struct Process<M> {
     messages_out: AtomicU64,
     slices: AtomicU32,
     guard: Option<Box<Guard>>,
+    pub(crate) waits: Waits,
     message: std::marker::PhantomData<fn(M)>,
 }
 
@@ -106,6 +110,8 @@ pub(crate) struct Own<M> {
     group_leader: Option<Pid>,
     /// So many more messages are received in this time slice.
     left: u32,
+    /// Whether a receive waited in this time slice.
+    has_listened: bool,
     locals: Option<Box<Locals>>,
 }
 
@@ -142,6 +148,7 @@ impl<M: Protocol> Process<M> {
             messages_out: AtomicU64::new(0),
             slices: AtomicU32::new(0),
             guard: birth.limits.map(|limits| Box::new(Guard::new(limits))),
+            waits: Waits::default(),
             message: std::marker::PhantomData,
         };
         let own = Own {
@@ -150,6 +157,7 @@ impl<M: Protocol> Process<M> {
             deadline: None,
             group_leader,
             left: 0,
+            has_listened: false,
             locals: None,
         };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
@@ -160,6 +168,11 @@ impl<M: Protocol> Process<M> {
 
     pub(crate) fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Whether its mailbox has limits.
+    pub(crate) fn has_guard(&self) -> bool {
+        self.guard.is_some()
     }
 
     /// The process's relations; only for the process itself, and for looking at them.
@@ -429,10 +442,22 @@ impl<M: Protocol> Process<M> {
             dying: RefCell::new(None),
             deadline: Cell::new(own.with(|own| own.deadline)),
             group_leader: Cell::new(own.with(|own| own.group_leader)),
+            waits: &self.waits,
+            polled_call: Cell::new(false),
         };
         let result = current::enter(&current, || body(own));
         own.with(|own| own.deadline = current.deadline.get());
+        if self.waits.is_calling() {
+            self.note_wait(own, current.polled_call.get());
+        }
         result
+    }
+
+    /// Notes at the end of a time slice in a call whether the process waits for anything else.
+    #[inline(never)]
+    fn note_wait(&self, own: &mut OwnCell<'_, Self>, polled_call: bool) {
+        let listens = own.with(|own| own.has_listened || own.mailbox.has_receiver());
+        self.waits.slice_ended(polled_call && !listens);
     }
 }
 
@@ -516,6 +541,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         own.left
     });
     if left == 0 {
+        own.with(|own| own.has_listened = true);
         // Others have their turn; this process goes on behind them.
         waker.wake_by_ref();
         return Poll::Pending;
@@ -566,6 +592,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
             return Poll::Pending;
         }
         if me.mail() == MailState::None {
+            own.with(|own| own.has_listened = true);
             if !me.is_own_waker(waker) {
                 own.with(|own| own.mailbox.wake_on_mail(waker));
             }
@@ -717,6 +744,10 @@ impl<M: Protocol> AnyProcess for Process<M> {
         self.relations(|relations| relations.state.as_ref().and_then(|state| state.group_leader))
     }
 
+    fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
     fn named(&self, name: Atom) -> bool {
         self.relations(|relations| {
             if !relations.has_ended {
@@ -759,7 +790,10 @@ where
     ) -> Poll<()> {
         me.enter(own, |own| {
             me.slices.store(me.slices.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-            own.with(|own| own.left = SLICE_MESSAGES);
+            own.with(|own| {
+                own.left = SLICE_MESSAGES;
+                own.has_listened = false;
+            });
             if own.with(|own| !own.mailbox.is_plain()) || me.mail() == MailState::Urgent {
                 me.look_around(me, own);
             }

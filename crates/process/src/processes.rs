@@ -686,7 +686,7 @@ impl Processes {
     }
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
-    fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, Seen) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, Seen) -> R) -> Option<R> {
         let look = |visit: &mut Visit<'_>, ()| {
             let status = match (visit.is_running(), visit.is_scheduled()) {
                 (true, _) => Status::Running,
@@ -721,7 +721,7 @@ impl Processes {
         self.is_here(pid).then_some(pid)
     }
 
-    fn is_here(&self, pid: Pid) -> bool {
+    pub(crate) fn is_here(&self, pid: Pid) -> bool {
         pid.node() == self.node && pid.creation() == self.creation
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod calls;
+mod cycles;
 mod dropped;
 mod executed;
 mod gen_server;

@@ -1,0 +1,309 @@
+//! Which process waits for which other: so that a call which would wait for itself is refused before it is sent.
+//!
+//! A process that calls another one of its node says so in two words of its own ([`Waits`]), before its request is
+//! sent; who is about to call it reads them, and follows them from one process to the next. A way that leads back is a
+//! circle if each process on it waits for nothing but its call. That shows at the end of a time slice: one that polled
+//! the call and no receive is blocked; one that polled a receive, too, can still serve. While a process on the way is
+//! in its slice, who wants to call waits for the end of that slice.
+//!
+//! Race: of processes that call each other at the same moment each has said so before it reads the others' words, so
+//! that at least the last one sees the circle.
+
+use crate::current::{self, Current};
+use crate::process::Process;
+use crate::processes::Processes;
+use crate::protocol::{Protocol, SendError};
+use crate::signal::Dest;
+use crate::task::MailState;
+use engset_term::Pid;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// So many processes are looked at to see whether a call would wait for itself; a longer circle ends by the time limits
+/// of its calls.
+pub const CALL_CHAIN_MAX: usize = 256;
+
+/// So often a way that changes while it is followed is followed again at once.
+const FOLLOWED_MAX: usize = 8;
+
+/// It was in a call, and in nothing else, when its last time slice ended.
+const BLOCKED: u64 = 1;
+/// It was in a call, and could also receive, when its last time slice ended.
+const OPEN: u64 = 2;
+/// One call, in the count of those under way.
+const ONE: u64 = 4;
+/// The count of calls under way.
+const COUNT: u64 = (NUMBER - 1) & !(BLOCKED | OPEN);
+/// One change, in their number.
+const NUMBER: u64 = 1 << 32;
+
+/// What a process waits for, changed by itself only.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// Id and serial of the one callee; nothing where there are several.
+    callee: AtomicU64,
+    /// Number of changes, count of calls, and what the last slice's end showed.
+    word: AtomicU64,
+}
+
+/// A process's call as another process reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Link {
+    callee: u64,
+    word: u64,
+}
+
+impl Waits {
+    #[inline]
+    fn begin(&self, callee: Pid) {
+        let before = self.word.load(Ordering::Relaxed);
+        let callee = if before & COUNT == 0 { packed(callee) } else { 0 };
+        self.callee.store(callee, Ordering::Relaxed);
+        self.word.store((before & !(BLOCKED | OPEN)).wrapping_add(NUMBER + ONE), Ordering::Release);
+        // What is read of others from here on is read after they can read this. Here the lock of the callee's door, an
+        // exchange, is such a fence already.
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "x86")))]
+        fence(Ordering::SeqCst);
+    }
+
+    #[inline]
+    fn end(&self) {
+        let before = self.word.load(Ordering::Relaxed);
+        self.word.store((before & !(BLOCKED | OPEN)) - ONE, Ordering::Release);
+    }
+
+    /// Whether a call is under way.
+    #[inline]
+    pub(crate) fn is_calling(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & COUNT != 0
+    }
+
+    /// At the end of a time slice in a call: whether the process waits for nothing else.
+    pub(crate) fn slice_ended(&self, is_blocked: bool) {
+        let before = self.word.load(Ordering::Relaxed);
+        let flag = if is_blocked { BLOCKED } else { OPEN };
+        self.word.store((before & !(BLOCKED | OPEN)) | flag, Ordering::Release);
+    }
+
+    /// The one call under way, unless the process can do something else meanwhile.
+    fn link(&self) -> Option<Link> {
+        loop {
+            let word = self.word.load(Ordering::Acquire);
+            if word & COUNT != ONE || word & OPEN != 0 {
+                return None;
+            }
+            let callee = self.callee.load(Ordering::Acquire);
+            if self.word.load(Ordering::Relaxed) & !BLOCKED == word & !BLOCKED {
+                return (callee != 0).then_some(Link { callee, word });
+            }
+        }
+    }
+}
+
+/// Where a call to a process leads.
+#[derive(Debug, PartialEq, Eq)]
+enum Way {
+    /// Not back to the caller.
+    Free,
+    /// Back to the caller, by processes of which one may yet do something else in its time slice.
+    Undecided,
+    /// Back to the caller.
+    Circle(Vec<Pid>),
+}
+
+/// Says that the running process waits for another, until it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it says that the process waits no more"]
+pub struct Wait {
+    /// Id and serial of the waiting process; zero where nobody needs to know.
+    caller: u64,
+}
+
+impl Wait {
+    const NONE: Self = Self { caller: 0 };
+
+    /// The running process waits for `other` from now on. Nothing is refused: what `other` does when it calls back is.
+    #[must_use]
+    pub fn on(other: Pid) -> Self {
+        current::with(|current| match current {
+            Some(current) if current.processes.is_here(other) => Self::begin(current, other),
+            _ => Self::NONE,
+        })
+    }
+
+    #[inline]
+    fn begin(current: &Current<'_>, callee: Pid) -> Self {
+        current.waits.begin(callee);
+        Self { caller: packed(current.pid) }
+    }
+
+    /// To be said in each time slice in which the process finds that it must wait still.
+    pub fn goes_on(&self) {
+        self.of_running(|current| current.polled_call.set(true));
+    }
+
+    #[inline]
+    fn of_running(&self, body: impl FnOnce(&Current<'_>)) {
+        current::with(|current| match current {
+            Some(current) if packed(current.pid) == self.caller => body(current),
+            // It was carried to another process, or the process has ended.
+            _ => {}
+        });
+    }
+}
+
+impl Drop for Wait {
+    #[inline]
+    fn drop(&mut self) {
+        if self.caller != 0 {
+            self.of_running(|current| current.waits.end());
+        }
+    }
+}
+
+/// Why the request of a call was not sent.
+#[derive(Debug)]
+pub enum Unsent<M> {
+    /// It was refused on this node.
+    Refused(SendError<M>),
+    /// The process would have called itself.
+    CallingSelf,
+    /// Each of these processes waits for the next, and the last one for the first, which is the one that called.
+    Circle(Vec<Pid>),
+    /// It cannot be said yet; to be tried again when others had their turn.
+    NotYet(Request<M>),
+}
+
+/// A request that could not be sent yet.
+#[derive(Debug)]
+pub struct Request<M> {
+    to: Pid,
+    message: M,
+    wait: Wait,
+}
+
+/// Sends the request of a call from the running process, which waits for the answer from now on.
+///
+/// # Errors
+/// [`Unsent`] when it was not sent.
+#[inline]
+pub fn send_request<M: Protocol>(to: &Dest, message: M) -> Result<Wait, Unsent<M>> {
+    current::with(|current| {
+        let Some(current) = current else { return Err(Unsent::Refused(SendError::OutsideNode(message))) };
+        let callee = match to {
+            Dest::Pid(pid) => Some(*pid),
+            // A name of this node is looked up once.
+            to => current.processes.pid_of(to),
+        };
+        match callee {
+            Some(callee) if callee == current.pid => Err(Unsent::CallingSelf),
+            Some(callee) if current.processes.is_here(callee) => send_here(current, callee, message),
+            Some(callee) => send_away(current, &Dest::Pid(callee), message),
+            None => send_away(current, to, message),
+        }
+    })
+}
+
+#[inline]
+fn send_here<M: Protocol>(current: &Current<'_>, to: Pid, message: M) -> Result<Wait, Unsent<M>> {
+    let wait = Wait::begin(current, to);
+    let pushed = current.processes.table.visit(to, message, |visit, message| {
+        let Some((process, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
+        if process.waits.is_calling() || process.has_guard() {
+            return Some(message);
+        }
+        inbox.push_message(message);
+        visit.arrived(MailState::Messages);
+        None
+    });
+    match pushed {
+        Ok(None) => Ok(wait),
+        Ok(Some(message)) => follow_and_send(current, Request { to, message, wait }),
+        Err(message) => Err(Unsent::Refused(SendError::NoProcess(message))),
+    }
+}
+
+fn send_away<M: Protocol>(current: &Current<'_>, to: &Dest, message: M) -> Result<Wait, Unsent<M>> {
+    match current.processes.send(current.pid, to, message) {
+        Ok(()) => Ok(Wait::NONE),
+        Err(error) => Err(Unsent::Refused(error)),
+    }
+}
+
+#[inline(never)]
+fn follow_and_send<M: Protocol>(current: &Current<'_>, request: Request<M>) -> Result<Wait, Unsent<M>> {
+    fence(Ordering::SeqCst);
+    match current.processes.follow(current.pid, request.to) {
+        Way::Circle(chain) => Err(Unsent::Circle(chain)),
+        Way::Undecided => Err(Unsent::NotYet(request)),
+        Way::Free => {
+            let Request { to, message, wait } = request;
+            match current.processes.send(current.pid, &Dest::Pid(to), message) {
+                Ok(()) => Ok(wait),
+                Err(error) => Err(Unsent::Refused(error)),
+            }
+        }
+    }
+}
+
+impl<M: Protocol> Request<M> {
+    /// Tries again; by the process that made it.
+    ///
+    /// # Errors
+    /// As for [`send_request`].
+    pub fn send(self) -> Result<Wait, Unsent<M>> {
+        current::with(|current| match current {
+            Some(current) => follow_and_send(current, self),
+            None => Err(Unsent::Refused(SendError::OutsideNode(self.message))),
+        })
+    }
+
+    /// How the process waits.
+    #[must_use]
+    pub fn wait(&self) -> &Wait {
+        &self.wait
+    }
+}
+
+impl Processes {
+    /// Follows who waits for whom from `first` on, until somebody does not wait or it is `me`.
+    fn follow(&self, me: Pid, first: Pid) -> Way {
+        for _ in 0..FOLLOWED_MAX {
+            let mut chain: Vec<(Pid, u64)> = Vec::new();
+            let mut next = first;
+            while next != me {
+                if chain.len() == CALL_CHAIN_MAX {
+                    return Way::Free;
+                }
+                let Some(link) = self.link_of(next) else { return Way::Free };
+                chain.push((next, link.word));
+                next = unpacked(me, link.callee);
+            }
+            // Only what was so at one moment is a circle.
+            let is_as_it_was =
+                |(pid, word): &(Pid, u64)| self.link_of(*pid).is_some_and(|link| link.word == *word);
+            if !chain.iter().all(is_as_it_was) {
+                continue;
+            }
+            if chain.iter().any(|(_, word)| word & BLOCKED == 0) {
+                return Way::Undecided;
+            }
+            return Way::Circle([me].into_iter().chain(chain.into_iter().map(|(pid, _)| pid)).collect());
+        }
+        Way::Undecided
+    }
+
+    fn link_of(&self, pid: Pid) -> Option<Link> {
+        self.look(pid, |process, _| process.waits().link()).flatten()
+    }
+}
+
+/// What distinguishes a process from others of its node.
+#[inline]
+const fn packed(pid: Pid) -> u64 {
+    (pid.id() as u64) << 32 | pid.serial() as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+const fn unpacked(same_node: Pid, packed: u64) -> Pid {
+    Pid::new(same_node.node(), same_node.creation(), (packed >> 32) as u32, packed as u32)
+}
