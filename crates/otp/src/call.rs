@@ -103,6 +103,8 @@ impl CallError {
             Self::Decode(why) => CallError::Decode(why),
             Self::OutsideNode => CallError::OutsideNode,
             Self::CallingSelf => CallError::CallingSelf,
+            Self::Cycle(chain) => CallError::Cycle(chain),
+            Self::Overloaded => CallError::Overloaded,
         }
     }
 }
