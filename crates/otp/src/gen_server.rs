@@ -208,9 +208,9 @@ async fn serve<S: Server>(
                 match mail {
                     Mail::Message(message) if !is_term::<S::Msg>() => server.handle(message, &mut cx).await,
                     mail => match desk.serve(&mut cx, parent, mail, &mut Seen(&mut server)).await {
-                        Served::Served => Ok(()),
+                        Served::Done => Ok(()),
                         Served::End(reason) => Err(Exit(reason)),
-                        Served::NotServed(mail) => take(mail, parent, &mut server, &mut cx).await,
+                        Served::Other(mail) => take(mail, parent, &mut server, &mut cx).await,
                     },
                 }
             }

@@ -96,13 +96,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
     }
     loop {
         if own.with(|own| !own.mailbox.is_plain()) {
-            let mut bytes = 0;
-            let mut counting = |mail| {
-                bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
-                select.select(mail)
-            };
-            if let Some(chosen) = own.with(|own| own.mailbox.select(&mut save.seen, &mut counting)) {
-                me.received(|| bytes);
+            if let Some(chosen) = look_again(me, own, save, select) {
                 return Poll::Ready(chosen);
             }
             if own.with(|own| own.mailbox.is_urgent()) {
@@ -197,6 +191,23 @@ pub(super) fn size_of_mail<M: Protocol>(mail: &Mail<M>) -> usize {
         Mail::Down(_) | Mail::Exit(_) => 0,
         Mail::Other(_) => size_of::<Term>(),
     }
+}
+
+/// Offers what waits already, from the save point on.
+fn look_again<M: Protocol, T, S: Select<M, T>>(
+    me: &Me<M>,
+    own: &mut OwnCell<'_, Process<M>>,
+    save: &mut SavePoint,
+    select: &mut S,
+) -> Option<T> {
+    let mut bytes = 0;
+    let mut counting = |mail| {
+        bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
+        select.select(mail)
+    };
+    let chosen = own.with(|own| own.mailbox.select(&mut save.seen, &mut counting))?;
+    me.received(|| bytes);
+    Some(chosen)
 }
 
 /// Whether the process must end: its code never runs past the receive in which this turned out.
