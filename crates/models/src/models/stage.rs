@@ -254,8 +254,8 @@ impl Turn<'_, '_> {
         }) {
             let mut known = self.task.stage.known();
             match signal {
-                Signal::Message(LAST) => return Poll::Ready(()),
-                Signal::Message(message) => known.taken.push(message),
+                Signal::Message(message) if message.get() == LAST => return Poll::Ready(()),
+                Signal::Message(message) => known.taken.push(message.get()),
                 Signal::Control(_) => {
                     known.signals += 1;
                     return Poll::Ready(());
@@ -364,7 +364,7 @@ impl Play {
         let arrived = task.leave(Arrival::take);
         let left = std::iter::from_fn(|| own.with(|own| own.mailbox.pop_fresh())).chain(arrived);
         let messages = left.filter_map(|signal| match signal {
-            Signal::Message(message) => Some(message),
+            Signal::Message(message) => Some(message.get()),
             Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
         });
         self.stage.known().unacted.extend(messages);
