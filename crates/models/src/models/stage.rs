@@ -273,6 +273,7 @@ impl Turn<'_, '_> {
     }
 
     /// Leaves the door before the end of the run.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "only the run may let its task leave")]
     pub(super) fn leave(&mut self) {
         let left = self.task.leave(Arrival::take);
         assert_eq!(left.count(), 0, "models send nothing that could be here");
