@@ -9,6 +9,7 @@ mod dynamic;
 pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
+pub mod groups;
 mod launch;
 mod partition_supervisor;
 mod reply;
