@@ -18,6 +18,7 @@ mod stop;
 mod supervisor;
 mod sync;
 pub mod sys;
+pub mod task;
 mod term_reply;
 pub mod timer;
 #[doc(hidden)]
