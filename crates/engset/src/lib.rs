@@ -118,7 +118,7 @@ pub mod net {
 }
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
-pub use engset_otp::timer;
+pub use engset_otp::{groups, sys, task, timer};
 pub use engset_otp::{
     AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,
     ChildInfo, ChildKind, ChildSpec, ChildState, Counts, Dynamic, Factory, Info, PARTITIONS_MAX,

@@ -113,8 +113,8 @@ pub(super) async fn run(
         let mail = cx.recv().await;
         desk.took(&cx, &mail);
         let mail = match desk.serve(&mut cx, parent, mail, &mut keeper).await {
-            Served::NotServed(mail) => mail,
-            Served::Served => continue,
+            Served::Other(mail) => mail,
+            Served::Done => continue,
             Served::End(reason) => {
                 Processes::set_dying(reason.clone());
                 return reason;
