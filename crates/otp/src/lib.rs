@@ -24,7 +24,10 @@ pub mod wire;
 
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
-pub use gen_server::{Info, Server, StartError, start, start_link, start_named, start_on};
+pub use gen_server::{
+    Info, Server, StartError, enter_loop, start, start_link, start_monitor, start_named, start_on, start_within,
+    stop,
+};
 pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use reply::Reply;
 #[doc(hidden)]
