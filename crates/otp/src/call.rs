@@ -187,6 +187,11 @@ impl<P: Protocol, T, E> Call<P, T, E> {
         self
     }
 
+    /// Waits no longer than `timeout`, whatever it was told before.
+    pub(crate) fn at_most(self, timeout: Duration) -> Self {
+        Self { timeout: Some(self.timeout.map_or(timeout, |own| own.min(timeout))), ..self }
+    }
+
     /// Waits as long as it takes, if the calling process is not itself under a deadline.
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;

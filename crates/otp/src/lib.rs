@@ -10,6 +10,7 @@ pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 mod launch;
+mod multi_call;
 mod partition_supervisor;
 mod reply;
 mod slot;
@@ -29,6 +30,7 @@ pub use gen_server::{
     stop,
 };
 pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
+pub use multi_call::{CALLS_AT_ONCE, CallSuccessors, Calls, abcast, call_again, multi_call};
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};

@@ -5,7 +5,7 @@ use crate::exit::{ExitReason, IntoExit};
 use crate::process::{self, Me, Relations};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
 use crate::protocol::{Mail, Protocol, SendError};
-use crate::receive::{Receive, ReceiveTimeout, Select};
+use crate::receive::{AnyMail, Receive, ReceiveTimeout};
 use crate::registry::RegisterError;
 use crate::scheduler::Sleep;
 use crate::send_after::TimerRef;
@@ -62,8 +62,8 @@ impl<M: Protocol> Cx<M> {
     ///
     /// Cancel-safe: what arrives while nobody waits stays in the mailbox.
     #[inline]
-    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
-        Receive::new(&self.process, any_mail)
+    pub fn recv(&mut self) -> Receive<'_, M, Mail<M>, AnyMail> {
+        Receive::new(&self.process, AnyMail)
     }
 
     /// Selective receive: waits for the first message for which `select` returns `Ok`. What `select` gives back with
@@ -72,16 +72,13 @@ impl<M: Protocol> Cx<M> {
     /// Cancel-safe.
     pub fn receive<T, F>(&mut self, select: F) -> Receive<'_, M, T, F>
     where
-        F: Select<M, T>,
+        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
     {
         Receive::new(&self.process, select)
     }
 
     /// Like [`Cx::recv`], but gives up after `patience` with `None`. Zero looks into the mailbox once.
-    pub fn recv_timeout(
-        &mut self,
-        patience: Duration,
-    ) -> ReceiveTimeout<'_, M, Mail<M>, impl Select<M, Mail<M>>> {
+    pub fn recv_timeout(&mut self, patience: Duration) -> ReceiveTimeout<'_, M, Mail<M>, AnyMail> {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.recv(), sleep)
     }
@@ -89,7 +86,7 @@ impl<M: Protocol> Cx<M> {
     /// Like [`Cx::receive`], but gives up after `patience` with `None`.
     pub fn receive_timeout<T, F>(&mut self, patience: Duration, select: F) -> ReceiveTimeout<'_, M, T, F>
     where
-        F: Select<M, T>,
+        F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin,
     {
         let sleep = self.sleep(patience);
         ReceiveTimeout::new(self.receive(select), sleep)
@@ -269,13 +266,6 @@ impl<M: Protocol> Cx<M> {
         })?;
         Ok((addr, reference))
     }
-}
-
-/// Wants all there is.
-#[expect(clippy::unnecessary_wraps, reason = "a selection may refuse")]
-#[inline]
-fn any_mail<M>(mail: Mail<M>) -> Result<Mail<M>, Mail<M>> {
-    Ok(mail)
 }
 
 impl<M: Protocol> fmt::Debug for Cx<M> {

@@ -40,6 +40,11 @@ pub fn describe_crash(details: impl FnOnce() -> CrashDetails) {
     }
 }
 
+/// Whether anybody listens.
+pub(crate) fn is_wanted() -> bool {
+    tracing::enabled!(tracing::Level::ERROR)
+}
+
 /// Tells of the crash of the running process, which `info` has seen before it left.
 #[inline(never)]
 pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitReason) {

@@ -80,7 +80,7 @@ pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
 pub use processes::{Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions};
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
-pub use receive::{Receive, ReceiveTimeout, Select};
+pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
 pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};

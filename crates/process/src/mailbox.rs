@@ -12,6 +12,7 @@ use crate::protocol::Mail;
 use crate::signal::Signal;
 use crate::task::{Inbox, MailState, Untyped};
 use engset_term::Term;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::task::Waker;
 
@@ -117,7 +118,7 @@ impl<M> Arrival<M> {
     #[inline]
     pub(crate) fn push_message(&mut self, message: M) {
         self.messages_in += 1;
-        self.batch.push(Signal::Message(message));
+        self.batch.push(Signal::Message(Cell::new(message)));
     }
 
     /// Appends a signal; what it is to the process.
@@ -212,6 +213,18 @@ impl<M> Mailbox<M> {
     /// Whether there is a signal among what was taken over that must act.
     pub(crate) fn is_urgent(&self) -> bool {
         self.fresh.is_urgent
+    }
+
+    /// The next of the signals that were taken over, where it is a message and nothing else is of account.
+    #[inline]
+    pub(crate) fn pop_message(&mut self) -> Option<Cell<M>> {
+        if !self.is_plain() || !matches!(self.fresh.first, Some(Signal::Message(_))) {
+            return None;
+        }
+        match self.fresh.first.take() {
+            Some(Signal::Message(message)) => Some(message),
+            _ => None,
+        }
     }
 
     /// The next of the signals that were taken over.
@@ -337,7 +350,7 @@ mod tests {
 
     fn message(signal: Signal<usize>) -> usize {
         match signal {
-            Signal::Message(number) => number,
+            Signal::Message(number) => number.into_inner(),
             Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
         }
     }
@@ -347,7 +360,7 @@ mod tests {
         for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
-                assert_eq!(arrival.push(Signal::Message(number)), MailState::Messages);
+                assert_eq!(arrival.push(Signal::Message(Cell::new(number))), MailState::Messages);
             }
             assert_eq!(arrival.messages_in, count as u64);
             assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
@@ -358,9 +371,9 @@ mod tests {
     #[test]
     fn what_was_taken_over_stays_before_what_comes_later() {
         let (mut arrival, mut mailbox) = (Arrival::new(), Mailbox::new());
-        arrival.push(Signal::Message(1));
+        arrival.push(Signal::Message(Cell::new(1)));
         mailbox.take_over(&mut arrival);
-        arrival.push(Signal::Message(2));
+        arrival.push(Signal::Message(Cell::new(2)));
         mailbox.take_over(&mut arrival);
         assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
         assert_eq!(mailbox.pop_fresh().map(message), Some(1));

@@ -20,6 +20,7 @@ use crate::task::{Inbox, MailState, Untyped, Visit};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
@@ -276,7 +277,7 @@ impl Processes {
             if priority && of.options.priority {
                 let sent = self.table.visit(of.pid, message, |visit, message| {
                     let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
-                    let mail = inbox.push(Signal::Priority(message));
+                    let mail = inbox.push(Signal::Priority(Cell::new(message)));
                     visit.arrived(mail);
                     None
                 });

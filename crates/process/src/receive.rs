@@ -3,6 +3,7 @@
 use crate::process::{self, Me, SavePoint};
 use crate::protocol::{Mail, Protocol};
 use crate::scheduler::Sleep;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,9 +12,38 @@ use std::task::{Context, Poll};
 
 /// What a receive takes: a function that answers `Ok` with what it makes of a message that it wants, and gives back any
 /// other with `Err`.
-pub trait Select<M, T>: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin {}
+pub trait Select<M, T>: Unpin {
+    /// What the receive makes of `mail`, or `mail` itself.
+    ///
+    /// # Errors
+    /// The mail, where it is not wanted.
+    fn select(&mut self, mail: Mail<M>) -> Result<T, Mail<M>>;
 
-impl<M, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Select<M, T> for F {}
+    /// What a receive that wants all there is makes of a message; `None` for one that looks.
+    #[doc(hidden)]
+    const TAKE: Option<fn(Cell<M>) -> Poll<T>> = None;
+}
+
+impl<M, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Select<M, T> for F {
+    #[inline]
+    fn select(&mut self, mail: Mail<M>) -> Result<T, Mail<M>> {
+        self(mail)
+    }
+}
+
+/// Wants all there is.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyMail;
+
+impl<M> Select<M, Mail<M>> for AnyMail {
+    #[inline]
+    fn select(&mut self, mail: Mail<M>) -> Result<Mail<M>, Mail<M>> {
+        Ok(mail)
+    }
+
+    const TAKE: Option<fn(Cell<M>) -> Poll<Mail<M>>> =
+        Some(|message| Poll::Ready(Mail::Message(message.into_inner())));
+}
 
 /// Waits for a message; made by [`crate::Cx::recv`] and [`crate::Cx::receive`].
 #[must_use = "a receive does nothing until awaited"]

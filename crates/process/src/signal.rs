@@ -3,18 +3,32 @@
 use crate::exit::ExitReason;
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
+use std::cell::Cell;
+use std::fmt;
 
 /// What arrives at a process, in one queue, in the order in which each sender sent it.
-#[derive(Debug)]
 pub(crate) enum Signal<M> {
-    /// A typed message from a process on this node: the value itself.
-    Message(M),
+    /// A typed message from a process on this node: the value itself. The cell keeps the compiler from telling the
+    /// kinds of signals by a spare value of the message's, and so from moving the message piece by piece: that cost a
+    /// fifth of the time that a message takes.
+    Message(Cell<M>),
     /// A message that goes before all that are not of its kind (EEP 76).
-    Priority(M),
+    Priority(Cell<M>),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
     /// Everything that is not a message.
     Control(Box<ControlSignal>),
+}
+
+impl<M> fmt::Debug for Signal<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(_) => f.write_str("Message"),
+            Self::Priority(_) => f.write_str("Priority"),
+            Self::Encoded(encoded) => fmt::Debug::fmt(encoded, f),
+            Self::Control(signal) => fmt::Debug::fmt(signal, f),
+        }
+    }
 }
 
 /// A message in external term format, without the leading version byte.

@@ -49,7 +49,8 @@ const EFFECTS: [Effect; 4] = [
         name: "the clock",
         signs: &["Instant::now", "SystemTime::now"],
         homes: &[
-            "crates/process/src/scheduler/",
+            "crates/process/src/scheduler/threads.rs",
+            "crates/process/src/scheduler/clock.rs",
             "crates/net/src/clock.rs",
             "crates/net/tests/",
             "crates/testkit/",
