@@ -3,7 +3,7 @@
 //! Fields: `pid`, `names`, `label`, `module` (its code, or its behaviour's type), `reason`, `last_message` (what kind
 //! it was), `caller` and `deadline_left` of the request that was served, `ancestors` from the one that started it
 //! upwards, `mailbox` (how many messages waited), `links`, `monitors`, `monitored_by`; and, only where the behaviour was
-//! told to say them, `message` and `state`. Nothing else of what a process holds is ever printed.
+//! told to say them, `request` (the message in full) and `state`. Nothing else of what a process holds is ever printed.
 
 use crate::current::{self, Current};
 use crate::exit::ExitReason;
@@ -70,7 +70,7 @@ pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitRea
         module = details.module,
         %reason,
         last_message = details.last_message,
-        message = details.message.as_deref(),
+        request = details.message.as_deref(),
         state = details.state.as_deref(),
         caller = caller.map(tracing::field::display),
         deadline_left = left.map(tracing::field::debug),
