@@ -24,7 +24,9 @@ pub(crate) fn parse(arguments: TokenStream) -> syn::Result<Options> {
         } else if meta.path.is_ident("crate") {
             options.root = meta.value()?.parse::<LitStr>()?.parse()?;
         } else {
-            return Err(meta.error("unknown argument: expected `local`, `report_messages` or `crate = \"path\"`"));
+            return Err(
+                meta.error("unknown argument: expected `local`, `report_messages` or `crate = \"path\"`")
+            );
         }
         Ok(())
     });

@@ -216,7 +216,9 @@ fn hook(role: Role, function: &ImplItemFn, hooks: &[Hook]) -> Result<Hook> {
         Role::Hibernate => {
             (values + contexts == 0 && !method.is_async, "takes only `&mut self`, and is not async")
         }
-        Role::Init | Role::HandleContinue | Role::Call | Role::Cast => (values == 0, "takes nothing but, if wanted, the context"),
+        Role::Init | Role::HandleContinue | Role::Call | Role::Cast => {
+            (values == 0, "takes nothing but, if wanted, the context")
+        }
     };
     if !fits || contexts > 1 {
         let message = format!("`#[{}]` {expected}", role.mark());

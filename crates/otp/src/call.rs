@@ -266,14 +266,17 @@ struct NotYet<T, E> {
     due: Option<Instant>,
 }
 
+/// What became of another attempt: the request is sent, or it is still to be sent, or never will be.
+type Attempt<E> = Result<Wait, Result<Box<dyn TryAgain<E>>, CallError<E>>>;
+
 /// A [`Request`] of any message type.
 trait TryAgain<E>: Send {
-    fn try_again(self: Box<Self>) -> Result<Wait, Result<Box<dyn TryAgain<E>>, CallError<E>>>;
+    fn try_again(self: Box<Self>) -> Attempt<E>;
     fn wait(&self) -> &Wait;
 }
 
 impl<P: Protocol, E> TryAgain<E> for Request<P> {
-    fn try_again(self: Box<Self>) -> Result<Wait, Result<Box<dyn TryAgain<E>>, CallError<E>>> {
+    fn try_again(self: Box<Self>) -> Attempt<E> {
         self.send().map_err(|unsent| match unsent {
             Unsent::NotYet(request) => Ok(Box::new(request) as Box<dyn TryAgain<E>>),
             unsent => Err(refused(unsent)),
@@ -287,8 +290,8 @@ impl<P: Protocol, E> TryAgain<E> for Request<P> {
 
 impl<T, E> NotYet<T, E> {
     /// Sends the request if that can be said now; others have their turn otherwise.
-    fn poll(self: Box<Self>, task: &Context<'_>) -> State<T, E> {
-        let Self { request, slot, due } = *self;
+    fn poll(self, task: &Context<'_>) -> State<T, E> {
+        let Self { request, slot, due } = self;
         if due.is_some_and(|due| now().is_some_and(|now| due <= now)) {
             return State::Failed(CallError::Timeout { begun: false });
         }

@@ -16,9 +16,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use start::start_link_addr;
-pub use start::{
-    enter_loop, start, start_link, start_monitor, start_named, start_on, start_within, stop,
-};
+pub use start::{enter_loop, start, start_link, start_monitor, start_named, start_on, start_within, stop};
 pub(crate) use starting::{Started, Starting};
 
 /// A server: state with handlers. `#[server]` on an `impl` block writes this; by hand it is as short.
@@ -96,10 +94,7 @@ pub trait Server: Sized + Send + 'static {
 
     /// The second half of an `init` or of a request, after the starter or the caller has gone on; for as long as
     /// [`Server::wants_continue`] says so (OTP's `{continue, _}`). Others run in between, and exit signals act.
-    fn handle_continue(
-        &mut self,
-        cx: &mut Cx<Self::Msg>,
-    ) -> impl Future<Output = Result<(), Exit>> + Send {
+    fn handle_continue(&mut self, cx: &mut Cx<Self::Msg>) -> impl Future<Output = Result<(), Exit>> + Send {
         let _ = cx;
         async { Ok(()) }
     }
@@ -169,4 +164,3 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
-

@@ -9,6 +9,7 @@ mod dynamic;
 pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
+pub mod groups;
 mod launch;
 mod multi_call;
 mod partition_supervisor;
@@ -18,6 +19,7 @@ mod stop;
 mod supervisor;
 mod sync;
 pub mod sys;
+pub mod task;
 mod term_reply;
 pub mod timer;
 #[doc(hidden)]
@@ -26,11 +28,11 @@ pub mod wire;
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
 pub use gen_server::{
-    Info, Server, StartError, enter_loop, start, start_link, start_monitor, start_named, start_on, start_within,
-    stop,
+    Info, Server, StartError, enter_loop, start, start_link, start_monitor, start_named, start_on,
+    start_within, stop,
 };
-pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use multi_call::{CALLS_AT_ONCE, CallSuccessors, Calls, abcast, call_again, multi_call};
+pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use reply::Reply;
 #[doc(hidden)]
 pub use reply::{decode_fallible_reply, decode_reply};

@@ -23,6 +23,9 @@ const AGAIN_FIRST: Duration = Duration::from_millis(1);
 /// It waits no longer than this.
 const AGAIN_MAX: Duration = Duration::from_millis(50);
 
+/// An answer, or why there is none, by the key of its call.
+type Answer<K, T, E> = (K, Result<T, CallError<E>>);
+
 /// Calls of one kind at once, whose answers come in order of arrival.
 ///
 /// ```
@@ -92,11 +95,11 @@ impl<K, P: Protocol, T, E> Calls<K, P, T, E> {
     /// The next answer, or why there is none; `None` when all were taken.
     ///
     /// Cancel-safe: dropping the future that this returns takes no call back. Dropping the calls does.
-    pub async fn next(&mut self) -> Option<(K, Result<T, CallError<E>>)> {
+    pub async fn next(&mut self) -> Option<Answer<K, T, E>> {
         poll_fn(|task| self.poll_next(task)).await
     }
 
-    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<(K, Result<T, CallError<E>>)>> {
+    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Answer<K, T, E>>> {
         loop {
             for place in 0..self.running.len() {
                 if let Poll::Ready(result) = Pin::new(&mut self.running[place].1).poll(task) {

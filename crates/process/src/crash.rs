@@ -51,9 +51,9 @@ pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitRea
     let details = current::with(|current| {
         let details = current.and_then(|current| current.crash.take());
         let caller = current.and_then(Current::caller);
-        let left = current.and_then(|current| current.deadline.get()).map(|deadline| {
-            deadline.saturating_duration_since(processes.scheduler().now())
-        });
+        let left = current
+            .and_then(|current| current.deadline.get())
+            .map(|deadline| deadline.saturating_duration_since(processes.scheduler().now()));
         (details, caller, left)
     });
     let (details, caller, left) = details;

@@ -6,12 +6,8 @@
 
 #![expect(unsafe_code, reason = "a value given to one thread at a time")]
 
+use crate::sync::sizes::{SPINS_FIRST, SPINS_MAX};
 use crate::sync::{AtomicBool, Ordering, UnsafeCell, give_way, relax};
-
-/// Looks at a taken lock after this many spins at first, and twice as many each time.
-const SPINS_FIRST: u32 = 4;
-/// From this many spins on the thread also gives the processor away: the holder may not be running.
-const SPINS_MAX: u32 = 256;
 
 /// A value behind a spin lock.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! One process: what others see of it, its own state, and the run of its code from birth to exit.
 
+mod own;
+
 use crate::context::Cx;
 use crate::crash;
 use crate::current::{self, Current};
@@ -11,12 +13,12 @@ use crate::overload::{Guard, Load, MailboxLimits, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
-use crate::receive::Select;
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
 use crate::wait::{Waits, packed, unpacked};
-use engset_term::{Atom, Instant, Pid, Term};
+use engset_term::{Atom, Instant, Pid};
+use own::size_of_mail;
 use pin_project_lite::pin_project;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -27,6 +29,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+
+pub(crate) use own::{SavePoint, discard, is_ending, receive, shrink, waits_for_turn, with_locals};
 
 /// So many messages a process receives in one time slice before others have their turn.
 pub const SLICE_MESSAGES: u32 = 1_024;
@@ -464,9 +468,9 @@ impl<M: Protocol> Process<M> {
             processes: &self.processes,
             pid: self.pid,
             dying: RefCell::new(None),
-            deadline: Cell::new(own.with(|own| {
-                (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))
-            })),
+            deadline: Cell::new(
+                own.with(|own| (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))),
+            ),
             caller: Cell::new(own.with(|own| own.caller)),
             group_leader: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.group_leader))),
             crash: RefCell::new(None),
@@ -490,205 +494,6 @@ impl<M: Protocol> Process<M> {
         let listens = own.with(|own| own.has_listened || own.mailbox.has_receiver());
         self.waits.slice_ended(polled_call && !listens);
     }
-}
-
-/// Up to where a receive has looked.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct SavePoint {
-    seen: usize,
-    /// How often something had been put before what waited.
-    inserted: u32,
-}
-
-/// Takes the first message that `select` wants, in a time slice of the process.
-#[inline]
-pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
-    me: &Me<M>,
-    save: &mut SavePoint,
-    select: &mut S,
-    waker: &Waker,
-) -> Poll<T> {
-    // A context that another process took away receives nothing.
-    me.with_own(|own| receive_own(me, own, save, select, waker)).unwrap_or(Poll::Pending)
-}
-
-#[inline]
-fn receive_own<M: Protocol, T, S: Select<M, T>>(
-    me: &Me<M>,
-    own: &mut OwnCell<'_, Process<M>>,
-    save: &mut SavePoint,
-    select: &mut S,
-    waker: &Waker,
-) -> Poll<T> {
-    // The way of nearly all messages, with as few moves as can be.
-    if me.guard.is_none() {
-        let message = own.with(|own| {
-            if own.left <= 1 {
-                return None;
-            }
-            own.left -= 1;
-            own.mailbox.pop_message()
-        });
-        if let Some(message) = message {
-            if let Some(take) = S::TAKE {
-                me.count_out(1);
-                return take(message);
-            }
-            match select.select(Mail::Message(message.into_inner())) {
-                Ok(chosen) => {
-                    me.count_out(1);
-                    return Poll::Ready(chosen);
-                }
-                Err(mail) => {
-                    own.with(|own| own.mailbox.push(mail));
-                    save.seen += 1;
-                }
-            }
-        }
-    }
-    receive_with_care(me, own, save, select, waker)
-}
-
-#[inline(never)]
-fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
-    me: &Me<M>,
-    own: &mut OwnCell<'_, Process<M>>,
-    save: &mut SavePoint,
-    select: &mut S,
-    waker: &Waker,
-) -> Poll<T> {
-    let inserted = own.with(|own| own.mailbox.inserted());
-    if save.inserted != inserted {
-        // Something was put before what it has looked at.
-        *save = SavePoint { seen: 0, inserted };
-    }
-    if let Some(guard) = &me.guard
-        && guard.excess.load(Ordering::Relaxed) > 0
-    {
-        me.drop_excess(guard, own);
-    }
-    let left = own.with(|own| {
-        own.left = own.left.saturating_sub(1);
-        own.left
-    });
-    if left == 0 {
-        own.with(|own| own.has_listened = true);
-        // Others have their turn; this process goes on behind them.
-        waker.wake_by_ref();
-        return Poll::Pending;
-    }
-    loop {
-        if own.with(|own| !own.mailbox.is_plain()) {
-            let mut bytes = 0;
-            let mut counting = |mail| {
-                bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
-                select.select(mail)
-            };
-            if let Some(chosen) = own.with(|own| own.mailbox.select(&mut save.seen, &mut counting)) {
-                me.received(|| bytes);
-                return Poll::Ready(chosen);
-            }
-            if own.with(|own| own.mailbox.is_urgent()) {
-                if !me.drain(me, own) {
-                    return Poll::Pending;
-                }
-                let inserted = own.with(|own| own.mailbox.inserted());
-                if save.inserted != inserted {
-                    *save = SavePoint { seen: 0, inserted };
-                }
-                continue;
-            }
-        }
-        while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
-            let mail = match signal {
-                Signal::Message(message) => Mail::Message(message.into_inner()),
-                signal => match me.take(own, signal) {
-                    Some(mail) => mail,
-                    None => continue,
-                },
-            };
-            let bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
-            match select.select(mail) {
-                Ok(chosen) => {
-                    me.received(|| bytes);
-                    return Poll::Ready(chosen);
-                }
-                Err(mail) => {
-                    own.with(|own| own.mailbox.push(mail));
-                    save.seen += 1;
-                }
-            }
-        }
-        if own.with(|own| own.exiting().is_some()) {
-            return Poll::Pending;
-        }
-        if me.mail() == MailState::None {
-            own.with(|own| own.has_listened = true);
-            if !me.is_own_waker(waker) {
-                own.with(|own| own.mailbox.wake_on_mail(waker));
-            }
-            return Poll::Pending;
-        }
-        me.refill(own);
-    }
-}
-
-/// Whether the process has received as much as it may in this time slice: it is not waiting for mail, but for its turn.
-pub(crate) fn waits_for_turn<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.left == 0)).unwrap_or(false)
-}
-
-/// Takes back a monitor's message, if it waits; whether it did.
-pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bool) -> bool {
-    let was_there = me.with_own(|own| own.with(|own| own.mailbox.discard(&unwanted))).unwrap_or(false);
-    if was_there {
-        me.received(|| 0);
-    }
-    was_there
-}
-
-/// Calls `body` with the process's own values; `None` where the process does not run on this thread.
-pub(crate) fn with_locals<M: Protocol, R>(me: &Me<M>, body: impl FnOnce(&mut Locals) -> R) -> Option<R> {
-    // Taken out meanwhile: `body` may drop values of the process, whose code may do anything.
-    let mut locals = me.with_own(|own| own.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take())))?.unwrap_or_default();
-    let result = body(&mut locals);
-    me.with_own(|own| own.with(|own| own.rare().locals = Some(locals)));
-    Some(result)
-}
-
-/// Gives back memory that the process does not need while it waits.
-pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
-    me.with_own(|own| {
-        own.with(|own| {
-            own.mailbox.shrink();
-            let is_empty = |rare: &Rare| {
-                let has_locals = rare.locals.as_ref().is_some_and(|locals| !locals.is_empty());
-                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals
-            };
-            if own.rare.as_deref().is_some_and(is_empty) {
-                own.rare = None;
-            }
-        });
-    });
-    me.relations(|relations| {
-        if relations.state.as_ref().is_some_and(|state| state.is_default()) {
-            relations.state = None;
-        }
-    });
-}
-
-/// How many bytes of a mailbox a piece of mail takes.
-fn size_of_mail<M: Protocol>(mail: &Mail<M>) -> usize {
-    match mail {
-        Mail::Message(message) => message.size(),
-        Mail::Down(_) | Mail::Exit(_) => 0,
-        Mail::Other(_) => size_of::<Term>(),
-    }
-}
-
-/// Whether the process must end: its code never runs past the receive in which this turned out.
-pub(crate) fn is_ending<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.exiting().is_some())).unwrap_or(true)
 }
 
 impl<M: Protocol> Program for Process<M> {

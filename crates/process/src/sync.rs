@@ -2,6 +2,21 @@
 
 pub(crate) use std::cell::UnsafeCell as StdUnsafeCell;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use std::thread_local;
+
+/// Sizes that models make small.
+pub(crate) mod sizes {
+    /// Looks at a taken lock after this many spins at first, and twice as many each time.
+    pub(crate) const SPINS_FIRST: u32 = 4;
+    /// From this many spins on the thread also gives the processor away: the holder may not be running.
+    pub(crate) const SPINS_MAX: u32 = 256;
+    /// Doors are allocated in chunks of this many.
+    pub(crate) const CHUNK: usize = 1024;
+    /// So many shelves of free doors: each worker has its own, the first ones.
+    pub(crate) const SHELVES: usize = 8;
+    /// A shelf is filled with this many doors when it is empty, and gives as many away when it has twice as many.
+    pub(crate) const BATCH: usize = 128;
+}
 
 /// Lets the other side of a lock go on.
 pub(crate) fn relax() {

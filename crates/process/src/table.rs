@@ -2,19 +2,13 @@
 
 use crate::lock::Lock;
 use crate::scheduler::worker_index;
+use crate::sync::sizes::{BATCH, CHUNK, SHELVES};
 use crate::task::{Door, Visit};
 use engset_term::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::OnceLock;
-
-/// Doors are allocated in chunks of this many.
-const CHUNK: usize = 1024;
-/// So many shelves of free doors: each worker has its own, the first ones.
-const SHELVES: usize = 8;
-/// A shelf is filled with this many doors when it is empty, and gives as many away when it has twice as many.
-const BATCH: usize = 128;
 
 /// The processes of one node by pid. A pid's id is its door, its serial the door's generation: a pid of a process that
 /// ended never finds its door's next holder (until 2^32 processes later at the same door).

@@ -22,7 +22,7 @@
 use crate::cells;
 use crate::lock::Lock;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -426,7 +426,7 @@ impl<P: Program> TaskRef<P> {
     /// Calls `body` with what is the task's own; `None` where it is not the one that runs on this thread.
     #[inline]
     pub(crate) fn with_own<R>(&self, body: impl FnOnce(&mut OwnCell<'_, P>) -> R) -> Option<R> {
-        let runs_here = RUNNING.get() == Some(self.body.cast());
+        let runs_here = RUNNING.with(Cell::get) == Some(self.body.cast());
         runs_here.then(|| body(&mut OwnCell { cell: &self.body().own }))
     }
 
@@ -601,9 +601,9 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
 /// Calls `body` with the task as the one that runs on this thread.
 #[inline]
 fn running<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> std::thread::Result<R> {
-    let before = RUNNING.replace(Some(header));
+    let before = RUNNING.with(|running| running.replace(Some(header)));
     let result = catch_unwind(AssertUnwindSafe(body));
-    RUNNING.set(before);
+    RUNNING.with(|running| running.set(before));
     result
 }
 

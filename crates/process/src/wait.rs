@@ -123,7 +123,6 @@ impl Wait {
     const NONE: Self = Self { caller: 0 };
 
     /// The running process waits for `other` from now on. Nothing is refused: what `other` does when it calls back is.
-    #[must_use]
     pub fn on(other: Pid) -> Self {
         current::with(|current| match current {
             Some(current) if current.processes.is_here(other) => Self::begin(current, other),
@@ -295,7 +294,6 @@ impl<M: Protocol> Request<M> {
     }
 
     /// How the process waits.
-    #[must_use]
     pub fn wait(&self) -> &Wait {
         &self.wait
     }

@@ -24,8 +24,8 @@ pub(super) async fn run<E: Send + Sync + 'static>(
         let mail = cx.recv().await;
         desk.took(&cx, &mail);
         let mail = match desk.serve(&mut cx, parent, mail, &mut manager).await {
-            Served::NotServed(mail) => mail,
-            Served::Served => continue,
+            Served::Other(mail) => mail,
+            Served::Done => continue,
             Served::End(reason) => break reason,
         };
         match mail {

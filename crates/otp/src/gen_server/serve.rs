@@ -32,8 +32,11 @@ pub(super) fn serve<S: Server>(
             return reason;
         }
         loop {
-            let mail =
-                if serving.has_patience() { Box::pin(serving.next()).await } else { Some(serving.cx.recv().await) };
+            let mail = if serving.has_patience() {
+                Box::pin(serving.next()).await
+            } else {
+                Some(serving.cx.recv().await)
+            };
             let result = serving.turn(mail).await;
             set_deadline(None);
             if (result.is_err() || serving.server.wants_continue())
@@ -64,7 +67,7 @@ impl<S: Server> Serving<S> {
     /// Runs `init` and what it continues with; `Err` ends the process.
     async fn begin(&mut self, starting: Starting) -> Result<(), ExitReason> {
         let result = self.server.init(&mut self.cx).await;
-        let told = result.as_ref().map(|()| ()).map_err(|Exit(reason)| reason.clone());
+        let told = result.clone().map_err(|Exit(reason)| reason);
         starting.done(told);
         match result {
             Ok(()) => self.turn_ends(Ok(())).await.map_or(Ok(()), Err),
@@ -138,9 +141,9 @@ impl<S: Server> Serving<S> {
         };
         self.has_text = false;
         let mail = match self.desk.serve(&mut self.cx, self.parent, mail, &mut Seen(&mut self.server)).await {
-            Served::Served => return Ok(()),
+            Served::Done => return Ok(()),
             Served::End(reason) => return Err(Exit(reason)),
-            Served::NotServed(mail) => mail,
+            Served::Other(mail) => mail,
         };
         let info = match mail {
             Mail::Message(message) => {

@@ -4,9 +4,7 @@ use super::serve::serve;
 use super::{Server, StartError, Started};
 use crate::launch;
 use crate::stop::{self, StopError};
-use engset_process::{
-    Addr, Cx, ExitReason, Processes, Protocol, SpawnError, SpawnOptions, Target, current,
-};
+use engset_process::{Addr, Cx, ExitReason, Processes, Protocol, SpawnError, SpawnOptions, Target, current};
 use engset_term::{Atom, Pid, Reference};
 use std::sync::Arc;
 use std::time::Duration;

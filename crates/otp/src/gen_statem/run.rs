@@ -123,9 +123,9 @@ impl<M: StateMachine> Running<M> {
             self.desk.took(cx, &mail);
             let mut seen = Seen { machine: &mut self.machine, state: self.core.state() };
             match self.desk.serve(cx, self.parent, mail, &mut seen).await {
-                Served::Served => {}
+                Served::Done => {}
                 Served::End(reason) => return Err(reason),
-                Served::NotServed(mail) => {
+                Served::Other(mail) => {
                     self.core.received();
                     return self.event(mail);
                 }

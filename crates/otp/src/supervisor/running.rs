@@ -111,8 +111,8 @@ impl Running {
             let mail = self.inbox.next(cx).await;
             desk.took(cx, &mail);
             let mail = match desk.serve(cx, self.parent, mail, self).await {
-                Served::NotServed(mail) => mail,
-                Served::Served => continue,
+                Served::Other(mail) => mail,
+                Served::Done => continue,
                 Served::End(reason) => return reason,
             };
             let ended = match mail {

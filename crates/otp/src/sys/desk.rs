@@ -19,9 +19,9 @@ pub(crate) trait Inspect {
 /// What was done with a piece of mail.
 pub(crate) enum Served<M> {
     /// It is none of this desk's.
-    NotServed(Mail<M>),
+    Other(Mail<M>),
     /// It was a system message.
-    Served,
+    Done,
     /// The process must end.
     End(ExitReason),
 }
@@ -68,7 +68,7 @@ impl Desk {
         mail: Mail<M>,
         process: &mut impl Inspect,
     ) -> Served<M> {
-        let Some(asked) = Asked::of(&mail) else { return Served::NotServed(mail) };
+        let Some(asked) = Asked::of(&mail) else { return Served::Other(mail) };
         let mut next = Some(asked);
         loop {
             if let Some(asked) = next.take()
@@ -77,7 +77,7 @@ impl Desk {
                 return Served::End(reason);
             }
             if !self.0.as_ref().is_some_and(|sys| sys.is_suspended()) {
-                return Served::Served;
+                return Served::Done;
             }
             let only_system = |mail: Mail<M>| match (Asked::of(&mail), mail) {
                 (Some(asked), _) => Ok(Ok(asked)),

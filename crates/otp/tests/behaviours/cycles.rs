@@ -127,7 +127,7 @@ fn a_request_that_would_wait_for_itself_is_not_executed() {
 #[derive(Debug)]
 enum Bare {
     /// Calls that one, too.
-    Call(Addr<Bare>, Reply<Told>),
+    Call(Addr<Self>, Reply<Told>),
     Number(Reply<u32>),
 }
 
@@ -263,7 +263,7 @@ async fn each_other(cx: &Cx<Term>) {
 
 #[derive(Debug)]
 enum Meet {
-    With(Addr<Meet>),
+    With(Addr<Self>),
     Number(Reply<()>),
 }
 

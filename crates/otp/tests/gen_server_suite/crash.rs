@@ -67,7 +67,10 @@ fn crash() {
         settle(&cx).await;
         let report = log.only();
         let (module, pid) = ("gen_server_suite::crash::Safe", safe.pid());
-        assert_eq!(report["message"], format!("server `{module}` safe {pid} crashed while it served `lose`: lost"));
+        assert_eq!(
+            report["message"],
+            format!("server `{module}` safe {pid} crashed while it served `lose`: lost")
+        );
         assert_eq!(report["pid"], pid.to_string());
         assert_eq!(report["names"], "safe");
         assert_eq!(report["module"], module);

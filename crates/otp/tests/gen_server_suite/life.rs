@@ -5,7 +5,7 @@ use engset_macros::server;
 use engset_otp::{CallError, Info, Reply, start, start_link, start_named};
 use engset_process::{Cx, Exit, ExitReason, Mail};
 use engset_term::Term;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Goes on after its requests as often as it was told.
 struct Going {
@@ -220,12 +220,13 @@ fn the_exit_of_the_parent_ends_the_server_and_that_of_others_does_not() {
 }
 
 /// How long a thousand calls take.
-async fn calls(server: GoingRef) -> Duration {
-    let begin = Instant::now();
+async fn calls(cx: &Cx<Term>, server: GoingRef) -> Duration {
+    let scheduler = cx.processes().scheduler();
+    let begin = scheduler.now();
     for _ in 0..1_000 {
         server.go(0).await.unwrap();
     }
-    begin.elapsed()
+    scheduler.now().saturating_duration_since(begin)
 }
 
 /// `gen_server_SUITE:call_with_huge_message_queue`: what a call costs does not depend on how much waits at the caller.
@@ -233,12 +234,12 @@ async fn calls(server: GoingRef) -> Duration {
 fn call_with_huge_message_queue() {
     on_threads(|cx| async move {
         let server = start(Going::new(&Record::default())).await.unwrap();
-        calls(server).await;
-        let without = calls(server).await;
+        calls(&cx, server).await;
+        let without = calls(&cx, server).await;
         for number in 0..100_000_u32 {
             cx.send(cx.pid(), Term::from(number)).unwrap();
         }
-        let with = calls(server).await;
+        let with = calls(&cx, server).await;
         assert_eq!(crate::node::waiting(&cx), 100_000);
         assert!(with < without * 20 + millis(20), "{without:?} without, {with:?} with a queue");
     });

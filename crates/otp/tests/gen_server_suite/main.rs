@@ -7,7 +7,6 @@ mod crash;
 mod life;
 mod log;
 #[path = "../behaviours/node.rs"]
-#[expect(dead_code, reason = "the other tests of behaviours use all of it")]
 mod node;
 mod several;
 mod start;

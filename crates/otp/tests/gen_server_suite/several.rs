@@ -84,7 +84,8 @@ fn many_are_called_at_once_with_threads() {
         let lates = lates(500, &Record::default()).await;
         let targets = lates.iter().map(|late| late.addr());
         let answers = multi_call(targets, |reply| LateMsg::Number(1, reply), millis(20_000)).await;
-        let numbers: Vec<u64> = answers.into_iter().map(|answer: Result<u64, CallError>| answer.unwrap()).collect();
+        let numbers: Vec<u64> =
+            answers.into_iter().map(|answer: Result<u64, CallError>| answer.unwrap()).collect();
         assert_eq!(numbers, (0..500).collect::<Vec<u64>>());
     });
 }
@@ -182,7 +183,9 @@ fn so_many_calls_are_under_way_at_once_and_no_more() {
     });
 }
 
-fn each_seed_once<F: Future<Output = ()> + Send + 'static>(main: impl FnOnce(Cx<Term>) -> F + Send + 'static) {
+fn each_seed_once<F: Future<Output = ()> + Send + 'static>(
+    main: impl FnOnce(Cx<Term>) -> F + Send + 'static,
+) {
     crate::node::with_seed(3, main);
 }
 
@@ -201,7 +204,10 @@ fn a_successor_is_waited_for() {
         assert_eq!(call_again(|| by_name.number(1), millis(500)).await, Ok(8));
         assert_eq!(record.take(), ["begin 8"]);
         let service: Service<LateMsg> = Service::local(atom("late"));
-        assert_eq!(service.call_successors(|reply: Reply<u64>| LateMsg::Number(1, reply), millis(5)).await, Ok(8));
+        assert_eq!(
+            service.call_successors(|reply: Reply<u64>| LateMsg::Number(1, reply), millis(5)).await,
+            Ok(8)
+        );
     });
 }
 
@@ -209,7 +215,8 @@ fn a_successor_is_waited_for() {
 fn a_request_that_waited_when_its_server_ended_goes_to_the_successor() {
     each_seed(|cx| async move {
         let record = Record::default();
-        let first = start_named(Some(atom("late")), Late { number: 1, record: record.clone() }).await.unwrap();
+        let first =
+            start_named(Some(atom("late")), Late { number: 1, record: record.clone() }).await.unwrap();
         cx.spawn(move |_: Cx<Term>| async move {
             assert!(first.number(100).await.is_err());
         })
@@ -233,7 +240,8 @@ fn a_request_that_waited_when_its_server_ended_goes_to_the_successor() {
 fn a_request_that_may_have_run_is_not_made_again() {
     each_seed(|cx| async move {
         let record = Record::default();
-        let server = start_named(Some(atom("late")), Late { number: 1, record: record.clone() }).await.unwrap();
+        let server =
+            start_named(Some(atom("late")), Late { number: 1, record: record.clone() }).await.unwrap();
         cx.spawn(move |cx: Cx<Term>| async move {
             cx.sleep(millis(10)).await;
             cx.exit(server.pid(), ExitReason::Kill);

@@ -3,12 +3,10 @@
 use crate::node::{Record, atom, down, each_seed, millis, on_threads, settle};
 use engset_macros::server;
 use engset_otp::{
-    CallError, StartError, enter_loop, ignore, start, start_link, start_monitor, start_named,
-    start_on, start_within, stop,
+    CallError, StartError, enter_loop, ignore, start, start_link, start_monitor, start_named, start_on,
+    start_within, stop,
 };
-use engset_process::{
-    Cx, Exit, ExitReason, Mail, Processes, RegisterError, SpawnError, SpawnOptions,
-};
+use engset_process::{Cx, Exit, ExitReason, Mail, Processes, RegisterError, SpawnError, SpawnOptions};
 use engset_term::{Atom, Term};
 use std::sync::Arc;
 
@@ -210,7 +208,10 @@ fn otp_5854() {
             assert_eq!(server.started_p().await, Ok(atom("ok")));
             cx.exit(addr.pid(), ExitReason::Shutdown);
             assert_eq!(server.started_p().await, Ok(atom("ok")));
-            assert_eq!(cx.processes().info(addr.pid()).unwrap().names, name.into_iter().collect::<Vec<Atom>>());
+            assert_eq!(
+                cx.processes().info(addr.pid()).unwrap().names,
+                name.into_iter().collect::<Vec<Atom>>()
+            );
             assert_eq!(stop(&addr, ExitReason::from(atom("end")), millis(100)).await, Ok(()));
             assert_eq!(down(&mut cx).await.reason, ExitReason::from(atom("end")));
         }
@@ -222,7 +223,9 @@ fn otp_5854() {
 fn a_dropped_start_leaves_the_server() {
     each_seed(|cx| async move {
         let starter = cx
-            .spawn(|_: Cx<Term>| async { start_named(name(), server(How::Slowly(10))).await.map(drop).unwrap() })
+            .spawn(|_: Cx<Term>| async {
+                start_named(name(), server(How::Slowly(10))).await.map(drop).unwrap()
+            })
             .unwrap();
         cx.sleep(millis(1)).await;
         cx.exit(starter.pid(), ExitReason::Kill);
@@ -230,4 +233,3 @@ fn a_dropped_start_leaves_the_server() {
         assert_eq!(ServerRef::named(atom("my_test_name")).started_p().await, Ok(atom("ok")));
     });
 }
-

@@ -11,7 +11,7 @@ fn limited(limits: MailboxLimits) -> SpawnOptions {
 }
 
 /// A process that takes nothing until it is told by a trapped exit, then sends on all that it has.
-fn sleeper(cx: &mut Cx<Number>, limits: MailboxLimits) -> Addr<Number> {
+fn sleeper(cx: &Cx<Number>, limits: MailboxLimits) -> Addr<Number> {
     let to = cx.addr();
     let body = move |mut cx: Cx<Number>| async move {
         cx.trap_exit(true);
@@ -55,7 +55,7 @@ async fn woken(cx: &mut Cx<Number>, sleeper: Addr<Number>, count: usize) -> Vec<
 #[test]
 fn a_message_beyond_the_limit_goes_back_to_its_sender() {
     everywhere(|mut cx| async move {
-        let sleeper = sleeper(&mut cx, MailboxLimits::messages(3));
+        let sleeper = sleeper(&cx, MailboxLimits::messages(3));
         at_rest(&cx, sleeper).await;
         for number in 0..3 {
             assert!(cx.send(sleeper, Number(number)).is_ok());
@@ -73,7 +73,7 @@ fn a_message_beyond_the_limit_goes_back_to_its_sender() {
 fn the_oldest_go_for_the_newest_where_the_process_wants_that() {
     everywhere(|mut cx| async move {
         let limits = MailboxLimits::messages(3).when_full(WhenFull::DropOldest);
-        let sleeper = sleeper(&mut cx, limits);
+        let sleeper = sleeper(&cx, limits);
         at_rest(&cx, sleeper).await;
         for number in 0..10 {
             assert!(cx.send(sleeper, Number(number)).is_ok());
@@ -89,7 +89,7 @@ fn the_oldest_go_for_the_newest_where_the_process_wants_that() {
 fn the_newest_are_dropped_where_the_process_wants_that() {
     everywhere(|mut cx| async move {
         let limits = MailboxLimits::messages(3).when_full(WhenFull::DropNewest);
-        let sleeper = sleeper(&mut cx, limits);
+        let sleeper = sleeper(&cx, limits);
         at_rest(&cx, sleeper).await;
         for number in 0..10 {
             assert!(cx.send(sleeper, Number(number)).is_ok(), "the sender is not told");
@@ -104,7 +104,7 @@ fn the_newest_are_dropped_where_the_process_wants_that() {
 fn bytes_are_a_limit_too() {
     everywhere(|mut cx| async move {
         let each = size_of::<Number>();
-        let sleeper = sleeper(&mut cx, MailboxLimits::bytes(4 * each));
+        let sleeper = sleeper(&cx, MailboxLimits::bytes(4 * each));
         at_rest(&cx, sleeper).await;
         for number in 0..4 {
             assert!(cx.send(sleeper, Number(number)).is_ok());
@@ -182,7 +182,7 @@ fn signals_are_never_refused() {
 fn the_system_monitor_hears_of_a_long_queue_and_of_its_end() {
     everywhere(|mut cx| async move {
         cx.processes().set_system_monitor(Some(cx.pid()));
-        let sleeper = sleeper(&mut cx, MailboxLimits::messages(10).watermarks(4, 1));
+        let sleeper = sleeper(&cx, MailboxLimits::messages(10).watermarks(4, 1));
         at_rest(&cx, sleeper).await;
         for number in 0..6 {
             cx.send(sleeper, Number(number)).expect("room");

@@ -1,0 +1,46 @@
+//! Models: the files of other crates that have unsafe code or a protocol between threads, built on primitives that try
+//! every order in which two or three threads can meet.
+//!
+//! The files are those that are shipped, included here by their path; only `sync` is another. What they need of their
+//! crates beside that is in `stand_ins`. Each test of `models` runs its body once for each order of the steps of its
+//! threads, with at most two preemptions, and for each value that a weakly ordered load may return.
+
+#![cfg(test)]
+
+extern crate self as parking_lot;
+extern crate self as tracing;
+
+mod cells;
+mod models;
+mod stand_ins;
+mod sync;
+
+#[path = "../../process/src/alias.rs"]
+#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
+mod alias;
+#[path = "../../process/src/exit.rs"]
+pub mod exit;
+#[path = "../../process/src/lock.rs"]
+mod lock;
+#[path = "../../process/src/mailbox.rs"]
+#[expect(dead_code, reason = "models use a part of it")]
+mod mailbox;
+#[path = "../../process/src/signal.rs"]
+#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
+mod signal;
+#[path = "../../otp/src/slot.rs"]
+#[expect(dead_code, reason = "models use a part of it")]
+mod slot;
+#[path = "../../process/src/small_map.rs"]
+mod small_map;
+#[path = "../../process/src/state.rs"]
+#[expect(dead_code, reason = "models use a part of it")]
+mod state;
+#[path = "../../process/src/table.rs"]
+#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
+mod table;
+#[path = "../../process/src/task.rs"]
+#[expect(dead_code, reason = "models use a part of it")]
+mod task;
+
+use stand_ins::{Mutex, error, process, protocol, scheduler};

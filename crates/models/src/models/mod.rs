@@ -1,0 +1,21 @@
+//! The models, by what they are of.
+
+mod doors;
+mod lock;
+mod references;
+mod shutdown;
+mod stage;
+mod wake;
+
+/// Preemptions of one thread by another, apart from those where a thread waits: two are enough for nearly all faults.
+const PREEMPTIONS_MAX: usize = 2;
+
+/// Runs `body` once for each order of the steps of its threads.
+fn model(body: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(PREEMPTIONS_MAX);
+    builder.check(move || {
+        body();
+        crate::cells::check();
+    });
+}

@@ -1,0 +1,256 @@
+//! The life of a scope's process, and what it shares with those who read.
+//!
+//! The state is written by the process only, and read by anybody. What is to be told of a change is told before the
+//! change is answered; who reads sees it at once. At the end of the process, however it ends, the state is empty.
+
+use super::peer::{PeerMessage, pids_term};
+use super::state::{Effect, State};
+use super::{GroupError, GroupLimits, GroupMembers, Scope, ScopeMsg, already_started};
+use crate::gen_server::Starting;
+use crate::reply::Reply;
+use crate::sys::{Desk, Inspect, Served};
+use engset_process::{Cx, Dest, Down, ExitReason, Mail, Processes, set_deadline};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(super) enum Asked {
+    Handle(Reply<Scope>),
+    Join(Term, Vec<Pid>, Reply<(), GroupError>),
+    Leave(Term, Vec<Pid>, Reply<(), GroupError>),
+    Monitor(Option<Pid>, Term, Reply<(Reference, Vec<Pid>), GroupError>),
+    MonitorScope(Option<Pid>, Reply<(Reference, GroupMembers), GroupError>),
+    Demonitor(Reference, Reply<bool>),
+    Discover(NodeName),
+}
+
+/// What the handles of a scope share.
+pub(super) struct Shared {
+    pub(super) name: Atom,
+    limits: GroupLimits,
+    phase: RwLock<Phase>,
+}
+
+enum Phase {
+    /// The nodes that it knew when it ended.
+    Ended(Vec<NodeName>),
+    Running(State),
+}
+
+impl Shared {
+    pub(super) fn new(name: Atom, limits: GroupLimits) -> Self {
+        Self { name, limits, phase: RwLock::new(Phase::Ended(Vec::new())) }
+    }
+
+    pub(super) fn read<T: Default>(&self, look: impl FnOnce(&State) -> T) -> T {
+        match &*self.phase.read() {
+            Phase::Running(state) => look(state),
+            Phase::Ended(_) => T::default(),
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.read(|state| Some(state.me()))
+    }
+
+    /// Begins as the process `me`, unless another one runs.
+    fn begin(&self, me: Pid) -> Result<(), ExitReason> {
+        let mut phase = self.phase.write();
+        match &*phase {
+            Phase::Running(state) => Err(already_started(state.me())),
+            Phase::Ended(nodes) => {
+                let mut state = State::new(me, self.limits);
+                for node in nodes {
+                    state.handle_node_up(self.name.clone(), *node);
+                }
+                *phase = Phase::Running(state);
+                Ok(())
+            }
+        }
+    }
+
+    /// Changes the state; what is to be done then.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Option<(T, Vec<Effect>)> {
+        match &mut *self.phase.write() {
+            Phase::Running(state) => {
+                let result = change(state);
+                Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
+            }
+            Phase::Ended(_) => None,
+        }
+    }
+}
+
+/// Empties the state at the end of the process.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut phase = self.0.phase.write();
+        if let Phase::Running(state) = &*phase {
+            *phase = Phase::Ended(state.peer_nodes());
+        }
+    }
+}
+
+/// From its start to its end.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut cx: Cx<ScopeMsg>,
+    parent: Option<Pid>,
+    starting: Starting,
+) -> ExitReason {
+    if let Err(reason) = shared.begin(cx.pid()) {
+        starting.done(Err(reason.clone()));
+        return reason;
+    }
+    let mut keeper = Keeper { open: Open(shared), watches: HashMap::new() };
+    keeper.change(&mut cx, |_| ());
+    starting.done(Ok(()));
+    let mut desk = Desk::default();
+    loop {
+        let mail = cx.recv().await;
+        desk.took(&cx, &mail);
+        let mail = match desk.serve(&mut cx, parent, mail, &mut keeper).await {
+            Served::Other(mail) => mail,
+            Served::Done => continue,
+            Served::End(reason) => {
+                Processes::set_dying(reason.clone());
+                return reason;
+            }
+        };
+        match mail {
+            Mail::Message(ScopeMsg(asked)) => keeper.serve(&mut cx, asked),
+            Mail::Down(down) => keeper.down(&mut cx, &down),
+            Mail::Other(term) => keeper.foreign(&mut cx, &term),
+            // It does not trap exits: its parent's end is its own.
+            Mail::Exit(_) => {}
+        }
+        set_deadline(None);
+    }
+}
+
+/// A scope's process at work.
+struct Keeper {
+    open: Open,
+    /// The monitor of each process that is watched.
+    watches: HashMap<Pid, Reference>,
+}
+
+impl Keeper {
+    fn serve(&mut self, cx: &mut Cx<ScopeMsg>, asked: Asked) {
+        match asked {
+            Asked::Handle(reply) => {
+                if let Some(reply) = reply.begin() {
+                    reply.send(Scope::of(&self.open.0));
+                }
+            }
+            Asked::Join(group, pids, reply) => {
+                self.answer(cx, reply, |state| state.handle_join(group, pids));
+            }
+            Asked::Leave(group, pids, reply) => {
+                self.answer(cx, reply, |state| state.handle_leave(&group, &pids));
+            }
+            Asked::Monitor(watcher, group, reply) => {
+                let reference = cx.processes().new_reference();
+                let me = cx.pid();
+                self.answer(cx, reply, |state| {
+                    let members = state.handle_monitor(watcher.unwrap_or(me), reference, Some(group))?;
+                    Ok((reference, members.into_iter().flat_map(|(_, pids)| pids).collect()))
+                });
+            }
+            Asked::MonitorScope(watcher, reply) => {
+                let reference = cx.processes().new_reference();
+                let me = cx.pid();
+                self.answer(cx, reply, |state| {
+                    let groups = state.handle_monitor(watcher.unwrap_or(me), reference, None)?;
+                    Ok((reference, groups.into_iter().collect()))
+                });
+            }
+            Asked::Demonitor(reference, reply) => {
+                self.answer(cx, reply, |state| Ok(state.handle_demonitor(reference)));
+            }
+            Asked::Discover(node) => {
+                let name = self.open.0.name.clone();
+                self.change(cx, |state| state.handle_node_up(name, node));
+            }
+        }
+    }
+
+    fn answer<T, E>(
+        &mut self,
+        cx: &mut Cx<ScopeMsg>,
+        reply: Reply<T, E>,
+        change: impl FnOnce(&mut State) -> Result<T, E>,
+    ) {
+        let Some(reply) = reply.begin() else { return };
+        if let Some(result) = self.change(cx, change) {
+            reply.answer(result);
+        }
+    }
+
+    fn down(&mut self, cx: &mut Cx<ScopeMsg>, down: &Down) {
+        if let Dest::Pid(pid) = down.process
+            && self.watches.get(&pid) == Some(&down.reference)
+        {
+            self.watches.remove(&pid);
+            self.change(cx, |state| state.handle_ended(pid));
+        }
+    }
+
+    fn foreign(&mut self, cx: &mut Cx<ScopeMsg>, term: &Term) {
+        let scope = self.open.0.name.as_str();
+        let Some(message) = PeerMessage::from_term(term) else {
+            tracing::warn!(scope, %term, "the scope `{scope}` got what it does not handle");
+            return;
+        };
+        if self.change(cx, |state| state.handle_peer(message)) == Some(false) {
+            tracing::warn!(scope = self.open.0.name.as_str(), %term, "a scope dropped what a peer told");
+            cx.processes().count_dropped();
+        }
+    }
+
+    /// Changes the state, and does what follows of it.
+    fn change<T>(&mut self, cx: &mut Cx<ScopeMsg>, change: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let (result, effects) = self.open.0.change(change)?;
+        for effect in effects {
+            match effect {
+                Effect::Watch(pid) => {
+                    self.watches.insert(pid, cx.monitor(pid));
+                }
+                Effect::Unwatch(pid) => {
+                    if let Some(watch) = self.watches.remove(&pid) {
+                        cx.demonitor(watch);
+                    }
+                }
+                // Whoever has ended meanwhile needs to know nothing.
+                Effect::Tell(watcher, event) => drop(cx.send(watcher, event.into_term())),
+                Effect::Send(to, message) => drop(cx.send(to, message.into_term())),
+            }
+        }
+        Some(result)
+    }
+}
+
+/// What system messages see of a scope: its groups with their members.
+impl Inspect for Keeper {
+    fn module(&self) -> &'static str {
+        std::any::type_name::<Scope>()
+    }
+
+    fn state(&self) -> Option<Term> {
+        let groups = |state: &State| {
+            let members = |group: Term| {
+                let pids = pids_term(state.members(&group));
+                (group, pids)
+            };
+            Some(Term::map(state.groups().into_iter().map(members)))
+        };
+        self.open.0.read(groups)
+    }
+
+    fn replace_state(&mut self, _state: &Term) -> Result<(), String> {
+        Err("the members of groups join and leave, and are not replaced as a whole".to_owned())
+    }
+}
