@@ -22,7 +22,7 @@ pub(crate) fn generate(server: &Server, options: &Options) -> TokenStream {
     let messages = messages(server, &names);
     let protocol = if options.local { local_protocol(&names) } else { protocol(server, options, &names) };
     let handle = handle(server, &names);
-    let implementation = implementation(server, &names);
+    let implementation = implementation(server, options, &names);
     quote!(#messages #protocol #handle #implementation)
 }
 
@@ -322,12 +322,23 @@ fn client_method(request: &Request, names: &Names) -> TokenStream {
     }
 }
 
-fn implementation(server: &Server, names: &Names) -> TokenStream {
+fn implementation(server: &Server, options: &Options, names: &Names) -> TokenStream {
     let Names { private, message, handle, .. } = names;
     let self_type = &server.self_type;
     let arms = server.requests.iter().map(|request| arm(request, names));
     let hooks = server.hooks.iter().map(|hook| hook_method(hook, names));
     let context = context();
+    let message_names = server.requests.iter().map(|request| {
+        let (variant, atom, conditions) = (&request.variant, &request.atom, conditions(&request.method));
+        quote!(#(#conditions)* #message::#variant { .. } => #atom,)
+    });
+    let format_message = options.report_messages.then(|| {
+        quote! {
+            fn format_message(message: &#message) -> ::core::option::Option<#private::String> {
+                ::core::option::Option::Some(#private::format(::core::format_args!("{message:?}")))
+            }
+        }
+    });
     quote! {
         #[allow(deprecated, reason = "the program's own requests")]
         impl #private::Server for #self_type {
@@ -335,6 +346,12 @@ fn implementation(server: &Server, names: &Names) -> TokenStream {
             type Ref = #handle;
 
             #(#hooks)*
+
+            fn message_name(message: &#message) -> &'static str {
+                match *message { #(#message_names)* }
+            }
+
+            #format_message
 
             async fn handle(
                 &mut self,
@@ -405,6 +422,32 @@ fn hook_method(hook: &Hook, names: &Names) -> TokenStream {
         Role::IdleTimeout => quote! {
             fn idle_timeout(&self) -> ::core::option::Option<::core::time::Duration> {
                 #run
+            }
+        },
+        Role::HibernateAfter => quote! {
+            fn hibernate_after(&self) -> ::core::option::Option<::core::time::Duration> {
+                #run
+            }
+        },
+        Role::Hibernate => quote! {
+            fn hibernate(&mut self) {
+                #run
+            }
+        },
+        Role::WantsContinue => quote! {
+            fn wants_continue(&self) -> bool {
+                #run
+            }
+        },
+        Role::FormatState => quote! {
+            fn format_state(&self) -> ::core::option::Option<#private::String> {
+                #run
+            }
+        },
+        Role::HandleContinue => quote! {
+            async fn handle_continue(&mut self, #context) -> #outcome {
+                #unused
+                #private::outcome(#run)
             }
         },
         Role::Init | Role::Call | Role::Cast => quote! {

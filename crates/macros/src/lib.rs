@@ -21,7 +21,15 @@ use quote::quote;
 /// * `#[terminate]`: takes the `&ExitReason` with which the server ends.
 /// * `#[idle_timeout]`: how long nothing may arrive before `#[info]` gets `Info::Timeout`, as `Option<Duration>`.
 ///
-/// All but the last may be `async`, and may take the process's context as a parameter `&mut Cx<…>`.
+/// * `#[wants_continue]`: whether `#[handle_continue]` runs before anything else is taken, as `bool`; and
+///   `#[handle_continue]`: the second half of a start or of a request. Returns nothing or `Result<(), Exit>`.
+/// * `#[hibernate_after]`: how long nothing may arrive before memory is given back, as `Option<Duration>`; and
+///   `#[hibernate]`: runs then.
+/// * `#[format_state]`: what reports of a crash say of the state, as `Option<String>`; without, they do not say it.
+///
+/// Those that ask the server something (`idle_timeout`, `wants_continue`, `hibernate_after`, `format_state`) take
+/// `&self` only, `hibernate` takes `&mut self` only. The others may be `async`, and may take the process's context as a
+/// parameter `&mut Cx<…>`.
 ///
 /// For `impl Counter` it makes, beside the block itself: `CounterMsg`, the messages, one variant for each request;
 /// `CounterRef`, the client's handle, with a method for each request, for a pid or (`CounterRef::named`,
@@ -30,6 +38,9 @@ use quote::quote;
 /// Erlang and Elixir nodes see the method's name as an atom and its arguments as a tuple:
 /// `gen_server:call(Counter, {add, 3})`, `gen_server:call(Counter, value)`. So arguments and answers must be
 /// serde types. With `#[server(local)]` they need not be, and the server is reached from its own node only.
+///
+/// With `#[server(report_messages)]` reports of a crash say the request that was served in full, by its `Debug`;
+/// without, they say its name only, since it may hold secrets.
 ///
 /// `#[server(crate = "path")]` names the crate that the generated code uses, `::engset` without.
 #[proc_macro_attribute]

@@ -78,6 +78,11 @@ pub(crate) enum Role {
     Info,
     Terminate,
     IdleTimeout,
+    HibernateAfter,
+    Hibernate,
+    WantsContinue,
+    HandleContinue,
+    FormatState,
 }
 
 /// Reads the block. What comes first is to stay in the program: the block without the marks, or what was not one.
@@ -128,9 +133,7 @@ fn read(item: &mut ItemImpl) -> Result<Server> {
         replace_self_type(&mut function.sig, &server.self_type);
         let member = match role {
             Role::Call | Role::Cast => request(role, &function).map(|request| server.requests.push(request)),
-            Role::Init | Role::Info | Role::Terminate | Role::IdleTimeout => {
-                hook(role, &function, &server.hooks).map(|hook| server.hooks.push(hook))
-            }
+            _ => hook(role, &function, &server.hooks).map(|hook| server.hooks.push(hook)),
         };
         errors.push_failed(member);
     }
@@ -207,10 +210,15 @@ fn hook(role: Role, function: &ImplItemFn, hooks: &[Hook]) -> Result<Hook> {
     let (fits, expected) = match role {
         Role::Info => (values == 1, "takes an `Info`"),
         Role::Terminate => (values == 1, "takes a `&ExitReason`"),
-        Role::IdleTimeout => {
+        Role::IdleTimeout | Role::HibernateAfter | Role::WantsContinue | Role::FormatState => {
             (values + contexts == 0 && !method.is_async, "takes only `&self`, and is not async")
         }
-        Role::Init | Role::Call | Role::Cast => (values == 0, "takes nothing but, if wanted, the context"),
+        Role::Hibernate => {
+            (values + contexts == 0 && !method.is_async, "takes only `&mut self`, and is not async")
+        }
+        Role::Init | Role::HandleContinue | Role::Call | Role::Cast => {
+            (values == 0, "takes nothing but, if wanted, the context")
+        }
     };
     if !fits || contexts > 1 {
         let message = format!("`#[{}]` {expected}", role.mark());
@@ -325,7 +333,19 @@ fn no_answer(method: &Method) -> Result<Answer> {
 
 impl Role {
     fn of(attribute: &Attribute) -> Option<Self> {
-        let all = [Self::Call, Self::Cast, Self::Init, Self::Info, Self::Terminate, Self::IdleTimeout];
+        let all = [
+            Self::Call,
+            Self::Cast,
+            Self::Init,
+            Self::Info,
+            Self::Terminate,
+            Self::IdleTimeout,
+            Self::HibernateAfter,
+            Self::Hibernate,
+            Self::WantsContinue,
+            Self::HandleContinue,
+            Self::FormatState,
+        ];
         all.into_iter().find(|role| attribute.path().is_ident(role.mark()))
     }
 
@@ -337,6 +357,11 @@ impl Role {
             Self::Info => "info",
             Self::Terminate => "terminate",
             Self::IdleTimeout => "idle_timeout",
+            Self::HibernateAfter => "hibernate_after",
+            Self::Hibernate => "hibernate",
+            Self::WantsContinue => "wants_continue",
+            Self::HandleContinue => "handle_continue",
+            Self::FormatState => "format_state",
         }
     }
 }

@@ -77,7 +77,7 @@ fn conditions_hold_for_everything_that_is_made_of_a_method() {
     let block = quote!(impl Counter { #[cfg(feature = "x")] #[cast] fn clear(&mut self) {} });
     let made = made(TokenStream::new(), block);
     let conditions = made.matches("#[cfg(feature=\"x\")]").count();
-    assert_eq!(conditions, 8, "method, message, term, check, both ways, handle, arm: {made}");
+    assert_eq!(conditions, 9, "method, message, term, check, both ways, handle, name, arm: {made}");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn only_inherent_blocks_of_named_types_are_taken() {
 
 #[test]
 fn arguments_of_the_attribute_are_known_ones() {
-    let unknown = "unknown argument: expected `local` or `crate = \\";
+    let unknown = "unknown argument: expected `local`, `report_messages` or `crate = \\";
     assert_eq!(errors_with(quote!(global), quote!(impl Counter {})), [unknown]);
     assert_eq!(errors_with(quote!(crate), quote!(impl Counter {})).len(), 1);
 }

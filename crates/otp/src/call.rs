@@ -4,8 +4,8 @@ use crate::reply::{Answer, Reply, SentRequest};
 use crate::slot::{CallerHalf, slot};
 use crate::wire;
 use engset_process::{
-    Addr, Dest, ExitReason, Protocol, Request, SendError, Service, Sleep, Target, Unsent, Wait, current,
-    deadline, hand_over, now, send_request,
+    Addr, Dest, ExitReason, Protocol, Request, SendError, Service, Sleep, Target, Unsent, Wait, call_begins,
+    current, hand_over, now, send_request,
 };
 use engset_term::{Instant, Pid};
 use std::convert::Infallible;
@@ -187,6 +187,11 @@ impl<P: Protocol, T, E> Call<P, T, E> {
         self
     }
 
+    /// Waits no longer than `timeout`, whatever it was told before.
+    pub(crate) fn at_most(self, timeout: Duration) -> Self {
+        Self { timeout: Some(self.timeout.map_or(timeout, |own| own.min(timeout))), ..self }
+    }
+
     /// Waits as long as it takes, if the calling process is not itself under a deadline.
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
@@ -207,8 +212,8 @@ impl<P: Protocol, T, E> IntoFuture for Call<P, T, E> {
     #[inline]
     fn into_future(self) -> Calling<T, E> {
         let Self { to, message, slot, timeout } = self;
-        let own = timeout.and_then(|timeout| now().map(|now| now.saturating_add(timeout)));
-        let due = [own, deadline()].into_iter().flatten().min();
+        let (caller, due) = call_begins(timeout);
+        slot.set_caller(caller);
         if let Some(due) = due {
             slot.set_deadline(due);
         }

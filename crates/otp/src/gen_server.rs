@@ -5,19 +5,19 @@
 //! returns an [`Exit`] (after `terminate`), panics (without `terminate`: the state may be torn), or an exit signal
 //! ends it. A server that traps exits and is told to exit by its parent runs `terminate` and ends with that reason.
 
-use crate::sys::{Desk, Inspect, Served};
-use engset_process::{
-    Addr, Cx, Down, Exit, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions, Trapped, Wait,
-    current, dying, set_deadline,
-};
-use engset_term::{Atom, Pid, Term};
-use parking_lot::Mutex;
-use std::any::TypeId;
+mod serve;
+mod start;
+mod starting;
+
+use engset_process::{Addr, Cx, Down, Exit, ExitReason, Protocol, SpawnError, Trapped};
+use engset_term::Term;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
 use std::time::Duration;
+
+pub(crate) use start::start_link_addr;
+pub use start::{enter_loop, start, start_link, start_monitor, start_named, start_on, start_within, stop};
+pub(crate) use starting::{Started, Starting};
 
 /// A server: state with handlers. `#[server]` on an `impl` block writes this; by hand it is as short.
 #[diagnostic::on_unimplemented(
@@ -76,6 +76,47 @@ pub trait Server: Sized + Send + 'static {
     fn idle_timeout(&self) -> Option<Duration> {
         None
     }
+
+    /// When nothing arrives for this long, the server gives back memory that it does not need while it waits, and
+    /// [`Server::hibernate`] runs. Asked for after each message, as OTP's `hibernate_after`.
+    fn hibernate_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Runs when nothing has arrived for [`Server::hibernate_after`]: gives back what the state does not need.
+    fn hibernate(&mut self) {}
+
+    /// Whether [`Server::handle_continue`] is to run before anything else is taken. Asked for after `init` and after
+    /// each message.
+    fn wants_continue(&self) -> bool {
+        false
+    }
+
+    /// The second half of an `init` or of a request, after the starter or the caller has gone on; for as long as
+    /// [`Server::wants_continue`] says so (OTP's `{continue, _}`). Others run in between, and exit signals act.
+    fn handle_continue(&mut self, cx: &mut Cx<Self::Msg>) -> impl Future<Output = Result<(), Exit>> + Send {
+        let _ = cx;
+        async { Ok(()) }
+    }
+
+    /// What kind of request a message is, for the report of a crash.
+    fn message_name(message: &Self::Msg) -> &'static str {
+        let _ = message;
+        std::any::type_name::<Self::Msg>()
+    }
+
+    /// The message in full, for the report of a crash while it is served. Reports do not say it without an own version:
+    /// a message may hold secrets. It is asked for before each request: what it costs, each request costs more.
+    fn format_message(message: &Self::Msg) -> Option<String> {
+        let _ = message;
+        None
+    }
+
+    /// The state, for the report of a crash. Reports do not say it without an own version: a state may hold secrets.
+    /// After a panic it may be torn.
+    fn format_state(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What arrives at a server beside its requests.
@@ -123,241 +164,3 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
-
-/// Starts a server that nothing is linked to, from inside a node.
-///
-/// # Errors
-/// [`StartError`] when it was not spawned or its `init` failed; it is gone then.
-pub async fn start<S: Server>(server: S) -> Result<S::Ref, StartError> {
-    start_named(None, server).await
-}
-
-/// Like [`start`], registered as `name` before its `init` runs.
-///
-/// # Errors
-/// [`StartError`] when the name is taken, it was not spawned, or its `init` failed.
-pub async fn start_named<S: Server>(name: Option<Atom>, server: S) -> Result<S::Ref, StartError> {
-    let (processes, _) = current().ok_or(StartError::Spawn(SpawnError::OutsideNode))?;
-    start_on(&processes, name, server).await
-}
-
-/// Like [`start_named`], on the node of `processes`.
-///
-/// # Errors
-/// [`StartError`] when the name is taken, it was not spawned, or its `init` failed.
-pub async fn start_on<S: Server>(
-    processes: &Arc<Processes>,
-    name: Option<Atom>,
-    server: S,
-) -> Result<S::Ref, StartError> {
-    let (started, starting) = Started::new();
-    let options = SpawnOptions { name, ..SpawnOptions::default() };
-    let addr =
-        processes.spawn(options, move |cx| serve(server, cx, None, starting)).map_err(StartError::Spawn)?;
-    started.wait_for(addr.pid()).await?;
-    Ok(S::Ref::from(addr))
-}
-
-/// Starts a server linked to the running process.
-///
-/// # Errors
-/// [`StartError`] as for [`start_named`]. When `init` fails, the link's exit signal comes too.
-pub async fn start_link<M: Protocol, S: Server>(
-    parent: &mut Cx<M>,
-    name: Option<Atom>,
-    server: S,
-) -> Result<S::Ref, StartError> {
-    start_link_addr(parent, name, server).await.map(S::Ref::from)
-}
-
-pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
-    parent: &mut Cx<M>,
-    name: Option<Atom>,
-    server: S,
-) -> Result<Addr<S::Msg>, StartError> {
-    let (started, starting) = Started::new();
-    let parent_pid = parent.pid();
-    let addr = parent
-        .spawn_link(SpawnOptions { name, ..SpawnOptions::default() }, move |cx| {
-            serve(server, cx, Some(parent_pid), starting)
-        })
-        .map_err(StartError::Spawn)?;
-    started.wait_for(addr.pid()).await?;
-    Ok(addr)
-}
-
-/// The life of a server process.
-async fn serve<S: Server>(
-    mut server: S,
-    mut cx: Cx<S::Msg>,
-    parent: Option<Pid>,
-    starting: Starting,
-) -> ExitReason {
-    if let Err(Exit(reason)) = server.init(&mut cx).await {
-        starting.done(Err(reason.clone()));
-        return reason;
-    }
-    starting.done(Ok(()));
-    let mut desk = Desk::default();
-    loop {
-        let mail = next(server.idle_timeout(), &mut cx).await;
-        let result = match mail {
-            None => server.info(Info::Timeout, &mut cx).await,
-            Some(mail) => {
-                desk.took(&cx, &mail);
-                match mail {
-                    Mail::Message(message) if !is_term::<S::Msg>() => server.handle(message, &mut cx).await,
-                    mail => match desk.serve(&mut cx, parent, mail, &mut Seen(&mut server)).await {
-                        Served::Done => Ok(()),
-                        Served::End(reason) => Err(Exit(reason)),
-                        Served::Other(mail) => take(mail, parent, &mut server, &mut cx).await,
-                    },
-                }
-            }
-        };
-        set_deadline(None);
-        if let Err(Exit(reason)) = result {
-            server.terminate(&reason, &mut cx).await;
-            // Whoever waits for a reply that the server keeps hears of its end.
-            Processes::set_dying(reason.clone());
-            return reason;
-        }
-    }
-}
-
-/// Whether any term is a message of this protocol.
-fn is_term<M: Protocol>() -> bool {
-    TypeId::of::<M>() == TypeId::of::<Term>()
-}
-
-async fn take<S: Server>(
-    mail: Mail<S::Msg>,
-    parent: Option<Pid>,
-    server: &mut S,
-    cx: &mut Cx<S::Msg>,
-) -> Result<(), Exit> {
-    match mail {
-        Mail::Message(message) => server.handle(message, cx).await,
-        Mail::Exit(trapped) if Some(trapped.from) == parent => Err(Exit(trapped.reason)),
-        Mail::Exit(trapped) => server.info(Info::Exit(*trapped), cx).await,
-        Mail::Down(down) => server.info(Info::Down(*down), cx).await,
-        Mail::Other(term) => server.info(Info::Message(term), cx).await,
-    }
-}
-
-/// What system messages see of a server.
-struct Seen<'a, S>(&'a mut S);
-
-impl<S: Server> Inspect for Seen<'_, S> {
-    fn module(&self) -> &'static str {
-        std::any::type_name::<S>()
-    }
-
-    fn state(&self) -> Option<Term> {
-        self.0.inspect()
-    }
-
-    fn replace_state(&mut self, state: &Term) -> Result<(), String> {
-        self.0.replace(state)
-    }
-}
-
-async fn next<M: Protocol>(idle_timeout: Option<Duration>, cx: &mut Cx<M>) -> Option<Mail<M>> {
-    match idle_timeout {
-        Some(patience) => cx.recv_timeout(patience).await,
-        None => Some(cx.recv().await),
-    }
-}
-
-/// Where a starter waits for the new process's `init`.
-pub(crate) struct Started {
-    state: Mutex<InitState>,
-}
-
-#[derive(Default)]
-struct InitState {
-    result: Option<Result<(), ExitReason>>,
-    waker: Option<Waker>,
-}
-
-impl Started {
-    pub(crate) fn new() -> (Arc<Self>, Starting) {
-        let started = Arc::new(Self { state: Mutex::default() });
-        (Arc::clone(&started), Starting(Some(started)))
-    }
-
-    pub(crate) async fn wait(&self) -> Result<(), StartError> {
-        poll_fn(|task| self.poll(task)).await
-    }
-
-    /// Waits for the process `starting`, and tells it so if it calls back meanwhile.
-    pub(crate) async fn wait_for(&self, starting: Pid) -> Result<(), StartError> {
-        let wait = Wait::on(starting);
-        poll_fn(|task| {
-            let polled = self.poll(task);
-            if polled.is_pending() {
-                wait.goes_on();
-            }
-            polled
-        })
-        .await
-    }
-
-    fn poll(&self, task: &Context<'_>) -> Poll<Result<(), StartError>> {
-        let mut state = self.state.lock();
-        match state.result.take() {
-            Some(result) => Poll::Ready(result.map_err(StartError::Init)),
-            None => {
-                state.waker = Some(task.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn fill(&self, result: Result<(), ExitReason>) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.result = Some(result);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-/// Held by a process up to the end of its `init`: tells the starter also when the process ends there, or before.
-pub(crate) struct Starting(Option<Arc<Started>>);
-
-impl Starting {
-    pub(crate) fn done(mut self, result: Result<(), ExitReason>) {
-        if let Some(started) = self.0.take() {
-            if result.is_err() {
-                free_names();
-            }
-            started.fill(result);
-        }
-    }
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        let Some(started) = self.0.take() else { return };
-        match dying() {
-            Some(reason) => {
-                free_names();
-                started.fill(Err(reason));
-            }
-            // It was not spawned; the starter knows already.
-            None => started.fill(Err(ExitReason::NoProc)),
-        }
-    }
-}
-
-/// Frees the running process's names before its end, so that a starter that hears of the end finds them free.
-fn free_names() {
-    let Some((processes, me)) = current() else { return };
-    for name in processes.info(me).map(|info| info.names).unwrap_or_default() {
-        processes.unregister(&name);
-    }
-}

@@ -11,6 +11,7 @@ mod gen_server;
 pub mod gen_statem;
 pub mod groups;
 mod launch;
+mod multi_call;
 mod partition_supervisor;
 mod reply;
 mod slot;
@@ -26,7 +27,11 @@ pub mod wire;
 
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
-pub use gen_server::{Info, Server, StartError, start, start_link, start_named, start_on};
+pub use gen_server::{
+    Info, Server, StartError, enter_loop, start, start_link, start_monitor, start_named, start_on,
+    start_within, stop,
+};
+pub use multi_call::{CALLS_AT_ONCE, CallSuccessors, Calls, abcast, call_again, multi_call};
 pub use partition_supervisor::{PARTITIONS_MAX, PartitionSupervisor, Partitions};
 pub use reply::Reply;
 #[doc(hidden)]

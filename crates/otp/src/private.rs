@@ -7,6 +7,8 @@ pub use engset_process::{
 };
 pub use engset_term::{Atom, NodeName, Pid};
 pub use serde;
+pub use std::fmt::format;
+pub use std::string::String;
 pub use std::sync::Arc;
 
 use serde::Serialize;

@@ -79,7 +79,7 @@ impl<T, E> Reply<T, E> {
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
     /// the answer any more: the request must not be executed then.
     pub fn begin(mut self) -> Option<Self> {
-        let deadline = match self.to.take() {
+        let (caller, deadline) = match self.to.take() {
             Some(To::Slot(slot)) => {
                 let deadline = slot.deadline();
                 if is_over(deadline) {
@@ -90,15 +90,16 @@ impl<T, E> Reply<T, E> {
                 if !slot.begin() {
                     return None;
                 }
+                let caller = slot.caller();
                 self.to = Some(To::Slot(slot));
-                deadline
+                (caller, deadline)
             }
             to => {
                 self.to = to;
-                None
+                (0, None)
             }
         };
-        engset_process::set_deadline(deadline);
+        engset_process::request_begins(caller, deadline);
         Some(self)
     }
 

@@ -34,6 +34,8 @@ struct Slot<A, N> {
     bits: AtomicU8,
     /// Nanoseconds; `u64::MAX` without one.
     deadline: AtomicU64,
+    /// Which process of the node waits, see [`engset_process::call_begins`].
+    caller: AtomicU64,
     answer: UnsafeCell<Option<A>>,
     waker: UnsafeCell<Option<Waker>>,
     /// What the callee's side tells the caller about the way of the request.
@@ -64,6 +66,7 @@ pub(crate) fn slot<A, N>(is_begun: bool) -> (CallerHalf<A, N>, CalleeHalf<A, N>)
     let slot = Box::new(Slot {
         bits: AtomicU8::new(if is_begun { BEGUN } else { 0 }),
         deadline: AtomicU64::new(u64::MAX),
+        caller: AtomicU64::new(0),
         answer: UnsafeCell::new(None),
         waker: UnsafeCell::new(None),
         note: OnceLock::new(),
@@ -76,6 +79,10 @@ pub(crate) fn slot<A, N>(is_begun: bool) -> (CallerHalf<A, N>, CalleeHalf<A, N>)
 impl<A, N> CallerHalf<A, N> {
     pub(crate) fn set_deadline(&self, deadline: Instant) {
         self.slot().deadline.store(deadline.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_caller(&self, caller: u64) {
+        self.slot().caller.store(caller, Ordering::Relaxed);
     }
 
     /// Whether the request counts as begun.
@@ -163,6 +170,11 @@ impl<A, N> CalleeHalf<A, N> {
             u64::MAX => None,
             nanos => Some(Instant::from_nanos(nanos)),
         }
+    }
+
+    /// Which process of the node waits.
+    pub(crate) fn caller(&self) -> u64 {
+        self.slot().caller.load(Ordering::Relaxed)
     }
 
     /// Says that the request is begun; false where the caller has given up before.

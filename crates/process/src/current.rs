@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "a borrowed value that the thread finds again")]
 
+use crate::crash::CrashDetails;
 use crate::exit::ExitReason;
 use crate::panics;
 use crate::processes::Processes;
@@ -22,12 +23,16 @@ pub(crate) struct Current<'a> {
     pub(crate) dying: RefCell<Option<ExitReason>>,
     /// The deadline of the request that the process is serving.
     pub(crate) deadline: Cell<Option<Instant>>,
+    /// Who called for it: id and serial of a process of this node, or 0.
+    pub(crate) caller: Cell<u64>,
     /// What the processes that it starts inherit.
     pub(crate) group_leader: Cell<Option<Pid>>,
     /// For whom the process waits.
     pub(crate) waits: &'a Waits,
     /// Whether it found in this time slice that it must wait for a call still.
     pub(crate) polled_call: Cell<bool>,
+    /// What its behaviour knows of its crash.
+    pub(crate) crash: RefCell<Option<Box<CrashDetails>>>,
 }
 
 thread_local! {
@@ -128,5 +133,10 @@ pub fn deadline() -> Option<Instant> {
 
 /// Sets the deadline that calls made by the running process inherit; returns the one before.
 pub fn set_deadline(deadline: Option<Instant>) -> Option<Instant> {
-    with(|current| current.and_then(|current| current.deadline.replace(deadline)))
+    with(|current| {
+        current.and_then(|current| {
+            current.caller.set(0);
+            current.deadline.replace(deadline)
+        })
+    })
 }

@@ -5,7 +5,7 @@ use crate::exit::ExitReason;
 use engset_term::Pid;
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::PanicHookInfo;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
@@ -67,6 +67,14 @@ pub(crate) fn unwinding() -> Option<ExitReason> {
             noted.as_ref().map_or((NO_TEXT, NO_PLACE), |panic| (&panic.message, &panic.place));
         Some(ExitReason::panic(message, place))
     })
+}
+
+/// Runs `work` while a panic may be unwinding, whose message and place are kept; `None` where `work` panics itself.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let noted = PANIC.take();
+    let result = catch_unwind(AssertUnwindSafe(work));
+    PANIC.set(noted);
+    result.ok()
 }
 
 /// Says that a destructor panicked while an ended process was being cleared away.

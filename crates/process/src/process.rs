@@ -3,6 +3,7 @@
 mod own;
 
 use crate::context::Cx;
+use crate::crash;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
@@ -15,7 +16,7 @@ use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
-use crate::wait::Waits;
+use crate::wait::{Waits, packed, unpacked};
 use engset_term::{Atom, Instant, Pid};
 use own::size_of_mail;
 use pin_project_lite::pin_project;
@@ -68,7 +69,8 @@ pub(crate) struct Seen {
 /// What others may see of a process that receives messages of type `M`.
 pub(crate) struct Process<M> {
     pid: Pid,
-    parent: Option<Pid>,
+    /// Id and serial, or 0.
+    parent: u64,
     initial_call: &'static str,
     pub(crate) processes: Arc<Processes>,
     /// Changed by the process only, apart from its names; looked at by anybody.
@@ -107,16 +109,35 @@ impl Relations {
 /// What only the process itself touches.
 pub(crate) struct Own<M> {
     pub(crate) mailbox: Mailbox<M>,
-    /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
-    /// out.
-    exiting: Option<ExitReason>,
-    deadline: Option<Instant>,
-    group_leader: Option<Pid>,
+    /// Of the request that is served; `u64::MAX` nanoseconds without.
+    deadline: u64,
+    /// Who waits for it, as [`Current`] has it.
+    caller: u64,
     /// So many more messages are received in this time slice.
     left: u32,
     /// Whether a receive waited in this time slice.
     has_listened: bool,
-    locals: Option<Box<Locals>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few processes have.
+#[derive(Default)]
+struct Rare {
+    /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
+    /// out.
+    exiting: Option<ExitReason>,
+    group_leader: Option<Pid>,
+    locals: Option<Locals>,
+}
+
+impl<M> Own<M> {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn exiting(&self) -> Option<&ExitReason> {
+        self.rare.as_ref().and_then(|rare| rare.exiting.as_ref())
+    }
 }
 
 /// Values of the process's own, one of each type.
@@ -145,7 +166,7 @@ impl<M: Protocol> Process<M> {
         let group_leader = relations.state.as_ref().and_then(|state| state.group_leader);
         let process = Self {
             pid: birth.pid,
-            parent: birth.parent,
+            parent: birth.parent.map_or(0, packed),
             initial_call: birth.initial_call,
             processes: Arc::clone(birth.processes),
             relations: Lock::new(relations),
@@ -157,12 +178,11 @@ impl<M: Protocol> Process<M> {
         };
         let own = Own {
             mailbox: Mailbox::new(),
-            exiting: None,
-            deadline: None,
-            group_leader,
+            deadline: u64::MAX,
+            caller: 0,
             left: 0,
             has_listened: false,
-            locals: None,
+            rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
         };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
             cx: Some(Cx::new(task)),
@@ -256,7 +276,7 @@ impl<M: Protocol> Process<M> {
             }
             own.with(|own| own.mailbox.calm_down());
             if me.mail() == MailState::None {
-                return own.with(|own| own.exiting.is_none());
+                return own.with(|own| own.exiting().is_none());
             }
             me.refill(own);
         }
@@ -335,14 +355,14 @@ impl<M: Protocol> Process<M> {
                 own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
             }
             Effect::GroupLeader(leader) => {
-                own.with(|own| own.group_leader = Some(leader));
+                own.with(|own| own.rare().group_leader = Some(leader));
                 current::with(|current| current.map(|current| current.group_leader.set(Some(leader))));
             }
             Effect::CloseAlias(alias) => {
                 self.processes.aliases().close(alias);
             }
             Effect::Exit(reason) => own.with(|own| {
-                own.exiting.get_or_insert(reason);
+                own.rare().exiting.get_or_insert(reason);
             }),
         }
     }
@@ -360,16 +380,18 @@ impl<M: Protocol> Process<M> {
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
+        if !reason.is_orderly() {
+            self.report_crash(reason);
+        }
         let mut state = self.relations(|relations| {
             relations.has_ended = true;
             relations.state.take()
         });
-        let names = state.as_mut().map(|state| self.free_names(state)).unwrap_or_default();
+        if let Some(state) = &mut state {
+            self.free_names(state);
+        }
         let mut unacted = me.leave(Arrival::take);
         self.processes.table.free(self.pid);
-        if !reason.is_orderly() {
-            self.report_crash(&names, reason);
-        }
         if let Some(state) = state {
             self.tell(*state, reason);
         }
@@ -402,12 +424,10 @@ impl<M: Protocol> Process<M> {
         }
     }
 
-    fn free_names(&self, state: &mut State) -> Vec<Atom> {
-        let names = std::mem::take(&mut state.names);
-        for name in &names {
-            self.processes.registry.unregister(name, self.pid);
+    fn free_names(&self, state: &mut State) {
+        for name in std::mem::take(&mut state.names) {
+            self.processes.registry.unregister(&name, self.pid);
         }
-        names
     }
 
     /// Tells links and watchers of the end.
@@ -425,9 +445,13 @@ impl<M: Protocol> Process<M> {
     }
 
     #[inline(never)]
-    fn report_crash(&self, names: &[Atom], reason: &ExitReason) {
+    fn report_crash(&self, reason: &ExitReason) {
         self.processes.counters.crashed();
-        tracing::error!(pid = %self.pid, ?names, "process ended: {reason}");
+        if crash::is_wanted()
+            && let Some(info) = self.processes.info(self.pid)
+        {
+            crash::report(&self.processes, &info, reason);
+        }
     }
 
     /// Drops the code with `clear`, then tells everybody. The process is the current one.
@@ -444,13 +468,20 @@ impl<M: Protocol> Process<M> {
             processes: &self.processes,
             pid: self.pid,
             dying: RefCell::new(None),
-            deadline: Cell::new(own.with(|own| own.deadline)),
-            group_leader: Cell::new(own.with(|own| own.group_leader)),
+            deadline: Cell::new(
+                own.with(|own| (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))),
+            ),
+            caller: Cell::new(own.with(|own| own.caller)),
+            group_leader: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.group_leader))),
+            crash: RefCell::new(None),
             waits: &self.waits,
             polled_call: Cell::new(false),
         };
         let result = current::enter(&current, || body(own));
-        own.with(|own| own.deadline = current.deadline.get());
+        own.with(|own| {
+            own.deadline = current.deadline.get().map_or(u64::MAX, Instant::as_nanos);
+            own.caller = current.caller.get();
+        });
         if self.waits.is_calling() {
             self.note_wait(own, current.polled_call.get());
         }
@@ -522,7 +553,7 @@ impl<M: Protocol> AnyProcess for Process<M> {
     }
 
     fn parent(&self) -> Option<Pid> {
-        self.parent
+        (self.parent != 0).then(|| unpacked(self.pid, self.parent))
     }
 
     fn admit(&self, (messages_in, bytes_in): (u64, &mut usize), bytes: usize) -> Verdict {
@@ -606,16 +637,16 @@ where
             if own.with(|own| !own.mailbox.is_plain()) || me.mail() == MailState::Urgent {
                 me.look_around(me, own);
             }
-            let is_ending = own.with(|own| own.exiting.is_some());
+            let is_ending = own.with(|own| own.exiting().is_some());
             let ended = if is_ending { None } else { self.as_mut().time_slice(waker) };
-            if ended.is_none() && own.with(|own| own.exiting.is_none()) {
+            if ended.is_none() && own.with(|own| own.exiting().is_none()) {
                 return Poll::Pending;
             }
             if ended.is_some() && me.mail() == MailState::Urgent {
                 // What it sent to itself acts before its end.
                 me.drain(me, own);
             }
-            let ended = own.with(|own| if own.exiting.is_some() { own.exiting.clone() } else { ended });
+            let ended = own.with(|own| own.exiting().cloned()).or(ended);
             match ended {
                 Some(reason) => {
                     me.end(me, own, &reason, || self.set(Self::Over));

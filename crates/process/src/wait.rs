@@ -15,8 +15,9 @@ use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
 use crate::task::MailState;
-use engset_term::Pid;
+use engset_term::{Instant, Pid};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::Duration;
 
 /// So many processes are looked at to see whether a call would wait for itself; a longer circle ends by the time limits
 /// of its calls.
@@ -159,6 +160,42 @@ impl Drop for Wait {
     }
 }
 
+/// For a call that the running process is about to make: which process of its node it is, as a number, and when the call
+/// must be over. That is after `timeout`, and no later than the request that the process itself serves.
+#[must_use]
+#[inline]
+pub fn call_begins(timeout: Option<Duration>) -> (u64, Option<Instant>) {
+    current::with(|current| {
+        let Some(current) = current else { return (0, None) };
+        let own = timeout.map(|timeout| current.processes.scheduler().now().saturating_add(timeout));
+        let due = match (own, current.deadline.get()) {
+            (Some(own), Some(deadline)) => Some(own.min(deadline)),
+            (own, deadline) => own.or(deadline),
+        };
+        (packed(current.pid), due)
+    })
+}
+
+/// The running process serves a request from now on: calls that it makes inherit the deadline, and a crash is told with
+/// the caller, which is a process of its node as [`call_begins`] numbers it, or 0.
+#[inline]
+pub fn request_begins(caller: u64, deadline: Option<Instant>) {
+    current::with(|current| {
+        if let Some(current) = current {
+            current.deadline.set(deadline);
+            current.caller.set(caller);
+        }
+    });
+}
+
+impl Current<'_> {
+    /// Who waits for the request that the process serves, if it is a process of this node.
+    pub(crate) fn caller(&self) -> Option<Pid> {
+        let caller = self.caller.get();
+        (caller != 0).then(|| unpacked(self.pid, caller))
+    }
+}
+
 /// Why the request of a call was not sent.
 #[derive(Debug)]
 pub enum Unsent<M> {
@@ -297,11 +334,11 @@ impl Processes {
 
 /// What distinguishes a process from others of its node.
 #[inline]
-const fn packed(pid: Pid) -> u64 {
+pub(crate) const fn packed(pid: Pid) -> u64 {
     (pid.id() as u64) << 32 | pid.serial() as u64
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
-const fn unpacked(same_node: Pid, packed: u64) -> Pid {
+pub(crate) const fn unpacked(same_node: Pid, packed: u64) -> Pid {
     Pid::new(same_node.node(), same_node.creation(), (packed >> 32) as u32, packed as u32)
 }

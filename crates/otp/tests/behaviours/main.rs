@@ -7,6 +7,7 @@ mod cycles;
 mod dropped;
 mod executed;
 mod gen_server;
+mod memory;
 mod node;
 mod supervisor;
 mod supervisor_model;

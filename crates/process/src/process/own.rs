@@ -1,6 +1,6 @@
 //! What a process does with what is its own, in its time slices: receive, take back, keep, give back.
 
-use super::{Locals, Me, Process};
+use super::{Locals, Me, Process, Rare};
 use crate::protocol::{Mail, Protocol};
 use crate::receive::Select;
 use crate::signal::Signal;
@@ -130,7 +130,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
                 }
             }
         }
-        if own.with(|own| own.exiting.is_some()) {
+        if own.with(|own| own.exiting().is_some()) {
             return Poll::Pending;
         }
         if me.mail() == MailState::None {
@@ -161,9 +161,10 @@ pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bo
 /// Calls `body` with the process's own values; `None` where the process does not run on this thread.
 pub(crate) fn with_locals<M: Protocol, R>(me: &Me<M>, body: impl FnOnce(&mut Locals) -> R) -> Option<R> {
     // Taken out meanwhile: `body` may drop values of the process, whose code may do anything.
-    let mut locals = me.with_own(|own| own.with(|own| own.locals.take()))?.unwrap_or_default();
+    let locals = me.with_own(|own| own.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take())));
+    let mut locals = locals?.unwrap_or_default();
     let result = body(&mut locals);
-    me.with_own(|own| own.with(|own| own.locals = Some(locals)));
+    me.with_own(|own| own.with(|own| own.rare().locals = Some(locals)));
     Some(result)
 }
 
@@ -172,8 +173,12 @@ pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
     me.with_own(|own| {
         own.with(|own| {
             own.mailbox.shrink();
-            if own.locals.as_ref().is_some_and(|locals| locals.is_empty()) {
-                own.locals = None;
+            let is_empty = |rare: &Rare| {
+                let has_locals = rare.locals.as_ref().is_some_and(|locals| !locals.is_empty());
+                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals
+            };
+            if own.rare.as_deref().is_some_and(is_empty) {
+                own.rare = None;
             }
         });
     });
@@ -212,5 +217,5 @@ fn look_again<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process must end: its code never runs past the receive in which this turned out.
 pub(crate) fn is_ending<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.exiting.is_some())).unwrap_or(true)
+    me.with_own(|own| own.with(|own| own.exiting().is_some())).unwrap_or(true)
 }
