@@ -3,6 +3,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod application;
 mod call;
 mod caught;
 mod dynamic;
