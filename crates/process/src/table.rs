@@ -72,7 +72,6 @@ impl Table {
             Some(number) => number,
             None => self
                 .fill(shelf)
-                .or_else(|| self.take_from_others())
                 .or_else(|| if from_reserve { self.reserve.lock().pop_front() } else { None })
                 .ok_or(TooManyProcesses { limit: self.limit })?,
         };
@@ -86,12 +85,12 @@ impl Table {
             return self.reserve.lock().push_back(number);
         }
         let shelf = &self.shelves[worker_index().unwrap_or(0) % SHELVES].0;
-        let surplus = shelf.with(|doors| {
+        let is_full = shelf.with(|doors| {
             doors.push_back(number);
-            if doors.len() < 2 * BATCH { Vec::new() } else { doors.drain(..BATCH).collect() }
+            doors.len() >= 2 * BATCH
         });
-        if !surplus.is_empty() {
-            self.free.lock().doors.extend(surplus);
+        if is_full {
+            self.clear_out(shelf);
         }
     }
 
@@ -139,7 +138,11 @@ impl Table {
         first..=u32::try_from(doors).unwrap_or(u32::MAX)
     }
 
-    /// Fills a shelf from the common stock, and takes one.
+    /// Fills a shelf from the common stock, and takes one; where nothing is left there, one of another shelf.
+    ///
+    /// Doors move between the stock and the shelves under the stock's lock only, so that none is overlooked on its way:
+    /// nobody is refused while one is free.
+    #[inline(never)]
     fn fill(&self, shelf: &Lock<VecDeque<u32>>) -> Option<u32> {
         let mut free = self.free.lock();
         let recycled = free.doors.len().min(BATCH);
@@ -149,15 +152,21 @@ impl Table {
             taken.push_back(free.used);
             free.used += 1;
         }
-        drop(free);
-        let number = taken.pop_front()?;
+        let Some(number) = taken.pop_front() else {
+            return self.shelves.iter().find_map(|shelf| shelf.0.with(VecDeque::pop_front));
+        };
         shelf.with(|doors| doors.extend(taken));
         Some(number)
     }
 
-    /// The limit is near: what others have on their shelves is taken too.
-    fn take_from_others(&self) -> Option<u32> {
-        self.shelves.iter().find_map(|shelf| shelf.0.with(VecDeque::pop_front))
+    /// Gives a batch of a shelf that is too full to the common stock.
+    #[inline(never)]
+    fn clear_out(&self, shelf: &Lock<VecDeque<u32>>) {
+        let mut free = self.free.lock();
+        shelf.with(|doors| {
+            let surplus = if doors.len() < 2 * BATCH { 0 } else { BATCH };
+            free.doors.extend(doors.drain(..surplus));
+        });
     }
 
     fn door(&self, id: u32) -> Option<&Door> {

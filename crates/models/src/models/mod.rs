@@ -4,7 +4,9 @@ mod doors;
 mod lock;
 mod references;
 mod shutdown;
+mod slot;
 mod stage;
+mod table;
 mod wake;
 
 /// Preemptions of one thread by another, apart from those where a thread waits: two are enough for nearly all faults.
