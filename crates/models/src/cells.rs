@@ -1,15 +1,36 @@
-//! Memory for tasks and marks in values that find a leak, a second return, and (nearly always) a use after the return.
+//! Memory and marks that find misuse: a leak, a second return, a use after the return, an access out of order.
 
 #![expect(unsafe_code, reason = "memory that is allocated here is given back here")]
 
 use crate::sync::UnsafeCell;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{GlobalAlloc, Layout, System, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
 /// What is left in memory that was given back: no object of a model has this number.
 const POISON: u8 = 0xDD;
+
+/// The allocator of the models: who uses memory that was given back finds [`POISON`], nearly always.
+struct Poisoning;
+
+#[global_allocator]
+static ALLOCATOR: Poisoning = Poisoning;
+
+// SAFETY: it is the system's allocator, but for what it writes to memory that nobody may read.
+unsafe impl GlobalAlloc for Poisoning {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller promises the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller gives this memory of this layout away.
+        unsafe { memory.write_bytes(POISON, layout.size()) };
+        // SAFETY: the caller promises the same.
+        unsafe { System.dealloc(memory, layout) };
+    }
+}
 
 thread_local! {
     /// All threads of a model run on one thread of the system.

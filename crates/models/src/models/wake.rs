@@ -220,6 +220,32 @@ fn urgent_mail_is_seen() {
     });
 }
 
+/// What is urgent wakes a task that is idle although messages lie in its inbox; more messages do not.
+#[test]
+fn urgent_mail_wakes_who_lets_mail_lie() {
+    model(|| {
+        let stage = Stage::new();
+        let door = stage.idle(|turn| {
+            let is_urgent = turn.is_urgent() || turn.task.mail() == MailState::Urgent;
+            if is_urgent { turn.receive() } else { Poll::Pending }
+        });
+        for message in [1, 2] {
+            send(&door, 0, message).unwrap();
+            stage.run_all();
+        }
+        let runs = stage.known().runs;
+        send(&door, 0, 3).unwrap();
+        assert!(stage.next().is_none(), "it does not wait for messages");
+        let other = Arc::clone(&door);
+        let sender = thread::spawn(move || assert!(signal(&other, 0)));
+        send(&door, 0, 4).unwrap();
+        sender.join().unwrap();
+        stage.run_all();
+        let known = stage.known().clone();
+        assert_eq!((known.runs, known.signals, known.programs_dropped), (runs + 1, 1, 1));
+    });
+}
+
 /// What is urgent is seen also behind a message that came first, in the same run queue's turn.
 #[test]
 fn urgent_mail_behind_a_message_of_another() {
