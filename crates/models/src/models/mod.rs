@@ -1,8 +1,11 @@
 //! The models, by what they are of.
 
+mod alias;
 mod doors;
 mod lock;
+mod pair;
 mod references;
+mod relations;
 mod shutdown;
 mod slot;
 mod stage;
