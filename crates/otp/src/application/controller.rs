@@ -173,8 +173,8 @@ impl Running {
             let mail = cx.recv().await;
             desk.took(cx, &mail);
             let mail = match desk.serve(cx, self.parent, mail, self).await {
-                Served::NotServed(mail) => mail,
-                Served::Served => continue,
+                Served::Other(mail) => mail,
+                Served::Done => continue,
                 Served::End(reason) => return reason,
             };
             match mail {
