@@ -244,6 +244,7 @@ fn a_detached_task_runs_on_without_its_link() {
         let Mail::Down(down) = cx.recv().await else { panic!("it is watched") };
         assert_eq!((down.reference, down.reason), (watch, named("crash")));
         nothing_comes(&mut cx).await;
+        assert!(cx.processes().aliases().is_empty(), "what kept its way back is gone");
     });
 }
 

@@ -6,6 +6,7 @@
 mod awaiting;
 mod dropped;
 mod shutdown;
+#[expect(dead_code, reason = "shared with the tests of registries")]
 mod stage;
 mod stream;
 mod supervised;

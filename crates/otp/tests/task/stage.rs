@@ -2,8 +2,9 @@
 
 use engset_process::{Cx, ExitReason, Identity, Mail, Processes, Scheduler, SpawnOptions};
 use engset_term::{Atom, NodeName, Pid, Term};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// How many orders of events each simulated test sees.
@@ -84,6 +85,19 @@ pub(crate) async fn nothing_comes(cx: &mut Cx<Term>) {
 /// Lets everything happen that can happen without time passing; in simulation.
 pub(crate) async fn settle(cx: &Cx<Term>) {
     cx.sleep(Duration::from_nanos(1)).await;
+}
+
+/// Lets others run, of those that can run now; no time passes in simulation.
+pub(crate) async fn yield_now() {
+    let mut is_first = true;
+    poll_fn(|task| {
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Milliseconds since the node's start.
