@@ -118,7 +118,6 @@ pub mod net {
 }
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
-pub use engset_otp::{groups, sys, task, timer};
 pub use engset_otp::{
     AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,
     ChildInfo, ChildKind, ChildSpec, ChildState, Counts, Dynamic, Factory, Info, PARTITIONS_MAX,
@@ -126,6 +125,7 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
+pub use engset_otp::{groups, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded,
     Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, Outgoing, PROCESSES_MAX,

@@ -29,6 +29,7 @@ mod mailbox;
 #[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod signal;
 #[path = "../../otp/src/slot.rs"]
+#[expect(dead_code, reason = "models use a part of it")]
 mod slot;
 #[path = "../../process/src/small_map.rs"]
 mod small_map;

@@ -88,7 +88,7 @@ impl<K: Key, V: Value> RegistryBuilder<K, V> {
     /// [`StartError`] when an option is out of its range or the process limit is reached.
     pub async fn start(self) -> Result<Registry<K, V>, StartError> {
         let (processes, _) = current().ok_or(StartError::Spawn(SpawnError::OutsideNode))?;
-        let (registry, supervisor) = self.build(&processes).map_err(not_built)?;
+        let (registry, supervisor) = self.build(&processes).map_err(|error| not_built(&error))?;
         supervisor.start().await?;
         Ok(registry)
     }
@@ -99,7 +99,7 @@ impl<K: Key, V: Value> RegistryBuilder<K, V> {
     /// [`StartError`] when an option is out of its range or the process limit is reached; then the link's exit signal
     /// may come, too.
     pub async fn start_link<M: Protocol>(self, parent: &mut Cx<M>) -> Result<Registry<K, V>, StartError> {
-        let (registry, supervisor) = self.build(parent.processes()).map_err(not_built)?;
+        let (registry, supervisor) = self.build(parent.processes()).map_err(|error| not_built(&error))?;
         supervisor.start_link(parent).await?;
         Ok(registry)
     }
@@ -151,7 +151,7 @@ impl<K: Key, V: Value> RegistryBuilder<K, V> {
     }
 }
 
-fn not_built(error: RegistryError) -> StartError {
+fn not_built(error: &RegistryError) -> StartError {
     let what = Term::tuple([Term::atom("start_spec"), Term::string(&error.to_string())]);
     StartError::Init(ExitReason::from(what))
 }

@@ -139,11 +139,15 @@ pub struct TaskStream<I, B, F: Future> {
     running: HashMap<usize, Running<F::Output>>,
     woken: Arc<Woken>,
     /// The task that the supervisor is starting.
-    starting: Option<Pin<Box<dyn Future<Output = Started<F::Output>> + Send>>>,
+    starting: Option<Starting<F::Output>>,
     alarm: Option<(Instant, Sleep)>,
 }
 
-type Started<T> = Result<Task<T>, CallError<ChildError>>;
+/// A task that its supervisor is starting.
+type Starting<T> = Pin<Box<dyn Future<Output = Result<Task<T>, CallError<ChildError>>> + Send>>;
+
+/// A value, with the index of its input.
+type Item<T> = (usize, Result<T, TaskError>);
 
 struct Running<T> {
     task: Task<T>,
@@ -202,7 +206,7 @@ where
         &mut self,
         cx: &mut Cx<M>,
         task: &mut Context<'_>,
-    ) -> Poll<Option<(usize, Result<F::Output, TaskError>)>> {
+    ) -> Poll<Option<Item<F::Output>>> {
         self.woken.rouse_by(task.waker());
         loop {
             let has_started = self.start_more(cx, task);
@@ -291,7 +295,7 @@ where
     }
 
     /// Ends a task that takes too long; the stream's last word, if it ends with it.
-    fn too_slow(&mut self, index: usize) -> Option<(usize, Result<F::Output, TaskError>)> {
+    fn too_slow(&mut self, index: usize) -> Option<Item<F::Output>> {
         let error = self.running.remove(&index)?.task.time_is_up(ExitReason::Kill);
         match self.on_timeout {
             OnTimeout::KillTask => {
