@@ -37,7 +37,6 @@ loom::thread_local! {
 }
 
 /// Makes this thread the worker with this number.
-#[cfg_attr(test, expect(dead_code, reason = "for models of the table"))]
 pub(crate) fn be_worker(index: usize) {
     WORKER.with(|worker| worker.set(Some(index)));
 }
