@@ -69,20 +69,20 @@ impl Inboxes {
             None => Some(signal),
         });
         if let Some(signal) = refused {
-            self.bounce(to, signal);
+            self.bounce(to, &signal);
         }
     }
 
     /// Answers a signal to a process that is not there.
-    fn bounce(&self, to: Pid, signal: ControlSignal) {
+    fn bounce(&self, to: Pid, signal: &ControlSignal) {
         let reason = ExitReason::NoProc;
-        match signal {
+        match *signal {
             ControlSignal::Link { from } => self.signal(from, ControlSignal::LinkExit { from: to, reason }),
             ControlSignal::Monitor { watcher, reference, .. } => {
                 self.signal(watcher, ControlSignal::Down { reference, reason });
             }
             ControlSignal::Unlink { from, id } => {
-                self.signal(from, ControlSignal::UnlinkAck { from: to, id })
+                self.signal(from, ControlSignal::UnlinkAck { from: to, id });
             }
             _ => {}
         }
@@ -153,7 +153,7 @@ impl Peer {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Send(to, signal) | Effect::Signal(Dest::Pid(to), signal) => {
-                self.inboxes.signal(to, signal)
+                self.inboxes.signal(to, signal);
             }
             Effect::Down(down) => self.downs.push(down),
             Effect::Trapped(trapped) => self.trapped.push(trapped),
@@ -171,7 +171,7 @@ impl Peer {
             self.inboxes.signal(to, signal);
         }
         for signal in left.into_iter().flatten() {
-            self.inboxes.bounce(self.me, signal);
+            self.inboxes.bounce(self.me, &signal);
         }
     }
 }

@@ -224,7 +224,7 @@ fn a_dropped_start_leaves_the_server() {
     each_seed(|cx| async move {
         let starter = cx
             .spawn(|_: Cx<Term>| async {
-                start_named(name(), server(How::Slowly(10))).await.map(drop).unwrap()
+                start_named(name(), server(How::Slowly(10))).await.map(drop).unwrap();
             })
             .unwrap();
         cx.sleep(millis(1)).await;

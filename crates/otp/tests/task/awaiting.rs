@@ -37,11 +37,7 @@ fn a_value_never_reaches_the_mailbox() {
     each_seed(|mut cx| async move {
         let task = Task::spawn(&mut cx, async { 1 }).unwrap();
         assert_eq!(task.await, Ok(1));
-        let late = Task::spawn_nolink({
-            let sleep = cx.sleep(secs(9));
-            async move { sleep.await }
-        })
-        .unwrap();
+        let late = Task::spawn_nolink(cx.sleep(secs(9))).unwrap();
         assert_eq!(late.await, Err(TaskError::Timeout { begun: true }));
         cx.sleep(secs(9)).await;
         nothing_comes(&mut cx).await;
@@ -70,7 +66,7 @@ fn await_waits_as_long_as_it_says() {
     each_seed(|mut cx| async move {
         for (takes, in_time) in [(19, true), (21, false)] {
             let sleep = cx.sleep(millis(takes));
-            let task = Task::spawn(&mut cx, async move { sleep.await }).unwrap();
+            let task = Task::spawn(&mut cx, sleep).unwrap();
             assert_eq!(task.await_within(millis(20)).await.is_ok(), in_time, "{takes} ms");
         }
     });
@@ -147,7 +143,7 @@ fn a_handle_may_be_awaited_by_another_process() {
 fn yield_looks_again_until_the_value_was_taken() {
     each_seed(|mut cx| async move {
         let sleep = cx.sleep(millis(30));
-        let mut task = Task::spawn(&mut cx, async move { sleep.await }).unwrap();
+        let mut task = Task::spawn(&mut cx, sleep).unwrap();
         assert_eq!(task.yield_within(millis(0)).await, None);
         assert_eq!(task.yield_within(millis(20)).await, None);
         assert_eq!(task.yield_within(millis(20)).await, Some(Ok(())));
@@ -216,7 +212,7 @@ fn yield_many_gives_what_is_there_when_the_time_is_over() {
         let mut tasks: Vec<_> = [10, 30, 15]
             .map(|takes| {
                 let sleep = cx.sleep(millis(takes));
-                Task::spawn(&mut cx, async move { sleep.await }).unwrap()
+                Task::spawn(&mut cx, sleep).unwrap()
             })
             .into();
         assert_eq!(Task::yield_many(&mut tasks, millis(20)).await, [Some(Ok(())), None, Some(Ok(()))]);

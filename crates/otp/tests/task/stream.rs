@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-async fn sleep(milliseconds: u64) -> u64 {
+async fn rest(milliseconds: u64) -> u64 {
     let (processes, _) = current().unwrap();
     processes.scheduler().sleep(millis(milliseconds)).await;
     milliseconds
@@ -49,7 +49,7 @@ fn as_many_tasks_run_at_a_time_as_may() {
                 let (running, most) = (Arc::clone(&running), Arc::clone(&most));
                 async move {
                     most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-                    sleep(1).await;
+                    rest(1).await;
                     running.fetch_sub(1, Ordering::Relaxed);
                 }
             };
@@ -69,7 +69,7 @@ fn values_that_wait_hold_back_new_tasks() {
             let started = Arc::clone(&started);
             move |number: u64| {
                 started.fetch_add(1, Ordering::Relaxed);
-                sleep(if number == 0 { 100 } else { 1 })
+                rest(if number == 0 { 100 } else { 1 })
             }
         };
         let options = StreamOptions { max_buffered: 3, ..at_a_time(2) };
@@ -236,7 +236,7 @@ impl Pids {
             let pids = pids.clone();
             Box::pin(async move {
                 pids.0.lock().push(current().unwrap().1);
-                sleep(milliseconds).await
+                rest(milliseconds).await
             })
         }
     }
