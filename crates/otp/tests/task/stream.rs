@@ -25,11 +25,11 @@ fn at_a_time(max_concurrency: usize) -> StreamOptions {
 fn values_come_in_the_order_of_the_inputs_or_of_the_ends() {
     each_seed(|mut cx| async move {
         let inputs = [30, 10, 20];
-        let ordered = async_stream(inputs, sleep, at_a_time(3)).unwrap();
+        let ordered = async_stream(inputs, rest, at_a_time(3)).unwrap();
         assert_eq!(ordered.collect(&mut cx).await, [Ok(30), Ok(10), Ok(20)]);
         assert_eq!(now(&cx), 30, "they ran side by side");
         let options = StreamOptions { ordered: false, ..at_a_time(3) };
-        let mut unordered = async_stream(inputs, sleep, options).unwrap();
+        let mut unordered = async_stream(inputs, rest, options).unwrap();
         let mut values = Vec::new();
         while let Some((index, value)) = unordered.next(&mut cx).await {
             values.push((index, value.unwrap(), now(&cx)));
@@ -86,7 +86,7 @@ fn values_that_wait_hold_back_new_tasks() {
 /// A number of tasks at a time that makes no sense is refused.
 #[test]
 fn concurrency_is_from_one_to_its_limit() {
-    let of = |number| async_stream([1], sleep, at_a_time(number)).map(drop);
+    let of = |number| async_stream([1], rest, at_a_time(number)).map(drop);
     assert_eq!(of(0), Err(StreamError::Concurrency { given: 0 }));
     assert_eq!(of(1), Ok(()));
     assert_eq!(of(STREAM_CONCURRENCY_MAX), Ok(()));
@@ -132,7 +132,7 @@ fn without_a_timeout_tasks_take_their_time() {
     each_seed(|mut cx| async move {
         for (timeout, in_time) in [(None, true), (StreamOptions::default().timeout, false)] {
             let options = StreamOptions { timeout, ..at_a_time(1) };
-            let values = async_stream([6_000], sleep, options).unwrap().collect(&mut cx).await;
+            let values = async_stream([6_000], rest, options).unwrap().collect(&mut cx).await;
             assert_eq!(values[0].is_ok(), in_time);
         }
     });
@@ -185,7 +185,7 @@ fn a_crash_ends_the_owner_unless_it_traps_exits() {
 #[test]
 fn waiting_for_a_value_may_be_given_up() {
     each_seed(|mut cx| async move {
-        let mut stream = async_stream([30, 31], sleep, at_a_time(1)).unwrap();
+        let mut stream = async_stream([30, 31], rest, at_a_time(1)).unwrap();
         {
             let mut next = Box::pin(stream.next(&mut cx));
             let is_pending =
@@ -201,7 +201,7 @@ fn waiting_for_a_value_may_be_given_up() {
 #[test]
 fn a_stream_of_nothing_is_at_its_end() {
     each_seed(|mut cx| async move {
-        assert_eq!(async_stream([], sleep, at_a_time(1)).unwrap().collect(&mut cx).await, []);
+        assert_eq!(async_stream([], rest, at_a_time(1)).unwrap().collect(&mut cx).await, []);
     });
 }
 
