@@ -125,7 +125,7 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, sys, task, timer};
+pub use engset_otp::{groups, registry, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded,
     Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, Outgoing, PROCESSES_MAX,

@@ -105,8 +105,9 @@ fn what_is_registered_outlives_a_crash_of_the_registry() {
 #[test]
 fn a_registry_that_is_stopped_is_empty() {
     each_seed(|mut cx| async move {
+        cx.trap_exit(true);
         let (names, child): (Names, _) = Registry::builder(Keys::Unique).supervised("names").unwrap();
-        let supervisor = Supervisor::one_for_one().child(child).start().await.unwrap();
+        let supervisor = Supervisor::one_for_one().child(child).start_link(&mut cx).await.unwrap();
         names.register("mine", 1).unwrap();
         supervisor.terminate_child("names").await.unwrap();
         assert_eq!((names.lookup(&"mine"), names.count()), (vec![], 0));
