@@ -55,26 +55,36 @@ where
 {
     let (started, starting) = Started::new();
     let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
-    let in_time = {
-        let mut init = pin!(started.wait_for(addr.pid()));
-        let mut alarm = pin!(processes.scheduler().sleep(patience));
-        poll_fn(|task| match init.as_mut().poll(task) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending => alarm.as_mut().poll(task).map(|()| None),
-        })
-        .await
-    };
-    match in_time {
+    match init_within(processes, addr.pid(), &started, patience).await {
         Some(result) => result.map(|()| addr),
-        None => {
-            let from = current().map_or_else(|| addr.pid(), |(_, me)| me);
-            let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
-            processes.signal(from, &Dest::Pid(addr.pid()), kill);
-            // Its end is what is awaited: an `init` that is done after all comes too late.
-            drop(started.wait().await);
-            Err(StartError::Init(ExitReason::from_term(Term::atom("timeout"))))
-        }
+        None => Err(kill_slow(processes, addr.pid(), &started).await),
     }
+}
+
+/// The result of the `init` of a process, if it is done within `patience`.
+pub(crate) async fn init_within(
+    processes: &Processes,
+    pid: Pid,
+    started: &Started,
+    patience: Duration,
+) -> Option<Result<(), StartError>> {
+    let mut init = pin!(started.wait_for(pid));
+    let mut alarm = pin!(processes.scheduler().sleep(patience));
+    poll_fn(|task| match init.as_mut().poll(task) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => alarm.as_mut().poll(task).map(|()| None),
+    })
+    .await
+}
+
+/// Kills a process whose `init` takes too long.
+pub(crate) async fn kill_slow(processes: &Processes, pid: Pid, started: &Started) -> StartError {
+    let from = current().map_or(pid, |(_, me)| me);
+    let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
+    processes.signal(from, &Dest::Pid(pid), kill);
+    // Its end is what is awaited: an `init` that is done after all comes too late.
+    drop(started.wait().await);
+    StartError::Init(ExitReason::from_term(Term::atom("timeout")))
 }
 
 /// A process that is linked to the running one.

@@ -14,6 +14,7 @@ pub mod groups;
 mod launch;
 mod multi_call;
 mod partition_supervisor;
+pub mod proc_lib;
 pub mod registry;
 mod reply;
 mod slot;
