@@ -6,6 +6,8 @@
 //! threads, with at most two preemptions, and for each value that a weakly ordered load may return.
 
 #![cfg(test)]
+#![expect(dead_code, unreachable_pub, reason = "of the files of other crates, models use a part")]
+#![expect(clippy::needless_pass_by_value, reason = "their tests are compiled here too")]
 
 extern crate self as parking_lot;
 extern crate self as tracing;
@@ -16,17 +18,16 @@ mod stand_ins;
 mod sync;
 
 #[path = "../../process/src/alias.rs"]
-#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod alias;
 #[path = "../../process/src/exit.rs"]
 pub mod exit;
 #[path = "../../process/src/lock.rs"]
 mod lock;
 #[path = "../../process/src/mailbox.rs"]
-#[expect(dead_code, reason = "models use a part of it")]
 mod mailbox;
+#[path = "../../process/src/scheduler/parked.rs"]
+mod parked;
 #[path = "../../process/src/signal.rs"]
-#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod signal;
 #[path = "../../otp/src/slot.rs"]
 #[expect(dead_code, reason = "models use a part of it")]
@@ -34,13 +35,10 @@ mod slot;
 #[path = "../../process/src/small_map.rs"]
 mod small_map;
 #[path = "../../process/src/state.rs"]
-#[expect(dead_code, reason = "models use a part of it")]
 mod state;
 #[path = "../../process/src/table.rs"]
-#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod table;
 #[path = "../../process/src/task.rs"]
-#[expect(dead_code, reason = "models use a part of it")]
 mod task;
 
 use stand_ins::{Mutex, error, process, protocol, scheduler};

@@ -1,6 +1,8 @@
 //! The primitives of `process/src/sync.rs` and `otp/src/sync.rs`, as a model sees them.
 
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 /// Sizes with which a model is through soon, and two threads meet at every edge of the table.
 pub(crate) mod sizes {

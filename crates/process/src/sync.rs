@@ -1,7 +1,9 @@
 //! The primitives that unsafe code here is made of, in one place, so that models can put others in their place.
 
 pub(crate) use std::cell::UnsafeCell as StdUnsafeCell;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 pub(crate) use std::thread_local;
 
 /// Sizes that models make small.

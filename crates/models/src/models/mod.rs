@@ -4,6 +4,7 @@ mod alias;
 mod doors;
 mod lock;
 mod pair;
+mod parked;
 mod references;
 mod relations;
 mod shutdown;

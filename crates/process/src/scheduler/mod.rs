@@ -1,6 +1,7 @@
 //! What runs processes: their tasks, the clock and the timers, in one of two orders.
 
 mod clock;
+mod parked;
 mod plain;
 mod seeded;
 mod threads;

@@ -11,6 +11,7 @@
 
 use super::Fire;
 use super::clock::Clock;
+use super::parked::{Parked, WORKERS_MAX};
 use crate::task::Runnable;
 use crate::wheel::{WheelId, Wheels};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
@@ -21,7 +22,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
@@ -35,16 +36,13 @@ const COMMON_QUEUE_EVERY: u32 = 61;
 const DEPTH_MAX: u32 = 4;
 /// So many tasks may run inside one run that the worker chose: others have their turn then.
 const INSIDE_MAX: u32 = 32;
-/// More workers than bits in the set of parked ones make no sense.
-const WORKERS_MAX: usize = 64;
 
 /// Worker threads.
 pub struct Threads {
     epoch: std::time::Instant,
     common: Injector<Runnable>,
     workers: Box<[Remote]>,
-    /// One bit for each worker that sleeps or is about to.
-    parked: AtomicU64,
+    parked: Parked,
     stopping: AtomicBool,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -98,7 +96,7 @@ impl Threads {
             epoch: std::time::Instant::now(),
             common: Injector::new(),
             workers: remotes.collect(),
-            parked: AtomicU64::new(0),
+            parked: Parked::new(),
             stopping: AtomicBool::new(false),
             handles: Mutex::default(),
         });
@@ -257,14 +255,8 @@ impl Threads {
 
     /// Wakes one sleeping worker, if there is one, to look for work.
     fn wake_one(&self) {
-        fence(Ordering::SeqCst);
-        let parked = self.parked.load(Ordering::SeqCst);
-        if parked != 0 {
-            let index = parked.trailing_zeros() as usize;
-            let bit = 1 << index;
-            if self.parked.fetch_and(!bit, Ordering::SeqCst) & bit != 0 {
-                self.wake_worker(index);
-            }
+        if let Some(index) = self.parked.choose() {
+            self.wake_worker(index);
         }
     }
 
@@ -368,7 +360,7 @@ async fn root(local: &Local) {
     let mut alarm_set: Option<Instant> = None;
     poll_fn(|task| {
         note_waker(threads, index, task);
-        threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
+        threads.parked.leave(index);
         local.in_root.set(true);
         // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
         let mut left = RUNS_PER_POLL;
@@ -396,6 +388,7 @@ async fn root(local: &Local) {
             }
             if alarm_set.is_some() && alarm.as_mut().poll(task).is_ready() {
                 alarm_set = None;
+                threads.parked.leave(index);
                 continue;
             }
             break Poll::Pending;
@@ -425,13 +418,8 @@ fn run_some(local: &Local, left: &mut u32) {
 
 /// Announces that the worker is about to sleep; false when work turned up meanwhile.
 fn park(threads: &Threads, index: usize) -> bool {
-    threads.parked.fetch_or(1 << index, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
-    let stays = threads.has_work_for_others() || threads.stopping.load(Ordering::SeqCst);
-    if stays {
-        threads.parked.fetch_and(!(1 << index), Ordering::SeqCst);
-    }
-    !stays
+    let stays = || threads.has_work_for_others() || threads.stopping.load(Ordering::SeqCst);
+    threads.parked.enter(index, stays)
 }
 
 fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
