@@ -3,11 +3,10 @@
 //!
 //! The files are those that are shipped, included here by their path; only `sync` is another. What they need of their
 //! crates beside that is in `stand_ins`. Each test of `models` runs its body once for each order of the steps of its
-//! threads, with at most two preemptions, and for each value that a weakly ordered load may return.
+//! threads, with at most three preemptions, and for each value that a weakly ordered load may return.
 
 #![cfg(test)]
 #![expect(dead_code, unreachable_pub, reason = "of the files of other crates, models use a part")]
-#![expect(clippy::needless_pass_by_value, reason = "their tests are compiled here too")]
 
 extern crate self as parking_lot;
 extern crate self as tracing;

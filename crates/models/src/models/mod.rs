@@ -13,8 +13,8 @@ mod stage;
 mod table;
 mod wake;
 
-/// Preemptions of one thread by another, apart from those where a thread waits: two are enough for nearly all faults.
-const PREEMPTIONS_MAX: usize = 2;
+/// Preemptions of one thread by another, apart from those where a thread waits: two are enough for nearly all faults, and three are tried.
+const PREEMPTIONS_MAX: usize = 3;
 
 /// Runs `body` once for each order of the steps of its threads.
 fn model(body: impl Fn() + Send + Sync + 'static) {

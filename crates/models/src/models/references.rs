@@ -5,6 +5,7 @@ use super::stage::{LAST, Stage, send};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// A waker is dropped while the task ends: whichever reference is the last one gives the memory back, once.
 #[test]
@@ -166,5 +167,57 @@ fn a_panic_in_a_run_against_a_waker() {
         assert!(stage.next().is_none(), "it is not run again");
         let known = stage.known().clone();
         assert_eq!((known.codes_dropped.len(), known.programs_dropped), (1, 1));
+    });
+}
+
+/// A task with a door of its own ends while its waker is used and dropped: the door is there until both are through.
+#[test]
+fn an_own_door_against_a_waker() {
+    model(|| {
+        let stage = Stage::new();
+        let keeper = Arc::clone(&stage);
+        stage
+            .start_alone(move |turn| {
+                if keeper.known().runs == 2 {
+                    return Poll::Ready(());
+                }
+                keeper.keep(turn.waker);
+                Poll::Pending
+            })
+            .schedule();
+        stage.run_all();
+        let waker = stage.waker();
+        let other = waker.clone();
+        let waking = thread::spawn(move || other.wake());
+        waker.wake();
+        stage.run_all();
+        waking.join().unwrap();
+        stage.run_all();
+        let known = stage.known().clone();
+        assert_eq!((known.runs, known.codes_dropped.len(), known.programs_dropped), (2, 1, 1));
+    });
+}
+
+/// A task with a door of its own is given up while its waker is used up: it ends once, and all of it is given back.
+#[test]
+fn a_dropped_right_to_run_of_a_task_with_an_own_door() {
+    model(|| {
+        let stage = Stage::new();
+        let keeper = Arc::clone(&stage);
+        stage
+            .start_alone(move |turn| {
+                keeper.keep(turn.waker);
+                turn.waker.wake_by_ref();
+                Poll::Pending
+            })
+            .schedule();
+        let first = stage.next().expect("it was scheduled");
+        first.run();
+        let waker = stage.waker();
+        let waking = thread::spawn(move || waker.wake());
+        drop(stage.next());
+        waking.join().unwrap();
+        let known = stage.known().clone();
+        assert_eq!((known.runs, known.cancels, known.programs_dropped), (1, 1, 1));
     });
 }

@@ -51,12 +51,17 @@ type Act = Box<dyn FnMut(&mut Turn<'_, '_>) -> Poll<()> + Send>;
 /// A task with an inbox.
 pub(super) struct Actor {
     stage: Arc<Stage>,
-    /// Kept until the memory is given back.
-    _door: Arc<Door>,
+    door: Kept,
     /// Whether its right to run is in the queue, or it runs: it is one of them at a time.
     place: Mutex<Place>,
     mark: Mark,
     held: Mark,
+}
+
+/// An actor keeps its door until its memory is given back.
+enum Kept {
+    Shared { _door: Arc<Door> },
+    Own(Door),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,16 +112,33 @@ impl Stage {
         door: &Arc<Door>,
         act: impl FnMut(&mut Turn<'_, '_>) -> Poll<()> + Send + 'static,
     ) -> Runnable {
+        self.make(Some(door), Kept::Shared { _door: Arc::clone(door) }, act)
+    }
+
+    /// An actor behind a door of its own, which only its wakers know, and the right to run it first.
+    pub(super) fn start_alone(
+        self: &Arc<Self>,
+        act: impl FnMut(&mut Turn<'_, '_>) -> Poll<()> + Send + 'static,
+    ) -> Runnable {
+        self.make(None, Kept::Own(Door::new()), act)
+    }
+
+    fn make(
+        self: &Arc<Self>,
+        door: Option<&Door>,
+        kept: Kept,
+        act: impl FnMut(&mut Turn<'_, '_>) -> Poll<()> + Send + 'static,
+    ) -> Runnable {
         let actor = Actor {
             stage: Arc::clone(self),
-            _door: Arc::clone(door),
+            door: kept,
             place: Mutex::new(Place::Nowhere),
             mark: Mark::new(),
             held: Mark::new(),
         };
         let own = Own { mailbox: Mailbox::new(), mark: Mark::new() };
         let play = Play { stage: Arc::clone(self), act: Box::new(act), mark: Mark::new() };
-        TaskRef::start(Some(door), actor, Arrival::new(), own, |task| {
+        TaskRef::start(door, actor, Arrival::new(), own, |task| {
             drop(task);
             play
         })
@@ -299,7 +321,10 @@ impl Program for Actor {
     }
 
     fn own_door(&self) -> Option<&Door> {
-        None
+        match &self.door {
+            Kept::Shared { .. } => None,
+            Kept::Own(door) => Some(door),
+        }
     }
 
     fn enter(inbox: &mut Arrival<u32>, own: &mut Own) {
