@@ -29,7 +29,6 @@ mod parked;
 #[path = "../../process/src/signal.rs"]
 mod signal;
 #[path = "../../otp/src/slot.rs"]
-#[expect(dead_code, reason = "models use a part of it")]
 mod slot;
 #[path = "../../process/src/small_map.rs"]
 mod small_map;

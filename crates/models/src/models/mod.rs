@@ -13,7 +13,7 @@ mod stage;
 mod table;
 mod wake;
 
-/// Preemptions of one thread by another, apart from those where a thread waits: two are enough for nearly all faults, and three are tried.
+/// Preemptions of one thread by another, apart from those where a thread waits. Two are enough for nearly all faults.
 const PREEMPTIONS_MAX: usize = 3;
 
 /// Runs `body` once for each order of the steps of its threads.
