@@ -2,6 +2,7 @@
 
 use crate::alias::{AliasMode, AliasOptions, OfProcess};
 use crate::context::Cx;
+use crate::overload::Room;
 use crate::process;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::{ControlSignal, Dest};
@@ -89,7 +90,7 @@ impl<M: Protocol> Cx<M> {
     ///
     /// # Errors
     /// [`SendError`] when it was refused on this node; [`SendError::Overloaded`] where the receiver does not let
-    /// senders wait, or [`crate::WAITING_SENDERS_MAX`] wait already.
+    /// senders wait, the message would not fit if nothing waited, or [`crate::WAITING_SENDERS_MAX`] wait already.
     pub async fn send_when_ready<N: Protocol>(
         &self,
         to: impl Into<Dest>,
@@ -103,17 +104,24 @@ impl<M: Protocol> Cx<M> {
                 Err(SendError::Overloaded(unsent)) => message = unsent,
                 sent => return sent,
             }
+            let bytes = message.size();
             let mut has_waited = false;
-            poll_fn(|task| {
-                // Woken, or there is room already: the next attempt tells.
-                if has_waited || !self.processes().wait_for_room(&to, task.waker()) {
-                    return Poll::Ready(());
+            let may_fit = poll_fn(|task| {
+                if has_waited {
+                    // Woken: the next attempt tells.
+                    return Poll::Ready(true);
                 }
-                has_waited = true;
-                Poll::Pending
+                match self.processes().wait_for_room(&to, bytes, task.waker()) {
+                    Room::Perhaps => Poll::Ready(true),
+                    Room::Never => Poll::Ready(false),
+                    Room::Later => {
+                        has_waited = true;
+                        Poll::Pending
+                    }
+                }
             })
             .await;
-            if !has_waited && !self.processes().lets_wait(&to) {
+            if !may_fit {
                 return Err(SendError::Overloaded(message));
             }
         }

@@ -64,6 +64,8 @@ mod table;
 mod task;
 mod timer;
 mod wait;
+#[cfg(test)]
+mod waiting_tests;
 mod wheel;
 
 pub use addr::{Addr, Service, Target};

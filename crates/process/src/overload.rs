@@ -4,8 +4,8 @@
 //! are never refused and never dropped; every message that is refused or dropped is counted, so that for each process
 //! at any time: sent = received + waiting + refused + dropped.
 
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 /// So many senders may wait for room at one mailbox; more are refused.
@@ -96,6 +96,17 @@ pub(crate) enum Verdict {
     DropOldest,
 }
 
+/// What a sender whose message was refused can expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// There may be room now: the next attempt tells.
+    Perhaps,
+    /// There is none; its waker is used when there may be some.
+    Later,
+    /// It may not wait, or would wait in vain.
+    Never,
+}
+
 /// What waits at one mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Load {
@@ -147,23 +158,40 @@ impl Guard {
         }
     }
 
-    /// Notes a sender that waits for room; false where there are too many.
-    pub(crate) fn wait(&self, waker: &Waker) -> bool {
-        let mut waiters = self.waiters.lock();
-        if waiters.len() >= WAITING_SENDERS_MAX {
-            return false;
+    /// Notes a sender whose message of so many bytes was refused, unless there is room now; `load` says what waits.
+    ///
+    /// The process makes room and looks for waiters then; here the waiter is noted and room looked for then. So whoever
+    /// is later sees what the other did.
+    pub(crate) fn wait(&self, bytes: usize, waker: &Waker, load: impl Fn() -> Load) -> Room {
+        let fits = |load| self.limits.decide(load, bytes) == Verdict::Take;
+        if self.limits.when_full != WhenFull::Wait || !fits(Load::default()) {
+            return Room::Never;
         }
-        waiters.push(waker.clone());
-        self.has_waiters.store(true, Ordering::SeqCst);
-        true
+        if fits(load()) {
+            return Room::Perhaps;
+        }
+        {
+            let mut waiters = self.waiters.lock();
+            if waiters.len() >= WAITING_SENDERS_MAX {
+                return Room::Never;
+            }
+            waiters.push(waker.clone());
+            self.has_waiters.store(true, Ordering::Relaxed);
+        }
+        fence(Ordering::SeqCst);
+        if fits(load()) { Room::Perhaps } else { Room::Later }
     }
 
-    /// Wakes the senders that wait for room.
+    /// Wakes the senders that wait for room, after some was made.
     pub(crate) fn wake_waiters(&self) {
-        if self.has_waiters.load(Ordering::SeqCst) {
+        if self.limits.when_full != WhenFull::Wait {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        if self.has_waiters.load(Ordering::Relaxed) {
             let waiters = {
                 let mut waiters = self.waiters.lock();
-                self.has_waiters.store(false, Ordering::SeqCst);
+                self.has_waiters.store(false, Ordering::Relaxed);
                 std::mem::take(&mut *waiters)
             };
             waiters.into_iter().for_each(Waker::wake);

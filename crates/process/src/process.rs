@@ -9,7 +9,7 @@ use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox};
-use crate::overload::{Guard, Load, MailboxLimits, Verdict};
+use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
@@ -47,8 +47,9 @@ pub(crate) trait AnyProcess: Send + Sync + 'static {
     fn parent(&self) -> Option<Pid>;
     /// Decides about one more message of so many bytes. Under the door's lock.
     fn admit(&self, counts: (u64, &mut usize), bytes: usize) -> Verdict;
-    /// Whether not one more message fits into the mailbox.
-    fn has_no_room(&self, counts: (u64, &mut usize)) -> bool;
+    /// What a sender can expect whose message of so many bytes was refused; it is noted where it waits. Under the
+    /// door's lock.
+    fn wait_for_room(&self, counts: (u64, usize), bytes: usize, waker: &Waker) -> Room;
     /// The limits of the mailbox, if it has any.
     fn guard(&self) -> Option<&Guard>;
     /// Who leads the group of the process.
@@ -312,14 +313,19 @@ impl<M: Protocol> Process<M> {
                         Ordering::Relaxed,
                     );
                 }
-                match decoded {
+                let mail = match decoded {
                     Ok(mail) => Some(mail),
                     Err(rejected) => {
                         self.count_out(1);
                         self.reject(&rejected);
                         None
                     }
+                };
+                if let Some(guard) = &self.guard {
+                    // What is smaller than its encoding, or refused, makes room, too.
+                    guard.wake_waiters();
                 }
+                mail
             }
             Signal::Control(signal) => {
                 let mut effects = Vec::new();
@@ -571,9 +577,9 @@ impl<M: Protocol> AnyProcess for Process<M> {
         verdict
     }
 
-    fn has_no_room(&self, (messages_in, bytes_in): (u64, &mut usize)) -> bool {
-        let Some(guard) = &self.guard else { return false };
-        guard.limits.decide(self.load(guard, messages_in, *bytes_in), 1) != Verdict::Take
+    fn wait_for_room(&self, (messages_in, bytes_in): (u64, usize), bytes: usize, waker: &Waker) -> Room {
+        let Some(guard) = &self.guard else { return Room::Perhaps };
+        guard.wait(bytes, waker, || self.load(guard, messages_in, bytes_in))
     }
 
     fn guard(&self) -> Option<&Guard> {

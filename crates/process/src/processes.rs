@@ -7,7 +7,7 @@ use crate::counters::Counters;
 use crate::current;
 use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
-use crate::overload::{MailboxLimits, Verdict, WhenFull};
+use crate::overload::{MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::process::{AnyProcess, Birth, Process, Relations, Seen};
 use crate::protocol::{Outgoing, Protocol, SendError};
@@ -397,25 +397,16 @@ impl Processes {
         std::mem::replace(&mut *self.system_monitor.lock(), monitor)
     }
 
-    /// Notes a sender that waits for room at a process of this node: false where there is room, or no process.
-    pub(crate) fn wait_for_room(&self, to: &Dest, waker: &Waker) -> bool {
-        let Some(pid) = self.resolve(to) else { return false };
-        let noted = self.look(pid, |process, seen| {
-            let guard = process.guard()?;
-            let mut bytes = seen.bytes_in;
-            let is_full = guard.limits.when_full == WhenFull::Wait
-                && process.has_no_room((seen.messages_in, &mut bytes));
-            Some(is_full && guard.wait(waker))
+    /// What a sender can expect whose message of so many bytes was refused by a process of this node; its waker is noted
+    /// where it waits.
+    pub(crate) fn wait_for_room(&self, to: &Dest, bytes: usize, waker: &Waker) -> Room {
+        let looked = self.resolve(to).and_then(|pid| {
+            self.look(pid, |process, seen| {
+                process.wait_for_room((seen.messages_in, seen.bytes_in), bytes, waker)
+            })
         });
-        noted.flatten().unwrap_or(false)
-    }
-
-    /// Whether a process of this node lets senders wait for room.
-    pub(crate) fn lets_wait(&self, to: &Dest) -> bool {
-        let waits = |process: &dyn AnyProcess| {
-            process.guard().is_some_and(|guard| guard.limits.when_full == WhenFull::Wait)
-        };
-        self.resolve(to).and_then(|pid| self.look(pid, |process, _| waits(process))).unwrap_or(false)
+        // Where nobody is, the next attempt says so.
+        looked.unwrap_or(Room::Perhaps)
     }
 
     /// Ends what an alias for one message was part of.

@@ -2,7 +2,8 @@
 
 use crate::stage::{Number, everywhere, idle, next, number};
 use engset_process::{
-    Addr, Cx, ExitReason, Mail, MailboxLimits, ProcessInfo, SendError, SpawnOptions, Target, WhenFull,
+    Addr, Cx, ExitReason, Mail, MailboxLimits, ProcessInfo, Protocol, SendError, SpawnOptions, Target,
+    WhenFull,
 };
 use std::time::Duration;
 
@@ -147,6 +148,49 @@ fn a_sender_waits_for_room_where_the_process_lets_it() {
             last[sender] = Some(number);
         }
         assert_eq!(cx.processes().info(slow.pid()).unwrap().messages_dropped, 0);
+    });
+}
+
+/// A message of a size of its own.
+#[derive(Debug)]
+struct Sized(usize);
+
+impl Protocol for Sized {
+    fn size(&self) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn a_sender_waits_for_as_much_room_as_its_message_takes() {
+    everywhere(|mut cx| async move {
+        let me = cx.addr();
+        let limits = MailboxLimits::bytes(100).when_full(WhenFull::Wait);
+        let slow = move |mut cx: Cx<Sized>| async move {
+            cx.sleep(Duration::from_millis(5)).await;
+            while let Mail::Message(Sized(size)) = cx.recv().await {
+                me.send(Number(size as u64)).expect("the test waits");
+            }
+        };
+        let slow = cx.processes().spawn(limited(limits), slow).expect("room");
+        cx.send(slow, Sized(60)).expect("it fits");
+        let waits = cx.spawn(move |cx: Cx<Number>| async move {
+            cx.send_when_ready(slow, Sized(50)).await.expect("it fits behind the first");
+        });
+        waits.expect("room");
+        assert_eq!([number(&mut cx).await, number(&mut cx).await], [60, 50]);
+    });
+}
+
+#[test]
+fn a_message_that_never_fits_is_not_waited_for() {
+    everywhere(|cx| async move {
+        let limits = MailboxLimits::bytes(100).when_full(WhenFull::Wait);
+        let never = cx.processes().spawn(limited(limits), |mut cx: Cx<Sized>| async move {
+            cx.recv().await;
+        });
+        let sent = cx.send_when_ready(never.expect("room"), Sized(101)).await;
+        assert!(matches!(sent, Err(SendError::Overloaded(Sized(101)))), "{sent:?}");
     });
 }
 
