@@ -24,11 +24,10 @@ pub mod exit;
 mod lock;
 #[path = "../../process/src/mailbox.rs"]
 mod mailbox;
+#[path = "../../process/src/overload.rs"]
+mod overload;
 #[path = "../../process/src/scheduler/parked.rs"]
 mod parked;
-#[path = "../../process/src/overload.rs"]
-#[expect(dead_code, unreachable_pub, reason = "models use a part of it")]
-mod overload;
 #[path = "../../process/src/signal.rs"]
 mod signal;
 #[path = "../../otp/src/slot.rs"]
