@@ -1,7 +1,7 @@
 //! Memory for tasks: each thread keeps some of what ended tasks give back, for those that begin.
 //!
-//! A program that starts many short processes would otherwise spend a fifth of its time in the allocator. What is kept
-//! is bounded by [`KEPT_BYTES_MAX`] for each thread; all else goes to the allocator as always.
+//! A program that starts many short processes would otherwise spend about a sixth of its instructions in the allocator.
+//! What is kept is bounded by [`KEPT_BYTES_MAX`] for each thread; all else goes to the allocator as always.
 
 #![expect(unsafe_code, reason = "memory that is allocated here is given back here")]
 

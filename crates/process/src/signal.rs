@@ -9,8 +9,7 @@ use std::fmt;
 /// What arrives at a process, in one queue, in the order in which each sender sent it.
 pub(crate) enum Signal<M> {
     /// A typed message from a process on this node: the value itself. The cell keeps the compiler from telling the
-    /// kinds of signals by a spare value of the message's, and so from moving the message piece by piece: that cost a
-    /// fifth of the time that a message takes.
+    /// kinds of signals by a spare value of the message's, and so from moving the message in pieces.
     Message(Cell<M>),
     /// A message that goes before all that are not of its kind (EEP 76).
     Priority(Cell<M>),
