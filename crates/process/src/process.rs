@@ -118,6 +118,8 @@ pub(crate) struct Own<M> {
     left: u32,
     /// Whether a receive waited in this time slice.
     has_listened: bool,
+    /// Whether its code has returned: others cannot change how it ends any more.
+    has_returned: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -183,6 +185,7 @@ impl<M: Protocol> Process<M> {
             caller: 0,
             left: 0,
             has_listened: false,
+            has_returned: false,
             rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
         };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
@@ -327,6 +330,9 @@ impl<M: Protocol> Process<M> {
                 }
                 mail
             }
+            Signal::Control(signal) if own.with(|own| own.has_returned) && self.comes_too_late(&signal) => {
+                None
+            }
             Signal::Control(signal) => {
                 let mut effects = Vec::new();
                 self.relations(|relations| relations.state().handle(self.pid, *signal, &mut effects));
@@ -335,6 +341,14 @@ impl<M: Protocol> Process<M> {
                 }
                 None
             }
+        }
+    }
+
+    /// Whether a signal that found the process's code at its end would have changed that end.
+    fn comes_too_late(&self, signal: &ControlSignal) -> bool {
+        match signal {
+            ControlSignal::Exit { from, .. } | ControlSignal::LinkExit { from, .. } => *from != self.pid,
+            _ => false,
         }
     }
 
@@ -386,7 +400,7 @@ impl<M: Protocol> Process<M> {
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
-        if !reason.is_orderly() {
+        if self.processes.is_crash(reason) {
             self.report_crash(reason);
         }
         let mut state = self.relations(|relations| {
@@ -650,6 +664,7 @@ where
             }
             if ended.is_some() && me.mail() == MailState::Urgent {
                 // What it sent to itself acts before its end.
+                own.with(|own| own.has_returned = true);
                 me.drain(me, own);
             }
             let ended = own.with(|own| own.exiting().cloned()).or(ended);

@@ -24,7 +24,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
@@ -48,6 +48,8 @@ pub struct Processes {
     router: OnceLock<Weak<dyn Router>>,
     last_reference: AtomicU64,
     system_monitor: Mutex<Option<Pid>>,
+    /// Set at the end of the node: processes that are killed then did not crash.
+    halting: AtomicBool,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -133,6 +135,7 @@ impl Processes {
             router: OnceLock::new(),
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
+            halting: AtomicBool::new(false),
             salt: identity.salt,
         })
     }
@@ -602,13 +605,21 @@ impl Processes {
         self.look(pid, |process, _| process.group_leader()).flatten()
     }
 
-    /// Kills every process, for the end of the node. Their ends are told as always.
+    /// Kills every process, for the end of the node. Links and monitors are told as always; the log is not.
     pub fn kill_all(&self) {
-        for from in self.pids() {
+        self.halting.store(true, Ordering::Relaxed);
+        // No process: none has this number.
+        let from = Pid::new(self.node, self.creation, 0, 0);
+        for pid in self.pids() {
             let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             // One that ended meanwhile needs no killing.
-            drop(self.push(from, Untyped::Control(Box::new(kill))));
+            drop(self.push(pid, Untyped::Control(Box::new(kill))));
         }
+    }
+
+    /// Whether a process that ends for this reason is worth a report.
+    pub(crate) fn is_crash(&self, reason: &ExitReason) -> bool {
+        !reason.is_orderly() && !(*reason == ExitReason::Killed && self.halting.load(Ordering::Relaxed))
     }
 
     /// Tells `pid` that a connection to `node` is lost.
