@@ -8,12 +8,14 @@
 //! The first signal that waits has its place in the process itself; the others are in chunks, so that a queue of any
 //! length grows without being copied.
 
+#![expect(unsafe_code, reason = "a message is moved without a look at its kind")]
+
 use crate::protocol::Mail;
 use crate::signal::Signal;
 use crate::task::{Inbox, MailState, Untyped};
 use engset_term::Term;
-use std::cell::Cell;
 use std::collections::VecDeque;
+use std::hint::unreachable_unchecked;
 use std::task::Waker;
 
 /// How many signals the first chunk holds.
@@ -28,6 +30,18 @@ pub(crate) struct Arrival<M> {
     /// Messages that were ever taken in, and their bytes where somebody counts them.
     pub(crate) messages_in: u64,
     pub(crate) bytes_in: usize,
+}
+
+/// Where a message was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// Among what has arrived.
+    Here,
+    /// In the mailbox.
+    InMailbox {
+        /// Whether nothing lay there that was not looked at yet.
+        is_first: bool,
+    },
 }
 
 /// Signals in order of arrival.
@@ -71,11 +85,34 @@ impl<M> Batch<M> {
 
     #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
-        if self.first.is_some() {
-            return self.first.take();
+        if self.first.is_some() { self.first.take() } else { self.pop_behind() }
+    }
+
+    #[inline]
+    fn has_message(&self) -> bool {
+        match &self.first {
+            Some(first) => matches!(first, Signal::Mail(_)),
+            None => self.rest.as_ref().is_some_and(|rest| matches!(rest.front(), Some(Signal::Mail(_)))),
         }
-        let signal = self.rest.as_mut()?.pop();
-        if signal.is_none() {
+    }
+
+    /// # Safety
+    /// Only where [`Batch::has_message`] says so.
+    #[inline]
+    unsafe fn pop_message(&mut self) -> Mail<M> {
+        let signal = if self.first.is_some() { self.first.take() } else { self.pop_behind() };
+        match signal {
+            Some(Signal::Mail(mail)) => mail,
+            // SAFETY: the first signal is a message.
+            _ => unsafe { unreachable_unchecked() },
+        }
+    }
+
+    #[inline]
+    fn pop_behind(&mut self) -> Option<Signal<M>> {
+        let rest = self.rest.as_mut()?;
+        let signal = rest.pop();
+        if rest.list.is_empty() {
             self.rest = None;
         }
         signal
@@ -99,6 +136,11 @@ impl<M> Chunks<M> {
     }
 
     #[inline]
+    fn front(&self) -> Option<&Signal<M>> {
+        self.list.front()?.front()
+    }
+
+    #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
         let chunk = self.list.front_mut()?;
         let signal = chunk.pop_front();
@@ -114,11 +156,22 @@ impl<M> Arrival<M> {
         Self { batch: Batch::new(), messages_in: 0, bytes_in: 0 }
     }
 
-    /// Appends a message.
+    /// Appends a message; into the `mailbox` itself, where the process does not run and nothing is here that comes first.
     #[inline]
-    pub(crate) fn push_message(&mut self, message: M) {
+    pub(crate) fn push_message(&mut self, mailbox: Option<&mut Mailbox<M>>, message: M) -> Put {
         self.messages_in += 1;
-        self.batch.push(Signal::Message(Cell::new(message)));
+        let signal = Signal::Mail(Mail::Message(message));
+        match mailbox {
+            Some(mailbox) if self.batch.is_empty() => {
+                let is_first = mailbox.fresh.is_empty();
+                mailbox.fresh.push(signal);
+                Put::InMailbox { is_first }
+            }
+            _ => {
+                self.batch.push(signal);
+                Put::Here
+            }
+        }
     }
 
     /// Appends a signal; what it is to the process.
@@ -129,7 +182,7 @@ impl<M> Arrival<M> {
                 self.messages_in += 1;
                 MailState::Urgent
             }
-            Signal::Message(_) | Signal::Encoded(_) => {
+            Signal::Mail(_) | Signal::Encoded(_) => {
                 self.messages_in += 1;
                 MailState::Messages
             }
@@ -215,16 +268,21 @@ impl<M> Mailbox<M> {
         self.fresh.is_urgent
     }
 
-    /// The next of the signals that were taken over, where it is a message and nothing else is of account.
+    /// Whether the next of the signals that were taken over is a message, and nothing else is of account.
     #[inline]
-    pub(crate) fn pop_message(&mut self) -> Option<Cell<M>> {
-        if !self.is_plain() || !matches!(self.fresh.first, Some(Signal::Message(_))) {
-            return None;
-        }
-        match self.fresh.first.take() {
-            Some(Signal::Message(message)) => Some(message),
-            _ => None,
-        }
+    pub(crate) fn has_plain_message(&self) -> bool {
+        self.is_plain() && self.fresh.has_message()
+    }
+
+    /// The next of the signals that were taken over.
+    ///
+    /// # Safety
+    /// Only where [`Mailbox::has_plain_message`] says so: the kind of the signal is not looked at again, so that it is
+    /// moved but not taken apart.
+    #[inline]
+    pub(crate) unsafe fn pop_message(&mut self) -> Mail<M> {
+        // SAFETY: as the caller promises.
+        unsafe { self.fresh.pop_message() }
     }
 
     /// The next of the signals that were taken over.
@@ -350,8 +408,8 @@ mod tests {
 
     fn message(signal: Signal<usize>) -> usize {
         match signal {
-            Signal::Message(number) => number.into_inner(),
-            Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
+            Signal::Mail(Mail::Message(number)) => number,
+            _ => panic!("not a message"),
         }
     }
 
@@ -360,7 +418,7 @@ mod tests {
         for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
-                assert_eq!(arrival.push(Signal::Message(Cell::new(number))), MailState::Messages);
+                assert_eq!(arrival.push(Signal::Mail(Mail::Message(number))), MailState::Messages);
             }
             assert_eq!(arrival.messages_in, count as u64);
             assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
@@ -371,9 +429,9 @@ mod tests {
     #[test]
     fn what_was_taken_over_stays_before_what_comes_later() {
         let (mut arrival, mut mailbox) = (Arrival::new(), Mailbox::new());
-        arrival.push(Signal::Message(Cell::new(1)));
+        arrival.push(Signal::Mail(Mail::Message(1)));
         mailbox.take_over(&mut arrival);
-        arrival.push(Signal::Message(Cell::new(2)));
+        arrival.push(Signal::Mail(Mail::Message(2)));
         mailbox.take_over(&mut arrival);
         assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
         assert_eq!(mailbox.pop_fresh().map(message), Some(1));

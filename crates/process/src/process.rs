@@ -8,14 +8,14 @@ use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
 use crate::lock::Lock;
-use crate::mailbox::{Arrival, Mailbox};
+use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, State};
-use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
+use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::wait::{Waits, packed, unpacked};
 use engset_term::{Atom, Instant, Pid};
 use own::size_of_mail;
@@ -68,19 +68,22 @@ pub(crate) struct Seen {
 }
 
 /// What others may see of a process that receives messages of type `M`.
+///
+/// What each sender looks at comes first, what each run writes comes last: see the order of a task's parts.
+#[repr(C)]
 pub(crate) struct Process<M> {
+    guard: Option<Box<Guard>>,
+    pub(crate) waits: Waits,
+    pub(crate) processes: Arc<Processes>,
     pid: Pid,
     /// Id and serial, or 0.
     parent: u64,
     initial_call: &'static str,
-    pub(crate) processes: Arc<Processes>,
     /// Changed by the process only, apart from its names; looked at by anybody.
     relations: Lock<Relations>,
+    slices: AtomicU32,
     /// How many messages have left the mailbox, less those that the process itself put there. Only the process adds.
     messages_out: AtomicU64,
-    slices: AtomicU32,
-    guard: Option<Box<Guard>>,
-    pub(crate) waits: Waits,
     message: std::marker::PhantomData<fn(M)>,
 }
 
@@ -299,9 +302,9 @@ impl<M: Protocol> Process<M> {
     #[inline(never)]
     fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
-            Signal::Message(message) => Some(Mail::Message(message.into_inner())),
+            Signal::Mail(mail) => Some(mail),
             Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(message.into_inner())));
+                own.with(|own| own.mailbox.push_priority(Mail::Message(*message)));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -426,7 +429,11 @@ impl<M: Protocol> Process<M> {
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()).or_else(|| unacted.next()) {
             match signal {
                 Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
-                Signal::Message(message) | Signal::Priority(message) => {
+                Signal::Mail(mail) => {
+                    dropped += 1;
+                    drop_quietly(mail);
+                }
+                Signal::Priority(message) => {
                     dropped += 1;
                     drop_quietly(message);
                 }
@@ -513,6 +520,14 @@ impl<M: Protocol> Process<M> {
     fn note_wait(&self, own: &mut OwnCell<'_, Self>, polled_call: bool) {
         let listens = own.with(|own| own.has_listened || own.mailbox.has_receiver());
         self.waits.slice_ended(polled_call && !listens);
+    }
+}
+
+impl<M: Protocol> Parts<'_, Process<M>> {
+    /// Puts a message into the mailbox, or before it while the process runs.
+    #[inline]
+    pub(crate) fn push(self, message: M) -> Put {
+        self.inbox.push_message(self.own.map(|own| &mut own.mailbox), message)
     }
 }
 

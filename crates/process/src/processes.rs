@@ -16,11 +16,10 @@ use crate::router::Router;
 use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
 use crate::table::{Table, TooManyProcesses};
-use crate::task::{Inbox, MailState, Untyped, Visit};
+use crate::task::{Inbox, Untyped, Visit};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
@@ -279,8 +278,8 @@ impl Processes {
             let to = Dest::Pid(of.pid);
             if priority && of.options.priority {
                 let sent = self.table.visit(of.pid, message, |visit, message| {
-                    let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
-                    let mail = inbox.push(Signal::Priority(Cell::new(message)));
+                    let Some(parts) = visit.typed::<Process<M>>() else { return Some(message) };
+                    let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
                     visit.arrived(mail);
                     None
                 });
@@ -306,22 +305,22 @@ impl Processes {
         message: M,
     ) -> Result<(), SendError<M>> {
         let pushed = self.table.visit(pid, message, |visit, message| {
-            let Some((process, inbox)) = visit.typed::<Process<M>>() else {
+            let Some(parts) = visit.typed::<Process<M>>() else {
                 return Pushed::OtherType(message);
             };
-            if process.guard().is_some() {
+            if parts.program.has_guard() {
                 let size = message.size();
-                match process.admit(inbox.counts(), size) {
+                match parts.program.admit(parts.inbox.counts(), size) {
                     Verdict::Take | Verdict::DropOldest => {}
                     Verdict::Refuse => return Pushed::Refused(message),
                     Verdict::DropNewest => return Pushed::Dropped(message),
                 }
-                inbox.push_message(message);
-                visit.arrived(MailState::Messages);
+                let put = parts.push(message);
+                visit.was_put(put);
                 return Pushed::Guarded;
             }
-            inbox.push_message(message);
-            visit.arrived(MailState::Messages);
+            let put = parts.push(message);
+            visit.was_put(put);
             Pushed::Yes
         });
         match pushed {

@@ -21,6 +21,7 @@
 
 use crate::cells;
 use crate::lock::Lock;
+use crate::mailbox::Put;
 use crate::process::AnyProcess;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
@@ -101,8 +102,8 @@ impl<P: Program> OwnCell<'_, P> {
     #[inline]
     pub(crate) fn with<R>(&mut self, body: impl FnOnce(&mut P::Own) -> R) -> R {
         // SAFETY: an `OwnCell` exists only in a run of the task, of which there is one at a time, on this thread; the
-        // other way to the value, `TaskRef::with_own`, checks that it is called from this run, and neither calls code
-        // that calls the other.
+        // others, of `TaskRef::own` and of visits, are given out in this run only, or while there is none; and `body`
+        // is never code that asks for another.
         self.cell.with_mut(|own| body(unsafe { &mut *own }))
     }
 }
@@ -163,11 +164,14 @@ struct Vtable {
 }
 
 /// A task up to its code, whose type only the vtable knows.
+///
+/// What others write to comes first, what the task writes in its runs last, so that a sender and the task that runs
+/// seldom need the same cache line.
 #[repr(C)]
 struct Body<P: Program> {
     header: Header,
-    program: P,
     inbox: UnsafeCell<P::Inbox>,
+    program: P,
     own: UnsafeCell<P::Own>,
 }
 
@@ -207,6 +211,14 @@ pub(crate) struct Visit<'a> {
     life: Life,
     wakes: bool,
     door: PhantomData<&'a Door>,
+}
+
+/// What a visitor finds of a task.
+pub(crate) struct Parts<'a, P: Program> {
+    pub(crate) program: &'a P,
+    pub(crate) inbox: &'a mut P::Inbox,
+    /// What is the task's own, while it does not run.
+    pub(crate) own: Option<&'a mut P::Own>,
 }
 
 impl Door {
@@ -273,9 +285,9 @@ impl Inside {
 }
 
 impl Visit<'_> {
-    /// The task's program and inbox, if it is a `P`.
+    /// The task's parts, if it is a `P`.
     #[inline]
-    pub(crate) fn typed<P: Program>(&mut self) -> Option<(&P, &mut P::Inbox)> {
+    pub(crate) fn typed<P: Program>(&mut self) -> Option<Parts<'_, P>> {
         // SAFETY: the task is not over while its door's lock is held and it is behind it.
         let header = unsafe { self.header.as_ref() };
         if header.vtable.program != TypeId::of::<P>() {
@@ -286,7 +298,23 @@ impl Visit<'_> {
         let body = unsafe { body.as_ref() };
         // SAFETY: the inbox is only touched under the door's lock, which this visit has.
         let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
-        Some((&body.program, inbox))
+        let own = match self.life {
+            // SAFETY: a run begins and ends under the door's lock, which this visit has; outside of runs nobody else
+            // touches what is the task's own.
+            Life::Idle | Life::Scheduled => Some(body.own.with_mut(|own| unsafe { &mut *own })),
+            Life::Running | Life::Mail | Life::Woken => None,
+        };
+        Some(Parts { program: &body.program, inbox, own })
+    }
+
+    /// Says where a message was put. In the mailbox it wakes the task where it is the first there, as in
+    /// [`Visit::arrived`].
+    #[inline]
+    pub(crate) fn was_put(&mut self, put: Put) {
+        match put {
+            Put::InMailbox { is_first } => self.wakes |= is_first,
+            Put::Here => self.arrived(MailState::Messages),
+        }
     }
 
     /// Appends a signal that every process takes.
@@ -361,7 +389,7 @@ impl<P: Program> TaskRef<P> {
             references: AtomicUsize::new(2),
             mail: AtomicU8::new(MailState::None as u8),
         };
-        let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
+        let body = Body { header, inbox: UnsafeCell::new(inbox), program, own: UnsafeCell::new(own) };
         let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
         let place = whole.cast::<Body<P>>();
         // SAFETY: `Whole` is `repr(C)` and begins with its `Body`; the allocation is ours and large enough.
@@ -423,11 +451,11 @@ impl<P: Program> TaskRef<P> {
         })
     }
 
-    /// Calls `body` with what is the task's own; `None` where it is not the one that runs on this thread.
+    /// The way to what is the task's own; `None` where it is not the one that runs on this thread.
     #[inline]
-    pub(crate) fn with_own<R>(&self, body: impl FnOnce(&mut OwnCell<'_, P>) -> R) -> Option<R> {
+    pub(crate) fn own(&self) -> Option<OwnCell<'_, P>> {
         let runs_here = RUNNING.with(Cell::get) == Some(self.body.cast());
-        runs_here.then(|| body(&mut OwnCell { cell: &self.body().own }))
+        runs_here.then(|| OwnCell { cell: &self.body().own })
     }
 
     /// Whether `waker` wakes this task and nothing else.
@@ -536,7 +564,9 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let mut own = OwnCell { cell: &body.own };
     door.inside.with(|inside| {
         inside.life = Life::Running;
-        take_mail::<P>(body, &mut own);
+        if body.header.mail.load(Ordering::Relaxed) != MailState::None as u8 {
+            take_mail::<P>(body, &mut own);
+        }
     });
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.

@@ -14,7 +14,6 @@ use crate::process::Process;
 use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
-use crate::task::MailState;
 use engset_term::{Instant, Pid};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -243,12 +242,12 @@ pub fn send_request<M: Protocol>(to: &Dest, message: M) -> Result<Wait, Unsent<M
 fn send_here<M: Protocol>(current: &Current<'_>, to: Pid, message: M) -> Result<Wait, Unsent<M>> {
     let wait = Wait::begin(current, to);
     let pushed = current.processes.table.visit(to, message, |visit, message| {
-        let Some((process, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
-        if process.waits.is_calling() || process.has_guard() {
+        let Some(parts) = visit.typed::<Process<M>>() else { return Some(message) };
+        if parts.program.waits.is_calling() || parts.program.has_guard() {
             return Some(message);
         }
-        inbox.push_message(message);
-        visit.arrived(MailState::Messages);
+        let put = parts.push(message);
+        visit.was_put(put);
         None
     });
     match pushed {

@@ -4,6 +4,7 @@ use crate::cells::Mark;
 use crate::exit::ExitReason;
 use crate::mailbox::{Arrival, Mailbox};
 use crate::process::AnyProcess;
+use crate::protocol::Mail;
 use crate::signal::{ControlSignal, Signal};
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef, Untyped};
 use engset_term::{NodeName, Pid};
@@ -203,10 +204,14 @@ impl Drop for Stage {
 /// Sends to the actor of this generation; the message itself where there is none.
 pub(super) fn send(door: &Door, generation: u32, message: u32) -> Result<(), u32> {
     door.visit(generation, message, |visit, message| {
-        let (actor, inbox) = visit.typed::<Actor>().expect("only actors stand behind doors");
-        actor.mark.touch();
-        inbox.push_message(message);
-        visit.arrived(MailState::Messages);
+        let parts = visit.typed::<Actor>().expect("only actors stand behind doors");
+        parts.program.mark.touch();
+        let mailbox = parts.own.map(|own| {
+            own.mark.touch();
+            &mut own.mailbox
+        });
+        let put = parts.inbox.push_message(mailbox, message);
+        visit.was_put(put);
     })
 }
 
@@ -276,13 +281,15 @@ impl Turn<'_, '_> {
         }) {
             let mut known = self.task.stage.known();
             match signal {
-                Signal::Message(message) if message.get() == LAST => return Poll::Ready(()),
-                Signal::Message(message) => known.taken.push(message.get()),
+                Signal::Mail(Mail::Message(LAST)) => return Poll::Ready(()),
+                Signal::Mail(Mail::Message(message)) => known.taken.push(message),
                 Signal::Control(_) => {
                     known.signals += 1;
                     return Poll::Ready(());
                 }
-                Signal::Priority(_) | Signal::Encoded(_) => unreachable!("models send no such signal"),
+                Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) => {
+                    unreachable!("models send no such signal")
+                }
             }
         }
         self.own.with(|own| own.mailbox.calm_down());
@@ -390,8 +397,8 @@ impl Play {
         let arrived = task.leave(Arrival::take);
         let left = std::iter::from_fn(|| own.with(|own| own.mailbox.pop_fresh())).chain(arrived);
         let messages = left.filter_map(|signal| match signal {
-            Signal::Message(message) => Some(message.get()),
-            Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
+            Signal::Mail(Mail::Message(message)) => Some(message),
+            Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
         });
         self.stage.known().unacted.extend(messages);
     }

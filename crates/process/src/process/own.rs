@@ -1,5 +1,7 @@
 //! What a process does with what is its own, in its time slices: receive, take back, keep, give back.
 
+#![expect(unsafe_code, reason = "a message is moved without a look at its kind")]
+
 use super::{Locals, Me, Process, Rare};
 use crate::protocol::{Mail, Protocol};
 use crate::receive::Select;
@@ -26,44 +28,20 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
     waker: &Waker,
 ) -> Poll<T> {
     // A context that another process took away receives nothing.
-    me.with_own(|own| receive_own(me, own, save, select, waker)).unwrap_or(Poll::Pending)
-}
-
-#[inline]
-fn receive_own<M: Protocol, T, S: Select<M, T>>(
-    me: &Me<M>,
-    own: &mut OwnCell<'_, Process<M>>,
-    save: &mut SavePoint,
-    select: &mut S,
-    waker: &Waker,
-) -> Poll<T> {
+    let Some(mut own) = me.own() else { return Poll::Pending };
     // The way of nearly all messages, with as few moves as can be.
-    if me.guard.is_none() {
-        let message = own.with(|own| {
-            if own.left <= 1 {
-                return None;
-            }
+    if let Some(take) = S::TAKE
+        && me.guard.is_none()
+        && own.with(|own| own.left > 1 && own.mailbox.has_plain_message())
+    {
+        me.count_out(1);
+        return take(own.with(|own| {
             own.left -= 1;
-            own.mailbox.pop_message()
-        });
-        if let Some(message) = message {
-            if let Some(take) = S::TAKE {
-                me.count_out(1);
-                return take(message);
-            }
-            match select.select(Mail::Message(message.into_inner())) {
-                Ok(chosen) => {
-                    me.count_out(1);
-                    return Poll::Ready(chosen);
-                }
-                Err(mail) => {
-                    own.with(|own| own.mailbox.push(mail));
-                    save.seen += 1;
-                }
-            }
-        }
+            // SAFETY: the next is a message, as was just seen.
+            unsafe { own.mailbox.pop_message() }
+        }));
     }
-    receive_with_care(me, own, save, select, waker)
+    receive_with_care(me, &mut own, save, select, waker)
 }
 
 #[inline(never)]
@@ -112,7 +90,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         }
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
             let mail = match signal {
-                Signal::Message(message) => Mail::Message(message.into_inner()),
+                Signal::Mail(mail) => mail,
                 signal => match me.take(own, signal) {
                     Some(mail) => mail,
                     None => continue,
@@ -146,12 +124,12 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process has received as much as it may in this time slice: it is not waiting for mail, but for its turn.
 pub(crate) fn waits_for_turn<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.left == 0)).unwrap_or(false)
+    me.own().is_some_and(|mut own| own.with(|own| own.left == 0))
 }
 
 /// Takes back a monitor's message, if it waits; whether it did.
 pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bool) -> bool {
-    let was_there = me.with_own(|own| own.with(|own| own.mailbox.discard(&unwanted))).unwrap_or(false);
+    let was_there = me.own().is_some_and(|mut own| own.with(|own| own.mailbox.discard(&unwanted)));
     if was_there {
         me.received(|| 0);
     }
@@ -161,16 +139,18 @@ pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bo
 /// Calls `body` with the process's own values; `None` where the process does not run on this thread.
 pub(crate) fn with_locals<M: Protocol, R>(me: &Me<M>, body: impl FnOnce(&mut Locals) -> R) -> Option<R> {
     // Taken out meanwhile: `body` may drop values of the process, whose code may do anything.
-    let locals = me.with_own(|own| own.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take())));
-    let mut locals = locals?.unwrap_or_default();
+    let locals = me.own()?.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take()));
+    let mut locals = locals.unwrap_or_default();
     let result = body(&mut locals);
-    me.with_own(|own| own.with(|own| own.rare().locals = Some(locals)));
+    if let Some(mut own) = me.own() {
+        own.with(|own| own.rare().locals = Some(locals));
+    }
     Some(result)
 }
 
 /// Gives back memory that the process does not need while it waits.
 pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
-    me.with_own(|own| {
+    if let Some(mut own) = me.own() {
         own.with(|own| {
             own.mailbox.shrink();
             let is_empty = |rare: &Rare| {
@@ -181,7 +161,7 @@ pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
                 own.rare = None;
             }
         });
-    });
+    }
     me.relations(|relations| {
         if relations.state.as_ref().is_some_and(|state| state.is_default()) {
             relations.state = None;
@@ -217,5 +197,5 @@ fn look_again<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process must end: its code never runs past the receive in which this turned out.
 pub(crate) fn is_ending<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.exiting().is_some())).unwrap_or(true)
+    me.own().is_none_or(|mut own| own.with(|own| own.exiting().is_some()))
 }
