@@ -61,6 +61,7 @@ pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
 struct Leave(Option<NonNull<Current<'static>>>);
 
 impl Drop for Leave {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }

@@ -8,7 +8,7 @@
 //! The first signal that waits has its place in the process itself; the others are in chunks, so that a queue of any
 //! length grows without being copied.
 
-#![expect(unsafe_code, reason = "a message is moved without a look at its kind")]
+#![expect(unsafe_code, reason = "a message is read where it lies")]
 
 use crate::protocol::Mail;
 use crate::signal::Signal;
@@ -20,8 +20,10 @@ use std::task::Waker;
 
 /// How many signals the first chunk holds.
 const CHUNK_FIRST: usize = 8;
-/// Each chunk holds twice as many as the one before, up to this many.
-const CHUNK_MAX: usize = 256;
+/// Each chunk holds twice as many as the one before, up to this many bytes.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// A process whose queue was never longer than about this many keeps the queue's memory, until it hibernates.
+const CHUNK_KEPT: usize = 32;
 
 /// Where senders put signals.
 #[derive(Debug)]
@@ -44,6 +46,32 @@ pub(crate) enum Put {
     },
 }
 
+/// Where the next message lies. The ways to the places end apart, and the message is read where it lies: on a joint way
+/// the compiler would put it together on the stack, and the processor wait for the pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the process itself.
+    First,
+    /// In the chunks behind.
+    Behind,
+    /// Nowhere, or it is not just the next.
+    Elsewhere,
+}
+
+/// Reads the message that `signal` is.
+///
+/// # Safety
+/// It is one, and is not used or dropped any more.
+#[inline]
+unsafe fn message<M>(signal: Option<&Signal<M>>) -> Mail<M> {
+    match signal {
+        // SAFETY: as the caller promises.
+        Some(Signal::Mail(mail)) => unsafe { std::ptr::read(mail) },
+        // SAFETY: as the caller promises.
+        _ => unsafe { unreachable_unchecked() },
+    }
+}
+
 /// Signals in order of arrival.
 #[derive(Debug)]
 struct Batch<M> {
@@ -54,9 +82,14 @@ struct Batch<M> {
     is_urgent: bool,
 }
 
+/// A queue of any length that never copies what is in it.
 #[derive(Debug)]
 struct Chunks<M> {
-    list: VecDeque<VecDeque<Signal<M>>>,
+    /// Where signals are taken. Where it is empty, the middle is.
+    front: VecDeque<Signal<M>>,
+    middle: VecDeque<VecDeque<Signal<M>>>,
+    /// Where signals are put.
+    back: VecDeque<Signal<M>>,
 }
 
 impl<M> Batch<M> {
@@ -66,7 +99,7 @@ impl<M> Batch<M> {
 
     #[inline]
     fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.list.is_empty())
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
     }
 
     #[inline]
@@ -78,9 +111,13 @@ impl<M> Batch<M> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn push_behind(&mut self, signal: Signal<M>) {
-        self.rest.get_or_insert_with(Chunks::new).push(signal);
+        let rest = match &mut self.rest {
+            Some(rest) if rest.back.len() < rest.back.capacity() => rest,
+            rest => Chunks::with_room(rest),
+        };
+        rest.back.push_back(signal);
     }
 
     #[inline]
@@ -89,30 +126,22 @@ impl<M> Batch<M> {
     }
 
     #[inline]
-    fn has_message(&self) -> bool {
-        match &self.first {
-            Some(first) => matches!(first, Signal::Mail(_)),
-            None => self.rest.as_ref().is_some_and(|rest| matches!(rest.front(), Some(Signal::Mail(_)))),
-        }
-    }
-
-    /// # Safety
-    /// Only where [`Batch::has_message`] says so.
-    #[inline]
-    unsafe fn pop_message(&mut self) -> Mail<M> {
-        let signal = if self.first.is_some() { self.first.take() } else { self.pop_behind() };
-        match signal {
-            Some(Signal::Mail(mail)) => mail,
-            // SAFETY: the first signal is a message.
-            _ => unsafe { unreachable_unchecked() },
+    fn place_of_message(&self) -> Place {
+        match (&self.first, &self.rest) {
+            (Some(Signal::Mail(_)), _) => Place::First,
+            (None, Some(rest)) if matches!(rest.front(), Some(Signal::Mail(_))) => Place::Behind,
+            _ => Place::Elsewhere,
         }
     }
 
     #[inline]
     fn pop_behind(&mut self) -> Option<Signal<M>> {
         let rest = self.rest.as_mut()?;
-        let signal = rest.pop();
-        if rest.list.is_empty() {
+        if rest.front.is_empty() {
+            std::mem::swap(&mut rest.front, &mut rest.back);
+        }
+        let signal = rest.front.pop_front();
+        if rest.front.is_empty() && !rest.turn() {
             self.rest = None;
         }
         signal
@@ -120,34 +149,48 @@ impl<M> Batch<M> {
 }
 
 impl<M> Chunks<M> {
-    fn new() -> Box<Self> {
-        Box::new(Self { list: VecDeque::new() })
-    }
+    /// The most that a chunk holds.
+    const MAX: usize = {
+        let most = CHUNK_BYTES_MAX / size_of::<Signal<M>>();
+        if most < CHUNK_FIRST { CHUNK_FIRST } else { most }
+    };
 
-    fn push(&mut self, signal: Signal<M>) {
-        let capacity = match self.list.back_mut() {
-            Some(last) if last.len() < last.capacity() => return last.push_back(signal),
-            Some(last) => (2 * last.capacity()).min(CHUNK_MAX),
-            None => CHUNK_FIRST,
-        };
-        let mut chunk = VecDeque::with_capacity(capacity);
-        chunk.push_back(signal);
-        self.list.push_back(chunk);
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.front.is_empty() && self.back.is_empty()
     }
 
     #[inline]
     fn front(&self) -> Option<&Signal<M>> {
-        self.list.front()?.front()
+        self.front.front().or_else(|| self.back.front())
     }
 
-    #[inline]
-    fn pop(&mut self) -> Option<Signal<M>> {
-        let chunk = self.list.front_mut()?;
-        let signal = chunk.pop_front();
-        if chunk.is_empty() {
-            self.list.pop_front();
+    /// Makes room for one more at the back.
+    #[cold]
+    fn with_room(rest: &mut Option<Box<Self>>) -> &mut Self {
+        let rest = rest.get_or_insert_with(|| {
+            Box::new(Self { front: VecDeque::new(), middle: VecDeque::new(), back: VecDeque::new() })
+        });
+        let capacity = (2 * rest.back.capacity()).clamp(CHUNK_FIRST, Self::MAX);
+        if rest.front.is_empty() {
+            std::mem::swap(&mut rest.front, &mut rest.back);
+            if rest.back.capacity() == 0 {
+                rest.back = VecDeque::with_capacity(capacity);
+            }
+        } else {
+            let full = std::mem::replace(&mut rest.back, VecDeque::with_capacity(capacity));
+            rest.middle.push_back(full);
         }
-        signal
+        rest
+    }
+
+    /// Goes on to the next chunk when the front one is empty; whether the memory is worth to be kept.
+    #[inline]
+    fn turn(&mut self) -> bool {
+        if let Some(next) = self.middle.pop_front() {
+            self.front = next;
+        }
+        !self.is_empty() || self.front.capacity().max(self.back.capacity()) <= CHUNK_KEPT
     }
 }
 
@@ -258,7 +301,8 @@ impl<M> Mailbox<M> {
             self.fresh.first = arrival.batch.first.take();
             self.fresh.is_urgent = std::mem::take(&mut arrival.batch.is_urgent);
             if arrival.batch.rest.is_some() {
-                self.fresh.rest = arrival.batch.rest.take();
+                // Theirs is empty: its memory is for what comes next.
+                std::mem::swap(&mut self.fresh.rest, &mut arrival.batch.rest);
             }
         }
     }
@@ -268,21 +312,36 @@ impl<M> Mailbox<M> {
         self.fresh.is_urgent
     }
 
-    /// Whether the next of the signals that were taken over is a message, and nothing else is of account.
+    /// Where the next of the signals that were taken over is, if it is a message and nothing else is of account.
     #[inline]
-    pub(crate) fn has_plain_message(&self) -> bool {
-        self.is_plain() && self.fresh.has_message()
+    pub(crate) fn place_of_message(&self) -> Place {
+        if self.is_plain() { self.fresh.place_of_message() } else { Place::Elsewhere }
     }
 
-    /// The next of the signals that were taken over.
+    /// Takes the message at [`Place::First`], from where it lies.
     ///
     /// # Safety
-    /// Only where [`Mailbox::has_plain_message`] says so: the kind of the signal is not looked at again, so that it is
-    /// moved but not taken apart.
+    /// Only where [`Mailbox::place_of_message`] has just said so.
     #[inline]
-    pub(crate) unsafe fn pop_message(&mut self) -> Mail<M> {
+    pub(crate) unsafe fn take_first(&mut self) -> Mail<M> {
         // SAFETY: as the caller promises.
-        unsafe { self.fresh.pop_message() }
+        let message = unsafe { message(self.fresh.first.as_ref()) };
+        // SAFETY: what was read is overwritten without being dropped.
+        unsafe { std::ptr::write(&raw mut self.fresh.first, None) };
+        message
+    }
+
+    /// Takes the message at [`Place::Behind`], from where it lies.
+    ///
+    /// # Safety
+    /// As for [`Mailbox::take_first`].
+    #[inline]
+    pub(crate) unsafe fn take_behind(&mut self) -> Mail<M> {
+        // SAFETY: as the caller promises.
+        let message = unsafe { message(self.fresh.rest.as_ref().and_then(|rest| rest.front())) };
+        // What was read is not dropped.
+        std::mem::forget(self.fresh.pop_behind());
+        message
     }
 
     /// The next of the signals that were taken over.
@@ -387,6 +446,9 @@ impl<M> Mailbox<M> {
 
     /// Gives back memory that nothing waits in.
     pub(crate) fn shrink(&mut self) {
+        if self.fresh.is_empty() {
+            self.fresh.rest = None;
+        }
         if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none())
         {
             self.waiting = None;
@@ -415,7 +477,7 @@ mod tests {
 
     #[test]
     fn arrival_keeps_order_over_any_number_of_chunks() {
-        for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
+        for count in [1, 2, CHUNK_FIRST + 1, 3 * Chunks::<usize>::MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
                 assert_eq!(arrival.push(Signal::Mail(Mail::Message(number))), MailState::Messages);

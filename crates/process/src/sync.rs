@@ -39,6 +39,7 @@ impl<T> UnsafeCell<T> {
         Self(StdUnsafeCell::new(value))
     }
 
+    #[inline]
     pub(crate) fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
         body(self.0.get())
     }

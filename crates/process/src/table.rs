@@ -79,6 +79,7 @@ impl Table {
     }
 
     /// Gives back the door of a process that has left it, or that never stood behind it.
+    #[inline]
     pub(crate) fn free(&self, pid: Pid) {
         let number = pid.id() - 1;
         if number as usize >= self.limit {
@@ -169,11 +170,13 @@ impl Table {
         });
     }
 
+    #[inline]
     fn door(&self, id: u32) -> Option<&Door> {
         let number = id.checked_sub(1)? as usize;
         self.chunks.get(number / CHUNK)?.get()?.get(number % CHUNK)
     }
 
+    #[inline]
     fn door_or_new(&self, number: u32) -> &Door {
         let chunk =
             self.chunks[number as usize / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Door::new()).collect());

@@ -227,6 +227,7 @@ impl Door {
     }
 
     /// The generation of the task that is or will be behind the door.
+    #[inline]
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
     }
@@ -464,10 +465,12 @@ impl<P: Program> TaskRef<P> {
         waker.data() == self.body.as_ptr().cast_const().cast()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         &self.body().header
     }
 
+    #[inline]
     fn body(&self) -> &Body<P> {
         // SAFETY: a reference keeps the body.
         unsafe { self.body.as_ref() }
@@ -477,6 +480,7 @@ impl<P: Program> TaskRef<P> {
 impl<P: Program> Deref for TaskRef<P> {
     type Target = P;
 
+    #[inline]
     fn deref(&self) -> &P {
         &self.body().program
     }
@@ -498,10 +502,12 @@ impl<P: Program> Drop for TaskRef<P> {
 
 impl Runnable {
     /// Puts the task into a run queue.
+    #[inline]
     pub(crate) fn schedule(self) {
         self.put(false);
     }
 
+    #[inline]
     fn put(self, again: bool) {
         let header = self.header;
         // SAFETY: a scheduled task is not over, so its header is there.

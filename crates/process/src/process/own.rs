@@ -1,8 +1,9 @@
 //! What a process does with what is its own, in its time slices: receive, take back, keep, give back.
 
-#![expect(unsafe_code, reason = "a message is moved without a look at its kind")]
+#![expect(unsafe_code, reason = "a message is read where it lies")]
 
 use super::{Locals, Me, Process, Rare};
+use crate::mailbox::Place;
 use crate::protocol::{Mail, Protocol};
 use crate::receive::Select;
 use crate::signal::Signal;
@@ -32,14 +33,24 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
     // The way of nearly all messages, with as few moves as can be.
     if let Some(take) = S::TAKE
         && me.guard.is_none()
-        && own.with(|own| own.left > 1 && own.mailbox.has_plain_message())
     {
-        me.count_out(1);
-        return take(own.with(|own| {
-            own.left -= 1;
-            // SAFETY: the next is a message, as was just seen.
-            unsafe { own.mailbox.pop_message() }
-        }));
+        let place =
+            own.with(|own| if own.left > 1 { own.mailbox.place_of_message() } else { Place::Elsewhere });
+        match place {
+            Place::First => {
+                me.count_out(1);
+                own.with(|own| own.left -= 1);
+                // SAFETY: there it is.
+                return take(own.with(|own| unsafe { own.mailbox.take_first() }));
+            }
+            Place::Behind => {
+                me.count_out(1);
+                own.with(|own| own.left -= 1);
+                // SAFETY: there it is.
+                return take(own.with(|own| unsafe { own.mailbox.take_behind() }));
+            }
+            Place::Elsewhere => {}
+        }
     }
     receive_with_care(me, &mut own, save, select, waker)
 }
