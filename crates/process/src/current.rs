@@ -51,7 +51,7 @@ pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
 }
 
 /// Calls `body` with the running process.
-#[inline]
+#[inline(always)]
 pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
     // SAFETY: what `enter` put there is borrowed for as long as it is there, and `body` cannot keep the reference.
     body(CURRENT.get().map(|current| unsafe { current.as_ref() }))

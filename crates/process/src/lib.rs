@@ -36,6 +36,7 @@
 mod addr;
 mod alias;
 mod block_on;
+mod carried;
 mod cells;
 mod context;
 mod context_own;

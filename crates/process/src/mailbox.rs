@@ -1,9 +1,10 @@
 //! What arrives at a process, filled by anybody under its door's lock, and its mailbox, which only the process touches.
 //!
-//! Everything that arrives goes through the one arrival queue, so the order between a pair of processes is the order
-//! of sending. The process takes it over at the start of each time slice and when a receive finds the mailbox empty.
-//! Where there is a control signal in it, all of it moves on to the mailbox and the signal acts; messages alone stay in
-//! the batch in which they came until they are received.
+//! All that arrives has one order, so the order between a pair of processes is the order of sending. While the process
+//! does not run, and nothing lies in the arrival queue, a message goes into the mailbox itself; all else goes into the
+//! arrival queue, which the process takes over at the start of each time slice and when a receive finds the mailbox
+//! empty. Where there is a control signal in it, all of it moves on and the signal acts; messages alone stay in the batch
+//! in which they came until they are received.
 //!
 //! The first signal that waits has its place in the process itself; the others are in chunks, so that a queue of any
 //! length grows without being copied.
@@ -16,6 +17,7 @@ use crate::task::{Inbox, MailState, Untyped};
 use engset_term::Term;
 use std::collections::VecDeque;
 use std::hint::unreachable_unchecked;
+use std::mem::ManuallyDrop;
 use std::task::Waker;
 
 /// How many signals the first chunk holds.
@@ -203,18 +205,13 @@ impl<M> Arrival<M> {
     #[inline]
     pub(crate) fn push_message(&mut self, mailbox: Option<&mut Mailbox<M>>, message: M) -> Put {
         self.messages_in += 1;
-        let signal = Signal::Mail(Mail::Message(message));
-        match mailbox {
-            Some(mailbox) if self.batch.is_empty() => {
-                let is_first = mailbox.fresh.is_empty();
-                mailbox.fresh.push(signal);
-                Put::InMailbox { is_first }
-            }
-            _ => {
-                self.batch.push(signal);
-                Put::Here
-            }
-        }
+        let (batch, is_here) = match mailbox {
+            Some(mailbox) if self.batch.is_empty() => (&mut mailbox.fresh, false),
+            _ => (&mut self.batch, true),
+        };
+        let is_first = batch.is_empty();
+        batch.push(Signal::Mail(Mail::Message(message)));
+        if is_here { Put::Here } else { Put::InMailbox { is_first } }
     }
 
     /// Appends a signal; what it is to the process.
@@ -339,8 +336,8 @@ impl<M> Mailbox<M> {
     pub(crate) unsafe fn take_behind(&mut self) -> Mail<M> {
         // SAFETY: as the caller promises.
         let message = unsafe { message(self.fresh.rest.as_ref().and_then(|rest| rest.front())) };
-        // What was read is not dropped.
-        std::mem::forget(self.fresh.pop_behind());
+        // What was read must not be dropped.
+        let _read = ManuallyDrop::new(self.fresh.pop_behind());
         message
     }
 
@@ -468,9 +465,9 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: Signal<usize>) -> usize {
+    fn message(signal: &Signal<usize>) -> usize {
         match signal {
-            Signal::Mail(Mail::Message(number)) => number,
+            Signal::Mail(Mail::Message(number)) => *number,
             _ => panic!("not a message"),
         }
     }
@@ -483,7 +480,10 @@ mod tests {
                 assert_eq!(arrival.push(Signal::Mail(Mail::Message(number))), MailState::Messages);
             }
             assert_eq!(arrival.messages_in, count as u64);
-            assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+            assert_eq!(
+                arrival.take().map(|signal| message(&signal)).collect::<Vec<_>>(),
+                (0..count).collect::<Vec<_>>()
+            );
             assert_eq!(arrival.mail(), MailState::None);
         }
     }
@@ -496,9 +496,9 @@ mod tests {
         arrival.push(Signal::Mail(Mail::Message(2)));
         mailbox.take_over(&mut arrival);
         assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
-        assert_eq!(mailbox.pop_fresh().map(message), Some(1));
+        assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(1));
         mailbox.take_over(&mut arrival);
-        assert_eq!(mailbox.pop_fresh().map(message), Some(2));
+        assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(2));
     }
 
     #[test]

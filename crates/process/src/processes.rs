@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::alias::{AliasMode, Aliases, OfProcess, answered_alias};
+use crate::carried::Carried;
 use crate::context::Cx;
 use crate::counters::Counters;
 use crate::current;
@@ -254,8 +255,23 @@ impl Processes {
     #[inline]
     pub fn send<M: Protocol>(self: &Arc<Self>, from: Pid, to: &Dest, message: M) -> Result<(), SendError<M>> {
         match to {
-            Dest::Pid(pid) if self.is_here(*pid) => self.send_here(from, *pid, to, message),
+            Dest::Pid(pid) => self.send_to(from, *pid, message),
             to => self.send_anywhere(from, to, message, false),
+        }
+    }
+
+    /// As [`Processes::send`], to one process.
+    #[inline]
+    pub(crate) fn send_to<M: Protocol>(
+        self: &Arc<Self>,
+        from: Pid,
+        to: Pid,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        let mut message = Carried::new(message);
+        match self.bring(to, &mut message) {
+            Some(Pushed::Yes) => Ok(()),
+            pushed => self.not_just_sent(from, to, pushed, message),
         }
     }
 
@@ -275,83 +291,88 @@ impl Processes {
                 return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
             };
             self.alias_used(*alias, of);
-            let to = Dest::Pid(of.pid);
             if priority && of.options.priority {
-                let sent = self.table.visit(of.pid, message, |visit, message| {
-                    let Some(parts) = visit.typed::<Process<M>>() else { return Some(message) };
-                    let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
-                    visit.arrived(mail);
-                    None
+                let mut message = Some(message);
+                self.table.visit(of.pid, |visit| {
+                    if let Some(parts) = visit.typed::<Process<M>>()
+                        && let Some(message) = message.take()
+                    {
+                        let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
+                        visit.arrived(mail);
+                    }
                 });
-                return match sent {
-                    Ok(None) => Ok(()),
-                    Ok(Some(message)) => self.send_here(from, of.pid, &to, message),
-                    Err(message) => Err(SendError::NoProcess(message)),
-                };
+                return message.map_or(Ok(()), |message| self.send_to(from, of.pid, message));
             }
-            return self.send_here(from, of.pid, &to, message);
+            return self.send_to(from, of.pid, message);
         }
         match self.resolve(to) {
-            Some(pid) => self.send_here(from, pid, to, message),
+            Some(pid) => self.send_to(from, pid, message),
             None => Err(SendError::NoProcess(message)),
         }
     }
 
-    fn send_here<M: Protocol>(
-        self: &Arc<Self>,
-        from: Pid,
-        pid: Pid,
-        to: &Dest,
-        message: M,
-    ) -> Result<(), SendError<M>> {
-        let pushed = self.table.visit(pid, message, |visit, message| {
-            let Some(parts) = visit.typed::<Process<M>>() else {
-                return Pushed::OtherType(message);
-            };
-            if parts.program.has_guard() {
-                let size = message.size();
-                match parts.program.admit(parts.inbox.counts(), size) {
-                    Verdict::Take | Verdict::DropOldest => {}
-                    Verdict::Refuse => return Pushed::Refused(message),
-                    Verdict::DropNewest => return Pushed::Dropped(message),
-                }
-                let put = parts.push(message);
-                visit.was_put(put);
-                return Pushed::Guarded;
-            }
-            let put = parts.push(message);
-            visit.was_put(put);
-            Pushed::Yes
-        });
-        match pushed {
-            Ok(Pushed::Yes) => Ok(()),
-            Ok(otherwise) => self.not_just_sent(from, pid, to, otherwise),
-            Err(message) => Err(SendError::NoProcess(message)),
+    /// Brings a message to the door of a process of this node.
+    #[inline(never)]
+    pub(crate) fn bring<M: Protocol>(&self, pid: Pid, message: &mut Carried<M>) -> Option<Pushed> {
+        if !self.is_here(pid) {
+            return Some(Pushed::Not);
         }
+        self.table.visit(pid, |visit| {
+            let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
+            if parts.program.has_guard() {
+                return Self::push_guarded(visit, message);
+            }
+            match message.give(|message| parts.push(message)) {
+                Some(put) => {
+                    visit.was_put(put);
+                    Pushed::Yes
+                }
+                None => Pushed::Not,
+            }
+        })
     }
 
+    /// Pushes into a mailbox that has limits.
     #[inline(never)]
-    fn not_just_sent<M: Protocol>(
+    fn push_guarded<M: Protocol>(visit: &mut Visit<'_>, message: &mut Carried<M>) -> Pushed {
+        let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
+        let size = message.get().map_or(0, Protocol::size);
+        match parts.program.admit(parts.inbox.counts(), size) {
+            Verdict::Take | Verdict::DropOldest => {}
+            Verdict::Refuse => return Pushed::Refused,
+            Verdict::DropNewest => return Pushed::Dropped,
+        }
+        let Some(put) = message.give(|message| parts.push(message)) else { return Pushed::Not };
+        visit.was_put(put);
+        Pushed::Guarded
+    }
+
+    /// What is to be done where a message was not just [brought](Self::bring).
+    #[inline(never)]
+    pub(crate) fn not_just_sent<M: Protocol>(
         self: &Arc<Self>,
         from: Pid,
         pid: Pid,
-        to: &Dest,
-        pushed: Pushed<M>,
+        pushed: Option<Pushed>,
+        message: Carried<M>,
     ) -> Result<(), SendError<M>> {
-        match pushed {
-            Pushed::Yes => Ok(()),
-            Pushed::Guarded => {
+        let Some(message) = message.left() else {
+            if let Some(Pushed::Guarded) = pushed {
                 self.watch_queue(pid);
-                Ok(())
             }
-            Pushed::OtherType(message) => {
-                message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
-            }
-            Pushed::Refused(message) => Err(SendError::Overloaded(message)),
-            Pushed::Dropped(message) => {
+            return Ok(());
+        };
+        match pushed {
+            None => Err(SendError::NoProcess(message)),
+            Some(Pushed::Refused) => Err(SendError::Overloaded(message)),
+            Some(Pushed::Dropped) => {
                 self.counters.dropped();
                 drop(message);
                 Ok(())
+            }
+            Some(Pushed::Not | Pushed::Yes | Pushed::Guarded) => {
+                let to = &Dest::Pid(pid);
+                message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
         }
     }
@@ -492,26 +513,28 @@ impl Processes {
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
         let bytes = encoded.payload.len();
-        let pushed = self.table.visit(pid, Box::new(encoded), |visit, encoded| {
+        let mut encoded = Some(Box::new(encoded));
+        let has_guard = self.table.visit(pid, |visit| {
             let verdict =
                 visit.any().map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.counts(), bytes));
-            match verdict {
-                Verdict::Take | Verdict::DropOldest => {
-                    visit.push_untyped(Untyped::Encoded(encoded));
-                    Ok(visit.any().is_some_and(|(process, _)| process.guard().is_some()))
-                }
-                Verdict::Refuse | Verdict::DropNewest => Err(encoded),
+            if let Verdict::Take | Verdict::DropOldest = verdict
+                && let Some(encoded) = encoded.take()
+            {
+                visit.push_untyped(Untyped::Encoded(encoded));
             }
+            visit.any().is_some_and(|(process, _)| process.guard().is_some())
         });
-        if let Ok(Ok(true)) = pushed {
+        if encoded.is_none() && has_guard == Some(true) {
             self.watch_queue(pid);
         }
-        matches!(pushed, Ok(Ok(_)))
+        encoded.is_none()
     }
 
     /// Appends a signal to a process of this node; gives it back where there is none.
     fn push(&self, pid: Pid, signal: Untyped) -> Result<(), Untyped> {
-        self.table.visit(pid, signal, |visit, signal| visit.push_untyped(signal))
+        let mut signal = Some(signal);
+        self.table.visit(pid, |visit| signal.take().map(|signal| visit.push_untyped(signal)));
+        signal.map_or(Ok(()), Err)
     }
 
     /// Answers a signal to a process that does not exist (any more).
@@ -618,7 +641,8 @@ impl Processes {
 
     /// Whether a process that ends for this reason is worth a report.
     pub(crate) fn is_crash(&self, reason: &ExitReason) -> bool {
-        !reason.is_orderly() && !(*reason == ExitReason::Killed && self.halting.load(Ordering::Relaxed))
+        let is_halt = *reason == ExitReason::Killed && self.halting.load(Ordering::Relaxed);
+        !reason.is_orderly() && !is_halt
     }
 
     /// Tells `pid` that a connection to `node` is lost.
@@ -688,7 +712,7 @@ impl Processes {
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
     pub(crate) fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, Seen) -> R) -> Option<R> {
-        let look = |visit: &mut Visit<'_>, ()| {
+        let look = |visit: &mut Visit<'_>| {
             let status = match (visit.is_running(), visit.is_scheduled()) {
                 (true, _) => Status::Running,
                 (false, true) => Status::Runnable,
@@ -699,7 +723,7 @@ impl Processes {
             let (messages_in, bytes_in) = inbox.counts();
             Some(body(process, Seen { status, messages_in, bytes_in: *bytes_in, size }))
         };
-        self.table.visit(pid, (), look).ok().flatten()
+        self.table.visit(pid, look).flatten()
     }
 
     /// The process that `to` means now: of any node by its pid, of this node by its name.
@@ -736,13 +760,15 @@ impl Processes {
 }
 
 /// What became of a message at the door.
-enum Pushed<M> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pushed {
     Yes,
     /// Taken by a mailbox that has limits.
     Guarded,
-    OtherType(M),
-    Refused(M),
-    Dropped(M),
+    /// The process is of another node, or has messages of another type.
+    Not,
+    Refused,
+    Dropped,
 }
 
 impl fmt::Debug for Processes {

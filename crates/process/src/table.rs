@@ -95,19 +95,10 @@ impl Table {
         }
     }
 
-    /// Calls `body` with the process that has this pid and `brought`, if it is alive, under its door's lock; gives
-    /// `brought` back otherwise.
+    /// Calls `body` with the process that has this pid, if it is alive, under its door's lock.
     #[inline]
-    pub(crate) fn visit<T, R>(
-        &self,
-        pid: Pid,
-        brought: T,
-        body: impl FnOnce(&mut Visit<'_>, T) -> R,
-    ) -> Result<R, T> {
-        match self.door(pid.id()) {
-            Some(door) => door.visit(pid.serial(), brought, body),
-            None => Err(brought),
-        }
+    pub(crate) fn visit<R>(&self, pid: Pid, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
+        self.door(pid.id())?.visit(pid.serial(), body)
     }
 
     /// Whether the process with this pid is alive.

@@ -232,23 +232,19 @@ impl Door {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Calls `body` with the task behind the door and `brought`, if it is of this generation; then schedules it, if
-    /// `body` said so. Gives `brought` back otherwise.
+    /// Calls `body` with the task behind the door, if it is of this generation; then schedules it, if `body` said so.
+    ///
+    /// What `body` brings it borrows: a value that would come back where nobody is would be moved in any case.
     #[inline]
-    pub(crate) fn visit<T, R>(
-        &self,
-        generation: u32,
-        brought: T,
-        body: impl FnOnce(&mut Visit<'_>, T) -> R,
-    ) -> Result<R, T> {
+    pub(crate) fn visit<R>(&self, generation: u32, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
         let (result, runnable) = self.inside.with(|inside| {
             let Some(header) = inside.task.filter(|_| self.generation() == generation) else {
-                return (Err(brought), None);
+                return (None, None);
             };
             let mut visit = Visit { header, life: inside.life, wakes: false, door: PhantomData };
-            let result = body(&mut visit, brought);
+            let result = body(&mut visit);
             let wakes = visit.wakes;
-            (Ok(result), if wakes { inside.wake(header, Life::Mail) } else { None })
+            (Some(result), if wakes { inside.wake(header, Life::Mail) } else { None })
         });
         if let Some(runnable) = runnable {
             runnable.schedule();

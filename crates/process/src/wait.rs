@@ -9,6 +9,7 @@
 //! Race: of processes that call each other at the same moment each has said so before it reads the others' words, so
 //! that at least the last one sees the circle.
 
+use crate::carried::Carried;
 use crate::current::{self, Current};
 use crate::process::Process;
 use crate::processes::Processes;
@@ -241,19 +242,39 @@ pub fn send_request<M: Protocol>(to: &Dest, message: M) -> Result<Wait, Unsent<M
 #[inline]
 fn send_here<M: Protocol>(current: &Current<'_>, to: Pid, message: M) -> Result<Wait, Unsent<M>> {
     let wait = Wait::begin(current, to);
-    let pushed = current.processes.table.visit(to, message, |visit, message| {
-        let Some(parts) = visit.typed::<Process<M>>() else { return Some(message) };
+    let mut message = Carried::new(message);
+    match bring(current, to, &mut message) {
+        Some(true) => Ok(wait),
+        found => not_just_sent(current, found, to, message, wait),
+    }
+}
+
+/// Brings a request to the door of a process of this node that is in no call itself; whether it was left there.
+#[inline(never)]
+fn bring<M: Protocol>(current: &Current<'_>, to: Pid, message: &mut Carried<M>) -> Option<bool> {
+    current.processes.table.visit(to, |visit| {
+        let Some(parts) = visit.typed::<Process<M>>() else { return false };
         if parts.program.waits.is_calling() || parts.program.has_guard() {
-            return Some(message);
+            return false;
         }
-        let put = parts.push(message);
+        let Some(put) = message.give(|message| parts.push(message)) else { return false };
         visit.was_put(put);
-        None
-    });
-    match pushed {
-        Ok(None) => Ok(wait),
-        Ok(Some(message)) => follow_and_send(current, Request { to, message, wait }),
-        Err(message) => Err(Unsent::Refused(SendError::NoProcess(message))),
+        true
+    })
+}
+
+#[inline(never)]
+fn not_just_sent<M: Protocol>(
+    current: &Current<'_>,
+    found: Option<bool>,
+    to: Pid,
+    message: Carried<M>,
+    wait: Wait,
+) -> Result<Wait, Unsent<M>> {
+    match (message.left(), found) {
+        (None, _) => Ok(wait),
+        (Some(message), Some(_)) => follow_and_send(current, Request { to, message, wait }),
+        (Some(message), None) => Err(Unsent::Refused(SendError::NoProcess(message))),
     }
 }
 

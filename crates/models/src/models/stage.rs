@@ -203,7 +203,7 @@ impl Drop for Stage {
 
 /// Sends to the actor of this generation; the message itself where there is none.
 pub(super) fn send(door: &Door, generation: u32, message: u32) -> Result<(), u32> {
-    door.visit(generation, message, |visit, message| {
+    let sent = door.visit(generation, |visit| {
         let parts = visit.typed::<Actor>().expect("only actors stand behind doors");
         parts.program.mark.touch();
         let mailbox = parts.own.map(|own| {
@@ -212,7 +212,8 @@ pub(super) fn send(door: &Door, generation: u32, message: u32) -> Result<(), u32
         });
         let put = parts.inbox.push_message(mailbox, message);
         visit.was_put(put);
-    })
+    });
+    sent.ok_or(message)
 }
 
 /// A thread that sends these messages, none of which is refused.
@@ -256,7 +257,7 @@ pub(super) fn forward(door: &Arc<Door>) -> impl FnMut(&mut Turn<'_, '_>) -> Poll
 pub(super) fn signal(door: &Door, generation: u32) -> bool {
     let from = Pid::new(NodeName::NONODE, 1, 1, 0);
     let kill = Untyped::Control(Box::new(ControlSignal::Exit { from, reason: ExitReason::Kill }));
-    door.visit(generation, kill, |visit, kill| visit.push_untyped(kill)).is_ok()
+    door.visit(generation, |visit| visit.push_untyped(kill)).is_some()
 }
 
 impl Turn<'_, '_> {

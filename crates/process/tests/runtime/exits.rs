@@ -148,7 +148,7 @@ fn an_exit_signal_of_another_that_finds_the_code_at_its_end_changes_nothing() {
         // Both signals arrive in the last time slice.
         let last = move |from: Option<Pid>| {
             move |cx: Cx<Number>| async move {
-                let (me, from) = (cx.pid(), from.unwrap_or(cx.pid()));
+                let (me, from) = (cx.pid(), from.unwrap_or_else(|| cx.pid()));
                 let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
                 cx.processes().signal(from, &Dest::Pid(me), kill);
             }
