@@ -14,7 +14,6 @@
 use crate::protocol::Mail;
 use crate::signal::Signal;
 use crate::task::{Inbox, MailState, Untyped};
-use engset_term::Term;
 use std::collections::VecDeque;
 use std::hint::unreachable_unchecked;
 use std::mem::ManuallyDrop;
@@ -271,7 +270,8 @@ pub(crate) struct Mailbox<M> {
 /// What most processes never need.
 #[derive(Debug)]
 struct Waiting<M> {
-    mail: VecDeque<Mail<M>>,
+    /// Nothing only while a receive looks at it.
+    mail: VecDeque<Option<Mail<M>>>,
     /// So many of the first are of priority.
     priorities: usize,
     /// How often something was put before what waited.
@@ -354,13 +354,13 @@ impl<M> Mailbox<M> {
 
     /// Appends to what waits.
     pub(crate) fn push(&mut self, mail: Mail<M>) {
-        self.waiting().mail.push_back(mail);
+        self.waiting().mail.push_back(Some(mail));
     }
 
     /// Puts a message before all that are not of priority.
     pub(crate) fn push_priority(&mut self, mail: Mail<M>) {
         let waiting = self.waiting();
-        waiting.mail.insert(waiting.priorities, mail);
+        waiting.mail.insert(waiting.priorities, Some(mail));
         waiting.priorities += 1;
         waiting.inserted = waiting.inserted.wrapping_add(1);
     }
@@ -374,10 +374,10 @@ impl<M> Mailbox<M> {
     pub(crate) fn pop_oldest(&mut self) -> Option<Mail<M>> {
         let waiting = self.waiting.as_mut()?;
         if waiting.priorities < waiting.mail.len() {
-            return waiting.mail.remove(waiting.priorities);
+            return waiting.mail.remove(waiting.priorities).flatten();
         }
         waiting.priorities = waiting.priorities.saturating_sub(1);
-        waiting.mail.pop_front()
+        waiting.mail.pop_front().flatten()
     }
 
     /// Wakes a receive that waits with a waker of its own.
@@ -399,15 +399,14 @@ impl<M> Mailbox<M> {
     ) -> Option<T> {
         let Waiting { mail: waiting, priorities, .. } = &mut **self.waiting.as_mut()?;
         while let Some(place) = waiting.get_mut(*seen) {
-            let mail = std::mem::replace(place, Mail::Other(Term::Nil));
-            match select(mail) {
-                Ok(chosen) => {
+            match place.take().map(&mut *select) {
+                Some(Ok(chosen)) => {
                     waiting.remove(*seen);
                     *priorities -= usize::from(*seen < *priorities);
                     return Some(chosen);
                 }
-                Err(mail) => {
-                    *place = mail;
+                left => {
+                    *place = left.and_then(Result::err);
                     *seen += 1;
                 }
             }
@@ -416,9 +415,12 @@ impl<M> Mailbox<M> {
     }
 
     /// Removes the first message for which `unwanted` holds, among those that wait; whether there was one.
-    pub(crate) fn discard(&mut self, unwanted: impl FnMut(&Mail<M>) -> bool) -> bool {
+    pub(crate) fn discard(&mut self, mut unwanted: impl FnMut(&Mail<M>) -> bool) -> bool {
         let Some(waiting) = &mut self.waiting else { return false };
-        let Some(place) = waiting.mail.iter().position(unwanted) else { return false };
+        let Some(place) = waiting.mail.iter().position(|mail| mail.as_ref().is_some_and(&mut unwanted))
+        else {
+            return false;
+        };
         waiting.mail.remove(place);
         waiting.priorities -= usize::from(place < waiting.priorities);
         true
@@ -426,7 +428,7 @@ impl<M> Mailbox<M> {
 
     /// What waits, one by one, for the end of the process.
     pub(crate) fn take_waiting(&mut self) -> Option<impl Iterator<Item = Mail<M>> + use<M>> {
-        self.waiting.take().map(|waiting| waiting.mail.into_iter())
+        self.waiting.take().map(|waiting| waiting.mail.into_iter().flatten())
     }
 
     /// Whether a part of the process other than its whole is to be woken for mail.

@@ -44,7 +44,7 @@ pub trait Protocol: Sized + Send + 'static {
     /// [`Rejected`] where the bytes are no message of this protocol.
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let _ = at;
-        encoded.term().map(Mail::Other)
+        encoded.term().map(|term| Mail::Other(Box::new(term)))
     }
 }
 
@@ -85,7 +85,7 @@ pub enum Mail<M> {
     /// An exit signal, received by a process that traps exits.
     Exit(Box<Trapped>),
     /// A term from outside that is no message of the protocol (an "info" in OTP's behaviours).
-    Other(Term),
+    Other(Box<Term>),
 }
 
 /// Where [`Protocol::encode`] puts an encoded message.

@@ -156,7 +156,7 @@ impl<S: Server> Serving<S> {
             }
             Mail::Exit(trapped) => Info::Exit(*trapped),
             Mail::Down(down) => Info::Down(*down),
-            Mail::Other(term) => Info::Message(term),
+            Mail::Other(term) => Info::Message(*term),
         };
         self.last = match info {
             Info::Exit(_) => "a trapped exit signal",

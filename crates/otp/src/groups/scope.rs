@@ -225,7 +225,7 @@ impl Scope {
 fn is_event_of<M: Protocol>(mail: &Mail<M>, monitor: Reference) -> bool {
     let term = match mail {
         Mail::Message(message) => (message as &dyn Any).downcast_ref::<Term>(),
-        Mail::Other(term) => Some(term),
+        Mail::Other(term) => Some(&**term),
         Mail::Down(_) | Mail::Exit(_) => None,
     };
     term.and_then(GroupEvent::from_term).is_some_and(|event| event.monitor == monitor)
