@@ -1,0 +1,8 @@
+//! A future where a node expects the code of a process.
+
+use engset::prelude::*;
+
+fn main() -> Result<(), Exit> {
+    let node = Node::builder().start()?;
+    node.block_on(async { Ok::<(), Exit>(()) })?
+}
