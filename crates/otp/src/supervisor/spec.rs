@@ -125,7 +125,7 @@ impl Child {
     pub fn process<M, B, C, F>(id: &str, body: B) -> Self
     where
         M: Protocol,
-        B: Fn() -> C + Send + Sync + 'static,
+        B: Fn() -> C + Send + Sync + 'static, // makes what runs, for each start: `|| work`
         C: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
@@ -140,7 +140,7 @@ impl Child {
     pub fn named_process<M, B, C, F>(name: Atom, body: B) -> Self
     where
         M: Protocol,
-        B: Fn() -> C + Send + Sync + 'static,
+        B: Fn() -> C + Send + Sync + 'static, // makes what runs, for each start: `|| work`
         C: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
