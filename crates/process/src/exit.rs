@@ -156,25 +156,27 @@ impl<T: IntoExit> IntoExit for Result<T, Exit> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit(pub ExitReason);
 
-impl<E: AnyError> From<E> for Exit {
+impl<E: errors::AnyError> From<E> for Exit {
     fn from(error: E) -> Self {
         Self(ExitReason::from_term(Term::tuple([Term::atom("error"), Term::string(&error.to_string())])))
     }
 }
 
-/// Any `std::error::Error`. Where a type is none, the compiler says what to do instead.
-#[diagnostic::on_unimplemented(
-    message = "a process cannot end with `{Self}`",
-    label = "no `std::error::Error`: map it to an error type, or to an `Exit` with `map_err`"
-)]
-#[expect(unnameable_types, reason = "whoever means it writes `std::error::Error`")]
-pub trait AnyError: std::error::Error {}
-
-#[diagnostic::do_not_recommend]
-impl<E: std::error::Error> AnyError for E {}
-
 /// The type `!`, which can be named only as what a function returns.
 type Never = <fn() -> ! as returns::Returns>::Output;
+
+mod errors {
+    /// Any `std::error::Error`. Where a type is none, the compiler says what to do instead.
+    #[diagnostic::on_unimplemented(
+        message = "a process cannot end with `{Self}`",
+        label = "no `std::error::Error`: map it to an error type, or to an `Exit` with `map_err`"
+    )]
+    #[expect(unnameable_types, reason = "whoever means it writes `std::error::Error`")]
+    pub trait AnyError: std::error::Error {}
+
+    #[diagnostic::do_not_recommend]
+    impl<E: std::error::Error> AnyError for E {}
+}
 
 mod returns {
     #[expect(unnameable_types, reason = "nobody needs it but the line that names the type `!`")]
