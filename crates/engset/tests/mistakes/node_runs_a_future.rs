@@ -2,7 +2,11 @@
 
 use engset::prelude::*;
 
+async fn play() -> Result<(), Exit> {
+    Ok(())
+}
+
 fn main() -> Result<(), Exit> {
     let node = Node::builder().start()?;
-    node.block_on(async { Ok::<(), Exit>(()) })?
+    node.block_on(play())?
 }
