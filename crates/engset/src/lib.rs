@@ -98,6 +98,7 @@
 //! * Addresses name one process ([`Addr`]) or whoever holds a name ([`Service`]), on any node.
 //! * A call has a deadline, and its error tells whether the request may have run: [`CallError::maybe_executed`].
 //! * A supervisor starts, restarts and stops its children: [`Supervisor`].
+//! * Each error, of the compiler and at run time, has its row in `docs/errors.md`: what it means and what to do.
 //! * What goes wrong unseen, such as crashes that a supervisor repairs, is reported by `tracing`: install a subscriber.
 
 pub mod prelude;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a protocol: no process can receive it",
     label = "expected a message type",
-    note = "write `impl engset::Protocol for {Self} {{}}` for messages that stay on this node, or let `#[server]` make the protocol"
+    note = "for messages that stay on this node write `impl engset::Protocol for {Self} {{}}`; others let `#[server]` make, or send as a `Term`"
 )]
 pub trait Protocol: Sized + Send + 'static {
     /// How many bytes the message takes in a mailbox that counts them, see [`crate::MailboxLimits::bytes`]. For a

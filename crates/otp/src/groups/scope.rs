@@ -31,6 +31,7 @@ pub struct Scope {
 /// What the process of a scope is sent; made by the methods of [`Scope`].
 pub struct ScopeMsg(pub(super) Asked);
 
+#[diagnostic::do_not_recommend]
 impl Protocol for ScopeMsg {}
 
 impl Scope {
