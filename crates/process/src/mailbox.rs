@@ -30,9 +30,8 @@ const CHUNK_KEPT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Arrival<M> {
     batch: Batch<M>,
-    /// Messages that were ever taken in, and their bytes where somebody counts them.
+    /// Messages that were ever taken in.
     pub(crate) messages_in: u64,
-    pub(crate) bytes_in: usize,
 }
 
 /// Where a message was put.
@@ -79,8 +78,6 @@ struct Batch<M> {
     first: Option<Signal<M>>,
     /// Behind the first.
     rest: Option<Box<Chunks<M>>>,
-    /// Whether there is a signal that acts.
-    is_urgent: bool,
 }
 
 /// A queue of any length that never copies what is in it.
@@ -95,7 +92,7 @@ struct Chunks<M> {
 
 impl<M> Batch<M> {
     const fn new() -> Self {
-        Self { first: None, rest: None, is_urgent: false }
+        Self { first: None, rest: None }
     }
 
     #[inline]
@@ -197,7 +194,7 @@ impl<M> Chunks<M> {
 
 impl<M> Arrival<M> {
     pub(crate) const fn new() -> Self {
-        Self { batch: Batch::new(), messages_in: 0, bytes_in: 0 }
+        Self { batch: Batch::new(), messages_in: 0 }
     }
 
     /// Appends a message; into the `mailbox` itself, where the process does not run and nothing is here that comes first.
@@ -226,7 +223,6 @@ impl<M> Arrival<M> {
                 MailState::Messages
             }
         };
-        self.batch.is_urgent |= mail == MailState::Urgent;
         self.batch.push(signal);
         mail
     }
@@ -239,12 +235,12 @@ impl<M> Arrival<M> {
 }
 
 impl<M: Send + 'static> Inbox for Arrival<M> {
-    fn mail(&self) -> MailState {
-        match (self.batch.is_empty(), self.batch.is_urgent) {
-            (true, _) => MailState::None,
-            (false, false) => MailState::Messages,
-            (false, true) => MailState::Urgent,
-        }
+    fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    fn messages_in(&self) -> u64 {
+        self.messages_in
     }
 
     fn push_untyped(&mut self, signal: Untyped) -> MailState {
@@ -252,10 +248,6 @@ impl<M: Send + 'static> Inbox for Arrival<M> {
             Untyped::Control(signal) => Signal::Control(signal),
             Untyped::Encoded(encoded) => Signal::Encoded(encoded),
         })
-    }
-
-    fn counts(&mut self) -> (u64, &mut usize) {
-        (self.messages_in, &mut self.bytes_in)
     }
 }
 
@@ -265,6 +257,14 @@ pub(crate) struct Mailbox<M> {
     /// What came last, untouched; behind everything that waits.
     fresh: Batch<M>,
     waiting: Option<Box<Waiting<M>>>,
+    /// So many more messages are received in this time slice.
+    pub(crate) left: u32,
+    /// Whether a receive waited in this time slice.
+    pub(crate) has_listened: bool,
+    /// Whether the process's code has returned: others cannot change how it ends any more.
+    pub(crate) has_returned: bool,
+    /// Whether there is a signal in `fresh` that acts.
+    is_urgent: bool,
 }
 
 /// What most processes never need.
@@ -282,21 +282,28 @@ struct Waiting<M> {
 
 impl<M> Mailbox<M> {
     pub(crate) const fn new() -> Self {
-        Self { fresh: Batch::new(), waiting: None }
+        Self {
+            fresh: Batch::new(),
+            waiting: None,
+            left: 0,
+            has_listened: false,
+            has_returned: false,
+            is_urgent: false,
+        }
     }
 
     /// Whether nothing waits that a receive would have to look at before what was taken over.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.waiting.is_none() && !self.fresh.is_urgent
+        self.waiting.is_none() && !self.is_urgent
     }
 
-    /// Takes over what has arrived, unless there is still something that was taken over before.
+    /// Takes over what has arrived, which is `mail`, unless there is still something that was taken over before.
     #[inline]
-    pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>) {
+    pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>, mail: MailState) {
         if self.fresh.is_empty() && !arrival.batch.is_empty() {
             self.fresh.first = arrival.batch.first.take();
-            self.fresh.is_urgent = std::mem::take(&mut arrival.batch.is_urgent);
+            self.is_urgent = mail == MailState::Urgent;
             if arrival.batch.rest.is_some() {
                 // Theirs is empty: its memory is for what comes next.
                 std::mem::swap(&mut self.fresh.rest, &mut arrival.batch.rest);
@@ -306,7 +313,7 @@ impl<M> Mailbox<M> {
 
     /// Whether there is a signal among what was taken over that must act.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.fresh.is_urgent
+        self.is_urgent
     }
 
     /// Where the next of the signals that were taken over is, if it is a message and nothing else is of account.
@@ -349,7 +356,7 @@ impl<M> Mailbox<M> {
 
     /// Says that all that was taken over has acted.
     pub(crate) fn calm_down(&mut self) {
-        self.fresh.is_urgent = false;
+        self.is_urgent = false;
     }
 
     /// Appends to what waits.
@@ -486,7 +493,7 @@ mod tests {
                 arrival.take().map(|signal| message(&signal)).collect::<Vec<_>>(),
                 (0..count).collect::<Vec<_>>()
             );
-            assert_eq!(arrival.mail(), MailState::None);
+            assert!(arrival.is_empty());
         }
     }
 
@@ -494,12 +501,12 @@ mod tests {
     fn what_was_taken_over_stays_before_what_comes_later() {
         let (mut arrival, mut mailbox) = (Arrival::new(), Mailbox::new());
         arrival.push(Signal::Mail(Mail::Message(1)));
-        mailbox.take_over(&mut arrival);
+        mailbox.take_over(&mut arrival, MailState::Messages);
         arrival.push(Signal::Mail(Mail::Message(2)));
-        mailbox.take_over(&mut arrival);
-        assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
+        mailbox.take_over(&mut arrival, MailState::Messages);
+        assert!(!arrival.is_empty(), "the second waits until the first is taken");
         assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(1));
-        mailbox.take_over(&mut arrival);
+        mailbox.take_over(&mut arrival, MailState::Messages);
         assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(2));
     }
 

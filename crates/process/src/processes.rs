@@ -17,7 +17,7 @@ use crate::router::Router;
 use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
 use crate::table::{Table, TooManyProcesses};
-use crate::task::{Inbox, Untyped, Visit};
+use crate::task::{Untyped, Visit};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
@@ -86,7 +86,7 @@ pub struct SpawnOptions {
     /// What the process calls itself in reports, see [`Cx::set_label`].
     pub label: Option<String>,
     /// What it begins with, for reports; the type of its code without.
-    pub initial_call: Option<&'static str>,
+    pub initial_call: Option<fn() -> &'static str>,
     /// How much may wait for it; without, its mailbox grows without bound.
     pub mailbox: Option<MailboxLimits>,
     /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
@@ -240,7 +240,7 @@ impl Processes {
         let birth = Birth {
             pid,
             parent,
-            initial_call: options.initial_call.unwrap_or_else(std::any::type_name::<B>),
+            initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>),
             processes: self,
             limits: options.mailbox,
         };
@@ -337,7 +337,7 @@ impl Processes {
     fn push_guarded<M: Protocol>(visit: &mut Visit<'_>, message: &mut Carried<M>) -> Pushed {
         let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
         let size = message.get().map_or(0, Protocol::size);
-        match parts.program.admit(parts.inbox.counts(), size) {
+        match parts.program.admit(parts.inbox.messages_in, size) {
             Verdict::Take | Verdict::DropOldest => {}
             Verdict::Refuse => return Pushed::Refused,
             Verdict::DropNewest => return Pushed::Dropped,
@@ -424,9 +424,7 @@ impl Processes {
     /// where it waits.
     pub(crate) fn wait_for_room(&self, to: &Dest, bytes: usize, waker: &Waker) -> Room {
         let looked = self.resolve(to).and_then(|pid| {
-            self.look(pid, |process, seen| {
-                process.wait_for_room((seen.messages_in, seen.bytes_in), bytes, waker)
-            })
+            self.look(pid, |process, seen| process.wait_for_room(seen.messages_in, bytes, waker))
         });
         // Where nobody is, the next attempt says so.
         looked.unwrap_or(Room::Perhaps)
@@ -515,8 +513,9 @@ impl Processes {
         let bytes = encoded.payload.len();
         let mut encoded = Some(Box::new(encoded));
         let has_guard = self.table.visit(pid, |visit| {
-            let verdict =
-                visit.any().map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.counts(), bytes));
+            let verdict = visit
+                .any()
+                .map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.messages_in(), bytes));
             if let Verdict::Take | Verdict::DropOldest = verdict
                 && let Some(encoded) = encoded.take()
             {
@@ -720,8 +719,8 @@ impl Processes {
             };
             let size = visit.size();
             let (process, inbox) = visit.any()?;
-            let (messages_in, bytes_in) = inbox.counts();
-            Some(body(process, Seen { status, messages_in, bytes_in: *bytes_in, size }))
+            let messages_in = inbox.messages_in();
+            Some(body(process, Seen { status, messages_in, size }))
         };
         self.table.visit(pid, look).flatten()
     }

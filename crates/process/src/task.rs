@@ -23,7 +23,7 @@ use crate::cells;
 use crate::lock::Lock;
 use crate::mailbox::Put;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell, thread_local};
+use crate::sync::{AtomicU8, AtomicU32, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -47,18 +47,18 @@ pub(crate) trait Program: Send + Sync + Sized + 'static {
     fn schedule(&self, runnable: Runnable, again: bool);
     /// The door of a task that brings its own.
     fn own_door(&self) -> Option<&Door>;
-    /// A run begins: takes over from the inbox what it can. Under the door's lock.
-    fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own);
+    /// Takes over from the inbox, which holds `mail`, all there is or nothing. Under the door's lock.
+    fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own, mail: MailState);
     /// The process that the task is, if it is one.
     fn any(&self) -> Option<&dyn AnyProcess>;
 }
 
 /// What arrives for a task.
 pub(crate) trait Inbox: Send + 'static {
-    /// What is there.
-    fn mail(&self) -> MailState;
-    /// How many messages were ever taken in, and their bytes where somebody counts them.
-    fn counts(&mut self) -> (u64, &mut usize);
+    /// Whether nothing is there.
+    fn is_empty(&self) -> bool;
+    /// How many messages were ever taken in.
+    fn messages_in(&self) -> u64;
     /// Appends a signal that has no type; what it is to the task.
     fn push_untyped(&mut self, signal: Untyped) -> MailState;
 }
@@ -145,10 +145,32 @@ enum Life {
 struct Header {
     vtable: &'static Vtable,
     door: NonNull<Door>,
-    references: AtomicUsize,
+    references: AtomicU32,
     /// A [`MailState`], changed under the door's lock; who reads it without may be late, and looks again at the end of
     /// the run.
     mail: AtomicU8,
+}
+
+/// So many references to one task may there be at a time; nothing but forgotten ones come near.
+const REFERENCES_MAX: u32 = u32::MAX / 2;
+
+impl Header {
+    #[inline]
+    fn count_reference(&self) {
+        if self.references.fetch_add(1, Ordering::Relaxed) > REFERENCES_MAX {
+            // One too many would free the task while it is in use.
+            std::process::abort();
+        }
+    }
+
+    #[inline]
+    fn mail(&self) -> MailState {
+        match self.mail.load(Ordering::Relaxed) {
+            0 => MailState::None,
+            1 => MailState::Messages,
+            _ => MailState::Urgent,
+        }
+    }
 }
 
 struct Vtable {
@@ -383,7 +405,7 @@ impl<P: Program> TaskRef<P> {
             vtable: const { &Vtable::of::<P, C>() },
             door: NonNull::dangling(),
             // One for the task's life, one for the code.
-            references: AtomicUsize::new(2),
+            references: AtomicU32::new(2),
             mail: AtomicU8::new(MailState::None as u8),
         };
         let body = Body { header, inbox: UnsafeCell::new(inbox), program, own: UnsafeCell::new(own) };
@@ -414,11 +436,7 @@ impl<P: Program> TaskRef<P> {
     /// Whether mail has come that the run has not taken. May be late: what comes meanwhile makes the task run again.
     #[inline]
     pub(crate) fn mail(&self) -> MailState {
-        match self.header().mail.load(Ordering::Relaxed) {
-            0 => MailState::None,
-            1 => MailState::Messages,
-            _ => MailState::Urgent,
-        }
+        self.header().mail()
     }
 
     /// Takes over what has come since the run began.
@@ -484,7 +502,7 @@ impl<P: Program> Deref for TaskRef<P> {
 
 impl<P: Program> Clone for TaskRef<P> {
     fn clone(&self) -> Self {
-        self.header().references.fetch_add(1, Ordering::Relaxed);
+        self.header().count_reference();
         Self { body: self.body }
     }
 }
@@ -552,8 +570,10 @@ impl Vtable {
 fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
     // SAFETY: the door's lock is held.
     let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
-    own.with(|own| P::enter(inbox, own));
-    body.header.mail.store(inbox.mail() as u8, Ordering::Relaxed);
+    own.with(|own| P::enter(inbox, own, body.header.mail()));
+    if inbox.is_empty() {
+        body.header.mail.store(MailState::None as u8, Ordering::Relaxed);
+    }
 }
 
 unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
@@ -715,7 +735,7 @@ unsafe fn waker_clone(data: *const ()) -> RawWaker {
     // SAFETY: the waker has a reference.
     let header = unsafe { of_waker(data) };
     // SAFETY: the waker has a reference.
-    unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
+    unsafe { header.as_ref() }.count_reference();
     raw_waker(header)
 }
 

@@ -335,8 +335,8 @@ impl Program for Actor {
         }
     }
 
-    fn enter(inbox: &mut Arrival<u32>, own: &mut Own) {
-        own.mailbox.take_over(inbox);
+    fn enter(inbox: &mut Arrival<u32>, own: &mut Own, mail: MailState) {
+        own.mailbox.take_over(inbox, mail);
     }
 
     fn any(&self) -> Option<&dyn AnyProcess> {

@@ -34,18 +34,18 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
     if let Some(take) = S::TAKE
         && me.guard.is_none()
     {
-        let place =
-            own.with(|own| if own.left > 1 { own.mailbox.place_of_message() } else { Place::Elsewhere });
+        let place = own
+            .with(|own| if own.mailbox.left > 1 { own.mailbox.place_of_message() } else { Place::Elsewhere });
         match place {
             Place::First => {
                 me.count_out(1);
-                own.with(|own| own.left -= 1);
+                own.with(|own| own.mailbox.left -= 1);
                 // SAFETY: there it is.
                 return take(own.with(|own| unsafe { own.mailbox.take_first() }));
             }
             Place::Behind => {
                 me.count_out(1);
-                own.with(|own| own.left -= 1);
+                own.with(|own| own.mailbox.left -= 1);
                 // SAFETY: there it is.
                 return take(own.with(|own| unsafe { own.mailbox.take_behind() }));
             }
@@ -74,11 +74,11 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         me.drop_excess(guard, own);
     }
     let left = own.with(|own| {
-        own.left = own.left.saturating_sub(1);
-        own.left
+        own.mailbox.left = own.mailbox.left.saturating_sub(1);
+        own.mailbox.left
     });
     if left == 0 {
-        own.with(|own| own.has_listened = true);
+        own.with(|own| own.mailbox.has_listened = true);
         // Others have their turn; this process goes on behind them.
         waker.wake_by_ref();
         return Poll::Pending;
@@ -123,7 +123,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
             return Poll::Pending;
         }
         if me.mail() == MailState::None {
-            own.with(|own| own.has_listened = true);
+            own.with(|own| own.mailbox.has_listened = true);
             if !me.is_own_waker(waker) {
                 own.with(|own| own.mailbox.wake_on_mail(waker));
             }
@@ -135,7 +135,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process has received as much as it may in this time slice: it is not waiting for mail, but for its turn.
 pub(crate) fn waits_for_turn<M: Protocol>(me: &Me<M>) -> bool {
-    me.own().is_some_and(|mut own| own.with(|own| own.left == 0))
+    me.own().is_some_and(|mut own| own.with(|own| own.mailbox.left == 0))
 }
 
 /// Takes back a monitor's message, if it waits; whether it did.

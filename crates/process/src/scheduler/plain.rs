@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 /// A task of `future` that has not run yet.
 pub(super) fn start(scheduler: Scheduler, future: impl Future<Output = ()> + Send + 'static) -> Runnable {
     let plain = Plain { scheduler, door: Door::new() };
-    TaskRef::start(None, plain, NoMail { bytes: 0 }, (), |_task| Work { future: Some(future) })
+    TaskRef::start(None, plain, NoMail, (), |_task| Work { future: Some(future) })
 }
 
 struct Plain {
@@ -31,7 +31,7 @@ impl Program for Plain {
         Some(&self.door)
     }
 
-    fn enter(_inbox: &mut NoMail, _own: &mut ()) {}
+    fn enter(_inbox: &mut NoMail, _own: &mut (), _mail: MailState) {}
 
     fn any(&self) -> Option<&dyn AnyProcess> {
         None
@@ -39,17 +39,15 @@ impl Program for Plain {
 }
 
 /// Nobody knows a plain task but its wakers.
-struct NoMail {
-    bytes: usize,
-}
+struct NoMail;
 
 impl Inbox for NoMail {
-    fn mail(&self) -> MailState {
-        MailState::None
+    fn is_empty(&self) -> bool {
+        true
     }
 
-    fn counts(&mut self) -> (u64, &mut usize) {
-        (0, &mut self.bytes)
+    fn messages_in(&self) -> u64 {
+        0
     }
 
     fn push_untyped(&mut self, signal: Untyped) -> MailState {
