@@ -114,10 +114,6 @@ impl Relations {
 /// What only the process itself touches.
 pub(crate) struct Own<M> {
     pub(crate) mailbox: Mailbox<M>,
-    /// Of the request that is served; `u64::MAX` nanoseconds without.
-    deadline: u64,
-    /// Who waits for it, as [`Current`] has it.
-    caller: u64,
     rare: Option<Box<Rare>>,
 }
 
@@ -127,6 +123,10 @@ struct Rare {
     /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
     /// out.
     exiting: Option<ExitReason>,
+    /// Of a request that is being served between two time slices.
+    deadline: Option<Instant>,
+    /// Who waits for it, as [`Current`] has it.
+    caller: u64,
     group_leader: Option<Pid>,
     locals: Option<Locals>,
 }
@@ -180,8 +180,6 @@ impl<M: Protocol> Process<M> {
         };
         let own = Own {
             mailbox: Mailbox::new(),
-            deadline: u64::MAX,
-            caller: 0,
             rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
         };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
@@ -491,24 +489,31 @@ impl<M: Protocol> Process<M> {
         self.finish(me, own, reason);
     }
 
+    #[inline]
     fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
+        let (deadline, caller, group_leader) = own.with(|own| match own.rare.as_deref() {
+            Some(rare) => (rare.deadline, rare.caller, rare.group_leader),
+            None => (None, 0, None),
+        });
         let current = Current {
             processes: &self.processes,
             pid: self.pid(),
             dying: RefCell::new(None),
-            deadline: Cell::new(
-                own.with(|own| (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))),
-            ),
-            caller: Cell::new(own.with(|own| own.caller)),
-            group_leader: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.group_leader))),
+            deadline: Cell::new(deadline),
+            caller: Cell::new(caller),
+            group_leader: Cell::new(group_leader),
             crash: RefCell::new(None),
             waits: &self.waits,
             polled_call: Cell::new(false),
         };
         let result = current::enter(&current, || body(own));
+        let (deadline, caller) = (current.deadline.get(), current.caller.get());
         own.with(|own| {
-            own.deadline = current.deadline.get().map_or(u64::MAX, Instant::as_nanos);
-            own.caller = current.caller.get();
+            // Nearly always there is none: a request is served within a time slice.
+            if deadline.is_some() || caller != 0 || own.rare.is_some() {
+                let rare = own.rare();
+                (rare.deadline, rare.caller) = (deadline, caller);
+            }
         });
         if self.waits.is_calling() {
             self.note_wait(own, current.polled_call.get());
