@@ -507,7 +507,11 @@ impl<M: Protocol> Program for Process<M> {
     type Own = Own<M>;
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.processes.scheduler().schedule(runnable, again);
+        self.processes.scheduler().schedule(runnable, again, self.pid.number());
+    }
+
+    fn number(&self) -> u64 {
+        self.pid.number()
     }
 
     fn own_door(&self) -> Option<&Door> {

@@ -3,7 +3,7 @@
 use crate::lock::Lock;
 use crate::scheduler::worker_index;
 use crate::sync::sizes::{BATCH, CHUNK, SHELVES};
-use crate::task::{Door, Visit};
+use crate::task::{Door, Runnable, Visit};
 use engset_term::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -107,6 +107,11 @@ impl Table {
             Some(door) => door.visit(pid.serial(), brought, body),
             None => Err(brought),
         }
+    }
+
+    /// A second right to run the process with this pid, see [`Door::rescue`].
+    pub(crate) fn rescue(&self, pid: Pid) -> Option<Runnable> {
+        self.door(pid.id())?.rescue(Some(pid.serial()))
     }
 
     /// Whether the process with this pid is alive.

@@ -14,15 +14,19 @@
 //!                    └─pending── Mail, Woken ──ready──► behind no door any more
 //! ```
 //!
-//! A [`Runnable`] exists exactly while a task is `Scheduled`: it is the right and the duty to run it once. The one
-//! reference that a task begins with belongs to its life and is given back by the run in which it ends.
+//! A [`Runnable`] exists while a task is `Scheduled`: it is the right and the duty to run it once. The one reference
+//! that a task begins with belongs to its life and is given back by the run in which it ends.
+//!
+//! Where nobody can get at the place in which a runnable lies, its worker being stuck, [`Door::rescue`] makes a second
+//! one, with a reference of its own. Whichever comes first runs the task; the other one finds it not `Scheduled`, or
+//! over, and gives that reference back. There is at most one such extra, so one of the two is always where it is run.
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
 use crate::cells;
 use crate::lock::Lock;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell, thread_local};
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -46,6 +50,8 @@ pub(crate) trait Program: Send + Sync + Sized + 'static {
     fn schedule(&self, runnable: Runnable, again: bool);
     /// The door of a task that brings its own.
     fn own_door(&self) -> Option<&Door>;
+    /// What the worker shows while the task runs; the same for the same task, 0 for one that cannot be found by it.
+    fn number(&self) -> u64;
     /// A run begins: takes over from the inbox what it can. Under the door's lock.
     fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own);
     /// The process that the task is, if it is one.
@@ -124,6 +130,8 @@ pub(crate) struct Door {
 struct Inside {
     task: Option<NonNull<Header>>,
     life: Life,
+    /// Whether the task has two runnables.
+    has_extra: bool,
 }
 
 // SAFETY: the pointer is followed under the door's lock only, while the task behind it is not over.
@@ -153,7 +161,7 @@ struct Header {
 struct Vtable {
     /// Of the `Program`.
     program: TypeId,
-    run: unsafe fn(NonNull<Header>),
+    run: unsafe fn(NonNull<Header>, &AtomicU64),
     cancel: unsafe fn(NonNull<Header>),
     schedule: unsafe fn(NonNull<Header>, Runnable, bool),
     any: unsafe fn(NonNull<Header>) -> Option<NonNull<dyn AnyProcess>>,
@@ -211,7 +219,10 @@ pub(crate) struct Visit<'a> {
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self { inside: Lock::new(Inside { task: None, life: Life::Idle }), generation: AtomicU32::new(0) }
+        Self {
+            inside: Lock::new(Inside { task: None, life: Life::Idle, has_extra: false }),
+            generation: AtomicU32::new(0),
+        }
     }
 
     /// The generation of the task that is or will be behind the door.
@@ -243,6 +254,22 @@ impl Door {
         result
     }
 
+    /// A second right to run the task behind the door, for one whose first lies where nobody gets at it: if the task is
+    /// scheduled, of this generation (or any), and has no second one yet.
+    pub(crate) fn rescue(&self, generation: Option<u32>) -> Option<Runnable> {
+        self.inside.with(|inside| {
+            let is_meant = generation.is_none_or(|generation| generation == self.generation());
+            let header = inside.task.filter(|_| is_meant)?;
+            if inside.life != Life::Scheduled || inside.has_extra {
+                return None;
+            }
+            inside.has_extra = true;
+            // SAFETY: the task is not over while its door's lock is held and it is behind it.
+            unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
+            Some(Runnable { header })
+        })
+    }
+
     /// Whether a task of this generation is behind the door.
     pub(crate) fn is_occupied(&self, generation: u32) -> bool {
         self.inside.with(|inside| self.generation() == generation && inside.task.is_some())
@@ -255,6 +282,20 @@ impl Door {
 }
 
 impl Inside {
+    /// A runnable of the task is used up; false where the task is not to be run by it: there was a second one.
+    #[inline]
+    fn begin(&mut self, header: NonNull<Header>) -> bool {
+        let is_behind = self.task == Some(header);
+        if is_behind && self.life == Life::Scheduled {
+            self.life = Life::Running;
+            return true;
+        }
+        if is_behind {
+            self.has_extra = false;
+        }
+        false
+    }
+
     /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
     #[inline]
     fn wake(&mut self, header: NonNull<Header>, reason: Life) -> Option<Runnable> {
@@ -374,15 +415,16 @@ impl<P: Program> TaskRef<P> {
         let door = door.or(own_door).expect("a task has a door");
         // SAFETY: as above; the header has no references to it.
         unsafe { (*header.as_ptr()).door = NonNull::from(door) };
-        door.inside.with(|inside| {
-            inside.task = Some(header);
-            inside.life = Life::Scheduled;
-        });
         let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
         // SAFETY: the place is part of the allocation.
         let place = unsafe { &raw mut (*whole).code };
-        // SAFETY: it is not read before the first run, whose right we have.
+        // SAFETY: it is not read before the first run; nobody finds the task yet.
         unsafe { place.write(code) };
+        door.inside.with(|inside| {
+            inside.task = Some(header);
+            inside.life = Life::Scheduled;
+            inside.has_extra = false;
+        });
         Runnable { header }
     }
 
@@ -482,14 +524,14 @@ impl Runnable {
         unsafe { (vtable.schedule)(header, self, again) };
     }
 
-    /// Runs the task once.
+    /// Runs the task once, and shows its number meanwhile, and afterwards still.
     #[inline]
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, shown: &AtomicU64) {
         let header = ManuallyDrop::new(self).header;
         // SAFETY: a scheduled task is not over, so its header is there.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: the function is that of the task's own type, and this is the right to run it, used up here.
-        unsafe { (vtable.run)(header) };
+        unsafe { (vtable.run)(header, shown) };
     }
 }
 
@@ -526,18 +568,27 @@ fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
     body.header.mail.store(inbox.mail() as u8, Ordering::Relaxed);
 }
 
-unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
+unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64) {
     let whole = header.cast::<Whole<P, C>>();
-    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`.
+    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`, or that of
+    // a second runnable.
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: a task's program keeps its door alive.
     let door = unsafe { body.header.door.as_ref() };
     let mut own = OwnCell { cell: &body.own };
-    door.inside.with(|inside| {
-        inside.life = Life::Running;
-        take_mail::<P>(body, &mut own);
+    let begins = door.inside.with(|inside| {
+        let begins = inside.begin(header);
+        if begins {
+            take_mail::<P>(body, &mut own);
+        }
+        begins
     });
+    if !begins {
+        // SAFETY: there were two runnables; the reference of the second one is given back once.
+        return unsafe { release(header) };
+    }
+    shown.store(body.program.number(), Ordering::Relaxed);
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
@@ -578,7 +629,11 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: as in `run`.
-    unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.life = Life::Running);
+    let begins = unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.begin(header));
+    if !begins {
+        // SAFETY: as in `run`.
+        return unsafe { release(header) };
+    }
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     let mut own = OwnCell { cell: &body.own };
     let cancelled = running(header, || {

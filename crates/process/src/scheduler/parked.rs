@@ -5,10 +5,7 @@
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// More workers than bits in the set make no sense.
-pub(crate) const WORKERS_MAX: usize = 64;
-
-/// A set of workers, by their index.
+/// A set of workers, one bit for each, by their index.
 #[derive(Debug)]
 pub(crate) struct Parked {
     bits: AtomicU64,
@@ -33,6 +30,11 @@ impl Parked {
     /// Says that a worker is awake.
     pub(crate) fn leave(&self, index: usize) {
         self.bits.fetch_and(!(1 << index), Ordering::SeqCst);
+    }
+
+    /// Whether all workers of a set sleep or are about to.
+    pub(crate) fn have(&self, set: u64) -> bool {
+        self.bits.load(Ordering::SeqCst) & set == set
     }
 
     /// A worker that sleeps, to be woken by the caller, who has just put work where all workers look. `None` where

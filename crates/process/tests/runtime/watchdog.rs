@@ -1,0 +1,376 @@
+//! A worker that is stuck in one run: it is told of, and others do what they can of its work. Where all is
+//! well, `idle.rs` shows that an idle scheduler uses no time.
+
+use crate::stage::{Number, identity, number};
+use engset_process::{
+    Cx, ExitReason, Mail, Processes, SPARE_WORKERS_MAX, Scheduler, SpawnOptions, Stuck, StuckIn,
+    ThreadsConfig, WORKERS_MAX, yield_now,
+};
+use engset_term::{Pid, Term};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a run may take in these tests.
+const SLICE: Duration = Duration::from_millis(10);
+/// Longer than anything takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a hog waits for on its thread, as code does that blocks: until it is let go.
+#[derive(Clone, Default)]
+struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    fn open(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The thing under test: a process that blocks its thread.
+    fn hog_the_thread(&self) {
+        let begun = Instant::now();
+        while !self.0.load(Ordering::SeqCst) {
+            assert!(begun.elapsed() < PATIENCE, "nobody lets the hog go");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Opens the gate also when the test fails, so that the workers end.
+struct OpensAtEnd(Gate);
+
+impl Drop for OpensAtEnd {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+type Reports = Arc<Mutex<Vec<Stuck>>>;
+
+/// Runs `body` as a process on `workers` workers and as many spare ones as may be; what the watchdog told.
+fn on_workers<B, F>(workers: usize, spares: usize, body: B) -> Vec<Stuck>
+where
+    B: FnOnce(Cx<Number>) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let reports: Reports = Arc::default();
+    let told = Arc::clone(&reports);
+    let config = ThreadsConfig {
+        slice_max: SLICE,
+        spare_workers_max: spares,
+        on_stuck: Some(Arc::new(move |stuck: &Stuck| told.lock().expect("no panic").push(stuck.clone()))),
+        ..ThreadsConfig::new(workers)
+    };
+    let scheduler = Scheduler::threads_with(config).expect("worker threads");
+    let processes = Processes::new(identity(1_000), scheduler.clone());
+    let result = processes.block_on(body);
+    assert!(result.is_ok(), "{result:?}");
+    // The end of each long run is told, too.
+    let begun = Instant::now();
+    let is_told = || {
+        let reports = reports.lock().expect("no panic");
+        2 * reports.iter().filter(|stuck| stuck.is_over).count() == reports.len()
+    };
+    while !is_told() && begun.elapsed() < PATIENCE {
+        std::thread::yield_now();
+    }
+    processes.kill_all();
+    let Scheduler::Threads(threads) = scheduler else { panic!("no threads") };
+    threads.shutdown();
+    std::mem::take(&mut *reports.lock().expect("no panic"))
+}
+
+/// Starts a process that blocks its worker, after it has sent `Number(1)` to `to`.
+fn spawn_hog(cx: &Cx<Number>, gate: &Gate, to: Option<Pid>) -> Pid {
+    let gate = gate.clone();
+    let hog = move |cx: Cx<Number>| async move {
+        if let Some(to) = to {
+            drop(cx.send(to, Number(1)));
+        }
+        gate.hog_the_thread();
+    };
+    let options = SpawnOptions { label: Some("the hog".to_owned()), ..SpawnOptions::default() };
+    cx.processes().spawn(options, hog).expect("room").pid()
+}
+
+/// Waits until so many workers are stuck.
+async fn until_stuck(cx: &Cx<Number>, workers: usize) {
+    let begun = Instant::now();
+    loop {
+        let stats = cx.processes().scheduler().stats();
+        if stats.workers.iter().filter(|worker| worker.is_stuck).count() >= workers {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{stats:?}");
+        cx.sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn the_report_names_the_process_and_how_long_it_takes() {
+    let gate = Gate::default();
+    let hogs: Arc<Mutex<Option<Pid>>> = Arc::default();
+    let seen = Arc::clone(&hogs);
+    let reports = on_workers(2, 0, move |cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        *seen.lock().expect("no panic") = Some(spawn_hog(&cx, &gate, None));
+        until_stuck(&cx, 1).await;
+        assert_eq!(cx.processes().scheduler().stats().stuck, 1);
+        drop(opens);
+    });
+    let pid = hogs.lock().expect("no panic").expect("started");
+    let [stuck, over] = &reports[..] else { panic!("{reports:?}") };
+    let runs = StuckIn::Process { pid, label: Some("the hog".to_owned()) };
+    assert_eq!((&stuck.runs, stuck.is_over), (&runs, false));
+    assert_eq!((&over.runs, over.is_over, over.worker), (&runs, true, stuck.worker));
+    assert!(stuck.lasts >= SLICE && over.lasts >= stuck.lasts, "{reports:?}");
+}
+
+#[test]
+fn who_watches_over_the_node_hears_of_a_long_slice() {
+    let gate = Gate::default();
+    on_workers(2, 0, move |mut cx| async move {
+        let me = cx.pid();
+        let opens = OpensAtEnd(gate.clone());
+        let watcher = move |mut cx: Cx<Term>| async move {
+            cx.processes().set_system_monitor(Some(cx.pid()));
+            drop(cx.send(me, Number(0)));
+            let Mail::Message(event) = cx.recv().await else { panic!("no message") };
+            let text = event.to_string();
+            assert!(text.contains("long_schedule,[{timeout,"), "{text}");
+            drop(cx.send(me, Number(9)));
+        };
+        cx.processes().spawn(SpawnOptions::default(), watcher).expect("room");
+        assert_eq!(number(&mut cx).await, 0);
+        spawn_hog(&cx, &gate, None);
+        until_stuck(&cx, 1).await;
+        drop(opens);
+        assert_eq!(number(&mut cx).await, 9);
+    });
+}
+
+#[test]
+fn what_a_stuck_process_has_woken_runs_elsewhere() {
+    for _ in 0..5 {
+        let gate = Gate::default();
+        on_workers(2, 0, move |mut cx| async move {
+            let opens = OpensAtEnd(gate.clone());
+            // The hog's message puts the receiver into the slot of the hog's worker, where nobody can steal it.
+            let me = cx.pid();
+            let tells = move |mut cx: Cx<Number>| async move {
+                drop(cx.recv().await);
+                drop(cx.send(me, Number(2)));
+            };
+            let receiver = cx.processes().spawn(SpawnOptions::default(), tells).expect("room").pid();
+            cx.sleep(Duration::from_millis(2)).await;
+            spawn_hog(&cx, &gate, Some(receiver));
+            assert_eq!(number(&mut cx).await, 2);
+            drop(opens);
+        });
+    }
+}
+
+#[test]
+fn a_task_that_is_no_process_is_taken_from_a_stuck_worker_too() {
+    let gate = Gate::default();
+    on_workers(1, 1, move |mut cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        let me = cx.pid();
+        let processes = Arc::clone(cx.processes());
+        let hog = move |cx: Cx<Number>| async move {
+            // Goes into the slot of this worker.
+            cx.processes().scheduler().spawn_task(async move {
+                drop(processes.send(me, &me.into(), Number(3)));
+            });
+            gate.hog_the_thread();
+        };
+        cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
+        assert_eq!(number(&mut cx).await, 3);
+        drop(opens);
+    });
+}
+
+#[test]
+fn timers_of_a_stuck_worker_fire() {
+    let gate = Gate::default();
+    on_workers(2, 0, move |mut cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        let me = cx.pid();
+        let hog = move |cx: Cx<Number>| async move {
+            // In the wheels of the hog's worker: the first is due before it is stuck, the others after.
+            for (at, millis) in [1, 30, 60, 90].into_iter().enumerate() {
+                let number = Number(u64::try_from(at).expect("small"));
+                cx.send_after(Duration::from_millis(millis), me, number);
+            }
+            gate.hog_the_thread();
+        };
+        cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
+        for at in 0..4 {
+            assert_eq!(number(&mut cx).await, at);
+        }
+        // One that is set while it is stuck, by a thread that is no worker.
+        let processes = Arc::clone(cx.processes());
+        let set = std::thread::spawn(move || {
+            let scheduler = processes.scheduler().clone();
+            let due = scheduler.now().saturating_add(Duration::from_millis(5));
+            scheduler.run_at(due, move || drop(processes.send(me, &me.into(), Number(7))));
+        });
+        assert_eq!(number(&mut cx).await, 7);
+        set.join().expect("no panic");
+        assert!(cx.processes().scheduler().stats().rescued > 0);
+        drop(opens);
+    });
+}
+
+#[test]
+fn when_all_workers_are_stuck_spare_ones_go_on_and_retire_afterwards() {
+    let gate = Gate::default();
+    let reports = on_workers(2, 2, move |mut cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        spawn_hog(&cx, &gate, Some(cx.pid()));
+        spawn_hog(&cx, &gate, Some(cx.pid()));
+        // This process may wait in the slot of a stuck worker; a spare one takes it from there.
+        assert_eq!([number(&mut cx).await, number(&mut cx).await], [1, 1]);
+        until_stuck(&cx, 2).await;
+        let scheduler = cx.processes().scheduler().clone();
+        assert_eq!(scheduler.stats().spare_workers, 1);
+        cx.sleep(Duration::from_millis(20)).await;
+        drop(opens);
+        let begun = Instant::now();
+        while scheduler.stats().spare_workers > 0 {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", scheduler.stats());
+            cx.sleep(Duration::from_millis(1)).await;
+        }
+        // What a retired worker has to wake, others run.
+        for round in 0..100 {
+            drop(cx.send(cx.pid(), Number(round)));
+            assert_eq!(number(&mut cx).await, round);
+        }
+    });
+    assert!(reports.iter().filter(|stuck| !stuck.is_over).count() >= 2, "{reports:?}");
+}
+
+#[test]
+fn sockets_that_were_opened_on_a_spare_worker_work_after_it_has_retired() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let gate = Gate::default();
+    on_workers(1, 1, move |cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        spawn_hog(&cx, &gate, Some(cx.pid()));
+        until_stuck(&cx, 1).await;
+        let name = std::thread::current().name().map(str::to_owned);
+        assert_eq!(name.as_deref(), Some("engset-1"), "a spare worker");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let (client, server) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+        let (mut client, (mut server, _)) = (client.expect("connected"), server.expect("connected"));
+        drop(opens);
+        let scheduler = cx.processes().scheduler().clone();
+        while scheduler.stats().spare_workers > 0 {
+            cx.sleep(Duration::from_millis(1)).await;
+        }
+        for round in 0..100 {
+            let (written, read) = tokio::join!(client.write_u64(round), server.read_u64());
+            assert_eq!((written.ok(), read.ok()), (Some(()), Some(round)));
+        }
+        let name = std::thread::current().name().map(str::to_owned);
+        assert_eq!(
+            name.as_deref(),
+            Some("engset-0"),
+            "the regular worker runs what the spare one's socket woke"
+        );
+    });
+}
+
+#[test]
+fn there_are_no_more_spare_workers_than_there_may_be() {
+    let gate = Gate::default();
+    on_workers(1, SPARE_WORKERS_MAX, move |cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        // One for each worker but the last, on which this process goes on.
+        for stuck in 1..=SPARE_WORKERS_MAX {
+            spawn_hog(&cx, &gate, None);
+            until_stuck(&cx, stuck).await;
+            yield_now().await;
+        }
+        let stats = cx.processes().scheduler().stats();
+        assert_eq!((stats.spare_workers, stats.workers.len()), (SPARE_WORKERS_MAX, 1 + SPARE_WORKERS_MAX));
+        drop(opens);
+    });
+    let config = ThreadsConfig { spare_workers_max: 100, ..ThreadsConfig::new(WORKERS_MAX + 1) };
+    let scheduler = Scheduler::threads_with(config).expect("worker threads");
+    assert_eq!(scheduler.stats().workers.len(), WORKERS_MAX);
+    let Scheduler::Threads(threads) = scheduler else { panic!("no threads") };
+    threads.shutdown();
+}
+
+#[test]
+fn many_short_slices_are_no_long_one() {
+    let reports = on_workers(1, 1, |cx| async move {
+        let begun = Instant::now();
+        while begun.elapsed() < 10 * SLICE {
+            yield_now().await;
+        }
+        assert_eq!(cx.processes().scheduler().stats().stuck, 0);
+    });
+    assert_eq!(reports, []);
+}
+
+#[test]
+fn what_is_taken_over_runs_once() {
+    // Whatever is run twice by right is run once in fact: each child ends once, and each end is told once.
+    let gate = Gate::default();
+    on_workers(2, 1, move |mut cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        let me = cx.pid();
+        let hog = move |mut cx: Cx<Number>| async move {
+            for _ in 0..100 {
+                let ends = |_: Cx<Number>| async { ExitReason::Normal };
+                let (child, _) = cx.spawn_monitor(SpawnOptions::default(), ends).expect("room");
+                drop(cx.send(child, Number(1)));
+                // Longer than a run may take, all in one run.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            gate.hog_the_thread();
+            let mut ended = 0;
+            while let Some(Mail::Down(down)) = cx.recv_timeout(Duration::from_millis(50)).await {
+                assert_eq!(down.reason, ExitReason::Normal);
+                ended += 1;
+            }
+            drop(cx.send(me, Number(ended)));
+        };
+        cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
+        until_stuck(&cx, 1).await;
+        drop(opens);
+        assert_eq!(number(&mut cx).await, 100);
+    });
+}
+
+#[test]
+fn a_shutdown_from_a_process_leaves_nothing() {
+    for _ in 0..20 {
+        let scheduler = Scheduler::threads(2).expect("worker threads");
+        let processes = Processes::new(identity(100), scheduler.clone());
+        let (done, is_done) = std::sync::mpsc::channel();
+        let ending = scheduler.clone();
+        let body = move |mut cx: Cx<Number>| async move {
+            let Scheduler::Threads(threads) = &ending else { panic!("no threads") };
+            threads.shutdown();
+            // Nobody runs these any more.
+            let waits = |mut cx: Cx<Number>| async move { drop(cx.recv().await) };
+            cx.spawn_monitor(SpawnOptions::default(), waits).expect("room");
+            cx.send_after(Duration::from_secs(100), cx.pid(), Number(1));
+            cx.processes().kill_all();
+            done.send(()).expect("the test waits");
+        };
+        processes.spawn(SpawnOptions::default(), body).expect("room");
+        is_done.recv_timeout(PATIENCE).expect("the shutdown comes back");
+        drop(scheduler);
+        let left = Arc::downgrade(&processes);
+        drop(processes);
+        let begun = Instant::now();
+        while left.strong_count() > 0 {
+            assert!(begun.elapsed() < PATIENCE, "something keeps the processes");
+            std::thread::yield_now();
+        }
+    }
+}
