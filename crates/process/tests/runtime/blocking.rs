@@ -1,6 +1,6 @@
 //! Blocking work: results, panics, limits, cancellation, and what it leaves of a scheduler.
 
-use crate::stage::{Number, everywhere, identity, number, on_threads};
+use crate::stage::{Number, PATIENCE, Patience, everywhere, identity, number, on_threads};
 use engset_process::{
     BlockingError, Cx, ExitReason, Processes, Scheduler, SpawnOptions, ThreadsConfig, blocking, current,
     yield_now,
@@ -8,10 +8,7 @@ use engset_process::{
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// Longer than anything takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::time::Duration;
 
 /// Runs `body` as a process on two workers with at most two threads for blocking work, one more piece may wait.
 fn on_few_threads<B, F>(body: B)
@@ -36,9 +33,10 @@ where
 
 /// Waits until `is_so`.
 async fn until(cx: &Cx<Number>, is_so: impl Fn(&engset_process::SchedulerStats) -> bool) {
-    let begun = Instant::now();
-    while !is_so(&cx.processes().scheduler().stats()) {
-        assert!(begun.elapsed() < PATIENCE, "{:?}", cx.processes().scheduler().stats());
+    let scheduler = cx.processes().scheduler();
+    let patience = Patience::new(scheduler);
+    while !is_so(&scheduler.stats()) {
+        patience.check("the numbers");
         yield_now().await;
     }
 }
@@ -190,7 +188,7 @@ fn when_the_process_ends_what_has_begun_runs_on_and_what_waits_is_not_run() {
         let ran = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&ran);
         let body = move |cx: Cx<Number>| async move {
-            drop(cx.blocking(move || noted.store(true, Ordering::SeqCst)).await)
+            drop(cx.blocking(move || noted.store(true, Ordering::SeqCst)).await);
         };
         let waits = cx.processes().spawn(SpawnOptions::default(), body).expect("room").pid();
         until(&cx, |stats| stats.blocking.waiting == 1).await;

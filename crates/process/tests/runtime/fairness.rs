@@ -118,9 +118,9 @@ fn a_flood_starves_no_task_in_the_common_queue() {
             let flood = Flood::start(&cx, 20);
             let me = cx.pid();
             let processes = Arc::clone(cx.processes());
-            let thread = std::thread::spawn(move || {
+            // From a thread that is no worker: by the common queue.
+            let thread = tokio::task::spawn_blocking(move || {
                 for round in 0..20 {
-                    // From a thread that is no worker: by the common queue.
                     let sends = move |cx: Cx<Number>| async move { drop(cx.send(me, Number(round))) };
                     processes.spawn(SpawnOptions::default(), sends).expect("room");
                 }
@@ -130,7 +130,7 @@ fn a_flood_starves_no_task_in_the_common_queue() {
                 sum += number(&mut cx).await;
             }
             assert_eq!(sum, 190);
-            thread.join().expect("no panic");
+            thread.await.expect("no panic");
             drop(flood);
         });
     }

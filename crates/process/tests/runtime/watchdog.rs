@@ -1,21 +1,18 @@
 //! A worker that is stuck in one run: it is told of, and others do what they can of its work. Where all is
 //! well, `idle.rs` shows that an idle scheduler uses no time.
 
-use crate::stage::{Number, identity, number};
+use crate::stage::{Number, PATIENCE, Patience, identity, number};
 use engset_process::{
     Cx, ExitReason, Mail, Processes, SPARE_WORKERS_MAX, Scheduler, SpawnOptions, Stuck, StuckIn,
-    ThreadsConfig, WORKERS_MAX, yield_now,
+    ThreadsConfig, WORKERS_MAX, hand_over, yield_now,
 };
 use engset_term::{Pid, Term};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a run may take in these tests.
 const SLICE: Duration = Duration::from_millis(10);
-/// Longer than anything takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// What a hog waits for on its thread, as code does that blocks: until it is let go.
 #[derive(Clone, Default)]
 struct Gate(Arc<AtomicBool>);
@@ -26,10 +23,10 @@ impl Gate {
     }
 
     /// The thing under test: a process that blocks its thread.
-    fn hog_the_thread(&self) {
-        let begun = Instant::now();
+    fn hog_the_thread(&self, scheduler: &Scheduler) {
+        let patience = Patience::new(scheduler);
         while !self.0.load(Ordering::SeqCst) {
-            assert!(begun.elapsed() < PATIENCE, "nobody lets the hog go");
+            patience.check("somebody lets the hog go");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -65,12 +62,13 @@ where
     let result = processes.block_on(body);
     assert!(result.is_ok(), "{result:?}");
     // The end of each long run is told, too.
-    let begun = Instant::now();
+    let patience = Patience::new(&scheduler);
     let is_told = || {
         let reports = reports.lock().expect("no panic");
         2 * reports.iter().filter(|stuck| stuck.is_over).count() == reports.len()
     };
-    while !is_told() && begun.elapsed() < PATIENCE {
+    while !is_told() {
+        patience.check("the end of each long run is told");
         std::thread::yield_now();
     }
     processes.kill_all();
@@ -86,7 +84,7 @@ fn spawn_hog(cx: &Cx<Number>, gate: &Gate, to: Option<Pid>) -> Pid {
         if let Some(to) = to {
             drop(cx.send(to, Number(1)));
         }
-        gate.hog_the_thread();
+        gate.hog_the_thread(cx.processes().scheduler());
     };
     let options = SpawnOptions { label: Some("the hog".to_owned()), ..SpawnOptions::default() };
     cx.processes().spawn(options, hog).expect("room").pid()
@@ -94,13 +92,10 @@ fn spawn_hog(cx: &Cx<Number>, gate: &Gate, to: Option<Pid>) -> Pid {
 
 /// Waits until so many workers are stuck.
 async fn until_stuck(cx: &Cx<Number>, workers: usize) {
-    let begun = Instant::now();
-    loop {
-        let stats = cx.processes().scheduler().stats();
-        if stats.workers.iter().filter(|worker| worker.is_stuck).count() >= workers {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{stats:?}");
+    let scheduler = cx.processes().scheduler();
+    let patience = Patience::new(scheduler);
+    while scheduler.stats().workers.iter().filter(|worker| worker.is_stuck).count() < workers {
+        patience.check("workers are stuck");
         cx.sleep(Duration::from_millis(1)).await;
     }
 }
@@ -123,6 +118,40 @@ fn the_report_names_the_process_and_how_long_it_takes() {
     assert_eq!((&stuck.runs, stuck.is_over), (&runs, false));
     assert_eq!((&over.runs, over.is_over, over.worker), (&runs, true, stuck.worker));
     assert!(stuck.lasts >= SLICE && over.lasts >= stuck.lasts, "{reports:?}");
+}
+
+#[test]
+fn of_processes_that_run_inside_each_other_the_one_that_blocks_is_named() {
+    let gates = [Gate::default(), Gate::default()];
+    let pids: Arc<Mutex<Vec<Pid>>> = Arc::default();
+    let seen = Arc::clone(&pids);
+    let reports = on_workers(2, 0, move |cx| async move {
+        let opens = gates.clone().map(OpensAtEnd);
+        let (inner, outer) = (gates[0].clone(), gates[1].clone());
+        let body = move |cx: Cx<Number>| async move {
+            let inside =
+                move |cx: Cx<Number>| async move { inner.hog_the_thread(cx.processes().scheduler()) };
+            let inside = cx.spawn(inside).expect("room");
+            seen.lock().expect("no panic").extend([inside.pid(), cx.pid()]);
+            // Runs the process that has just been woken inside this one.
+            hand_over();
+            outer.hog_the_thread(cx.processes().scheduler());
+        };
+        cx.processes().spawn(SpawnOptions::default(), body).expect("room");
+        let scheduler = cx.processes().scheduler();
+        for (found, opens) in (1..).zip(opens) {
+            let patience = Patience::new(scheduler);
+            while scheduler.stats().stuck < found {
+                patience.check("one more is found");
+                cx.sleep(Duration::from_millis(1)).await;
+            }
+            drop(opens);
+        }
+    });
+    let named = reports.iter().filter(|stuck| !stuck.is_over).map(|stuck| stuck.runs.clone());
+    let expected = pids.lock().expect("no panic").clone().into_iter();
+    let expected: Vec<_> = expected.map(|pid| StuckIn::Process { pid, label: None }).collect();
+    assert_eq!(named.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -181,7 +210,7 @@ fn a_task_that_is_no_process_is_taken_from_a_stuck_worker_too() {
             cx.processes().scheduler().spawn_task(async move {
                 drop(processes.send(me, &me.into(), Number(3)));
             });
-            gate.hog_the_thread();
+            gate.hog_the_thread(cx.processes().scheduler());
         };
         cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
         assert_eq!(number(&mut cx).await, 3);
@@ -201,7 +230,7 @@ fn timers_of_a_stuck_worker_fire() {
                 let number = Number(u64::try_from(at).expect("small"));
                 cx.send_after(Duration::from_millis(millis), me, number);
             }
-            gate.hog_the_thread();
+            gate.hog_the_thread(cx.processes().scheduler());
         };
         cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
         for at in 0..4 {
@@ -209,13 +238,13 @@ fn timers_of_a_stuck_worker_fire() {
         }
         // One that is set while it is stuck, by a thread that is no worker.
         let processes = Arc::clone(cx.processes());
-        let set = std::thread::spawn(move || {
+        let set = tokio::task::spawn_blocking(move || {
             let scheduler = processes.scheduler().clone();
             let due = scheduler.now().saturating_add(Duration::from_millis(5));
             scheduler.run_at(due, move || drop(processes.send(me, &me.into(), Number(7))));
         });
         assert_eq!(number(&mut cx).await, 7);
-        set.join().expect("no panic");
+        set.await.expect("no panic");
         assert!(cx.processes().scheduler().stats().rescued > 0);
         drop(opens);
     });
@@ -235,9 +264,9 @@ fn when_all_workers_are_stuck_spare_ones_go_on_and_retire_afterwards() {
         assert_eq!(scheduler.stats().spare_workers, 1);
         cx.sleep(Duration::from_millis(20)).await;
         drop(opens);
-        let begun = Instant::now();
+        let patience = Patience::new(&scheduler);
         while scheduler.stats().spare_workers > 0 {
-            assert!(begun.elapsed() < PATIENCE, "{:?}", scheduler.stats());
+            patience.check("the spare worker retires");
             cx.sleep(Duration::from_millis(1)).await;
         }
         // What a retired worker has to wake, others run.
@@ -306,11 +335,12 @@ fn there_are_no_more_spare_workers_than_there_may_be() {
 #[test]
 fn many_short_slices_are_no_long_one() {
     let reports = on_workers(1, 1, |cx| async move {
-        let begun = Instant::now();
-        while begun.elapsed() < 10 * SLICE {
+        let scheduler = cx.processes().scheduler();
+        let end = scheduler.now().saturating_add(10 * SLICE);
+        while scheduler.now() < end {
             yield_now().await;
         }
-        assert_eq!(cx.processes().scheduler().stats().stuck, 0);
+        assert_eq!(scheduler.stats().stuck, 0);
     });
     assert_eq!(reports, []);
 }
@@ -330,7 +360,7 @@ fn what_is_taken_over_runs_once() {
                 // Longer than a run may take, all in one run.
                 std::thread::sleep(Duration::from_millis(1));
             }
-            gate.hog_the_thread();
+            gate.hog_the_thread(cx.processes().scheduler());
             let mut ended = 0;
             while let Some(Mail::Down(down)) = cx.recv_timeout(Duration::from_millis(50)).await {
                 assert_eq!(down.reason, ExitReason::Normal);
@@ -364,12 +394,11 @@ fn a_shutdown_from_a_process_leaves_nothing() {
         };
         processes.spawn(SpawnOptions::default(), body).expect("room");
         is_done.recv_timeout(PATIENCE).expect("the shutdown comes back");
-        drop(scheduler);
         let left = Arc::downgrade(&processes);
         drop(processes);
-        let begun = Instant::now();
+        let patience = Patience::new(&scheduler);
         while left.strong_count() > 0 {
-            assert!(begun.elapsed() < PATIENCE, "something keeps the processes");
+            patience.check("the last process is dropped");
             std::thread::yield_now();
         }
     }
