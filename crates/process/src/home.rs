@@ -8,8 +8,8 @@ use engset_term::{Pid, Term};
 use std::time::Duration;
 
 impl Home for Processes {
-    fn rescue(&self, number: u64) -> Option<Runnable> {
-        self.table.rescue(self.pid_of_number(number))
+    fn rescue(&self, number: u64, lost: u32) -> Option<Runnable> {
+        self.table.rescue(self.pid_of_number(number), lost)
     }
 
     fn running(&self, number: u64) -> Option<(Pid, Option<String>)> {

@@ -109,9 +109,9 @@ impl Table {
         }
     }
 
-    /// A second right to run the process with this pid, see [`Door::rescue`].
-    pub(crate) fn rescue(&self, pid: Pid) -> Option<Runnable> {
-        self.door(pid.id())?.rescue(Some(pid.serial()))
+    /// One more right to run the process with this pid, see [`Door::rescue`].
+    pub(crate) fn rescue(&self, pid: Pid, lost: u32) -> Option<Runnable> {
+        self.door(pid.id())?.rescue(Some(pid.serial()), lost)
     }
 
     /// Whether the process with this pid is alive.

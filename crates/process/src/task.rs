@@ -17,9 +17,9 @@
 //! A [`Runnable`] exists while a task is `Scheduled`: it is the right and the duty to run it once. The one reference
 //! that a task begins with belongs to its life and is given back by the run in which it ends.
 //!
-//! Where nobody can get at the place in which a runnable lies, its worker being stuck, [`Door::rescue`] makes a second
-//! one, with a reference of its own. Whichever comes first runs the task; the other one finds it not `Scheduled`, or
-//! over, and gives that reference back. There is at most one such extra, so one of the two is always where it is run.
+//! Where nobody can get at the place in which a runnable lies, its worker being stuck, [`Door::rescue`] makes one more,
+//! with a reference of its own. Whichever comes first runs the task; the other one finds it not `Scheduled`, or over, and
+//! gives that reference back. There are as many extra ones as such places at most, so one is always where it is run.
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
@@ -130,8 +130,8 @@ pub(crate) struct Door {
 struct Inside {
     task: Option<NonNull<Header>>,
     life: Life,
-    /// Whether the task has two runnables.
-    has_extra: bool,
+    /// How many runnables the task has beside the one that it has while it is `Scheduled`.
+    extra: u32,
 }
 
 // SAFETY: the pointer is followed under the door's lock only, while the task behind it is not over.
@@ -220,7 +220,7 @@ pub(crate) struct Visit<'a> {
 impl Door {
     pub(crate) fn new() -> Self {
         Self {
-            inside: Lock::new(Inside { task: None, life: Life::Idle, has_extra: false }),
+            inside: Lock::new(Inside { task: None, life: Life::Idle, extra: 0 }),
             generation: AtomicU32::new(0),
         }
     }
@@ -254,16 +254,16 @@ impl Door {
         result
     }
 
-    /// A second right to run the task behind the door, for one whose first lies where nobody gets at it: if the task is
-    /// scheduled, of this generation (or any), and has no second one yet.
-    pub(crate) fn rescue(&self, generation: Option<u32>) -> Option<Runnable> {
+    /// One more right to run the task behind the door, if it is scheduled, of this generation (or any), and each of its
+    /// rights may lie at one of `lost` places where nobody gets at it. Each of these holds one right at most.
+    pub(crate) fn rescue(&self, generation: Option<u32>, lost: u32) -> Option<Runnable> {
         self.inside.with(|inside| {
             let is_meant = generation.is_none_or(|generation| generation == self.generation());
             let header = inside.task.filter(|_| is_meant)?;
-            if inside.life != Life::Scheduled || inside.has_extra {
+            if inside.life != Life::Scheduled || inside.extra >= lost {
                 return None;
             }
-            inside.has_extra = true;
+            inside.extra += 1;
             // SAFETY: the task is not over while its door's lock is held and it is behind it.
             unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
             Some(Runnable { header })
@@ -282,7 +282,7 @@ impl Door {
 }
 
 impl Inside {
-    /// A runnable of the task is used up; false where the task is not to be run by it: there was a second one.
+    /// A runnable of the task is used up; false where the task is not to be run by it: there was one more.
     #[inline]
     fn begin(&mut self, header: NonNull<Header>) -> bool {
         let is_behind = self.task == Some(header);
@@ -291,7 +291,7 @@ impl Inside {
             return true;
         }
         if is_behind {
-            self.has_extra = false;
+            self.extra -= 1;
         }
         false
     }
@@ -423,7 +423,7 @@ impl<P: Program> TaskRef<P> {
         door.inside.with(|inside| {
             inside.task = Some(header);
             inside.life = Life::Scheduled;
-            inside.has_extra = false;
+            inside.extra = 0;
         });
         Runnable { header }
     }
@@ -571,7 +571,7 @@ fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
 unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64) {
     let whole = header.cast::<Whole<P, C>>();
     // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`, or that of
-    // a second runnable.
+    // one more runnable.
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: a task's program keeps its door alive.
@@ -585,7 +585,7 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64
         begins
     });
     if !begins {
-        // SAFETY: there were two runnables; the reference of the second one is given back once.
+        // SAFETY: there was one more runnable than the task's life has; its reference is given back once.
         return unsafe { release(header) };
     }
     shown.store(body.program.number(), Ordering::Relaxed);

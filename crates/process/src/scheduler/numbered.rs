@@ -15,8 +15,8 @@ pub(super) const NUMBERED_MAX: usize = 65_536;
 
 /// Finds its processes by the number of their pid.
 pub(crate) trait Home: Send + Sync {
-    /// A second right to run the process, if it is ready to run, see [`Door::rescue`].
-    fn rescue(&self, number: u64) -> Option<Runnable>;
+    /// One more right to run the process, see [`Door::rescue`].
+    fn rescue(&self, number: u64, lost: u32) -> Option<Runnable>;
     /// The process that is running now, and what it calls itself.
     fn running(&self, number: u64) -> Option<(Pid, Option<String>)>;
     /// Tells whoever watches over the node that the process ran for so long in one slice.
@@ -70,13 +70,14 @@ impl Numbered {
         }
     }
 
-    /// A second right to run the task, if it is ready to run and has none yet.
-    pub(super) fn rescue(&self, number: u64) -> Option<Runnable> {
+    /// One more right to run the task that was put into the slots of `lost` stuck workers, see [`Door::rescue`]; of each
+    /// node that has one of this number.
+    pub(super) fn rescue(&self, number: u64, lost: u32) -> Vec<Runnable> {
         if let Some(index) = index_of(number) {
             let door = self.doors.lock().doors.get(index as usize).cloned().flatten();
-            return door?.rescue(None);
+            return door.and_then(|door| door.rescue(None, lost)).into_iter().collect();
         }
-        self.homes().into_iter().find_map(|home| home.rescue(number))
+        self.homes().into_iter().filter_map(|home| home.rescue(number, lost)).collect()
     }
 
     /// What a worker runs that shows this number.

@@ -141,6 +141,8 @@ impl Threads {
                 break;
             }
             for handle in handles {
+                // The watchdog may have been about to sleep when it was woken first.
+                handle.thread().unpark();
                 if handle.thread().id() != me && handle.join().is_err() {
                     tracing::error!("a thread of the scheduler panicked");
                 }

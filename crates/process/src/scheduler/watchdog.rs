@@ -4,7 +4,7 @@
 //! what they show once in `slice_max` (`watch.rs` decides what that means), so that each costs the workers nothing but
 //! the stores with which they show it.
 //!
-//! Of a worker that is stuck, others steal the queue as always. The task in its slot gets a second runnable, which goes
+//! Of a worker that is stuck, others steal the queue as always. The task in its slot gets one more runnable, which goes
 //! to the common queue; its timers are fired by the others; when all are stuck, a spare worker is started. What waits:
 //! sockets and timers of tokio, and tokio's own tasks, on the I/O driver of the stuck worker; processes in whose slices
 //! the stuck one runs. A task of tokio that blocks is not noticed: it is no run of ours.
@@ -122,6 +122,7 @@ struct Keeper {
 impl Keeper {
     fn run(mut self) {
         let mut shown = Vec::with_capacity(self.threads.workers.len());
+        let mut slots = Vec::with_capacity(self.threads.workers.len());
         let mut findings = Vec::with_capacity(SPARE_WORKERS_MAX);
         loop {
             if self.threads.stopping.load(Ordering::SeqCst) {
@@ -137,13 +138,23 @@ impl Keeper {
             for finding in findings.drain(..) {
                 self.act(finding);
             }
-            for index in bits(stuck) {
-                if let Some(runnable) = self.threads.numbered.rescue(shown[index].slot) {
-                    self.threads.dog.rescued(1);
-                    self.threads.push_common(runnable);
-                }
+            slots.clear();
+            slots.extend(bits(stuck).map(|index| shown[index].slot));
+            slots.sort_unstable();
+            for of_one_task in slots.chunk_by(|one, other| one == other) {
+                self.rescue(of_one_task);
             }
             self.sleep(now, is_alive, stuck);
+        }
+    }
+
+    /// Lets others run the task that was put last into the slots of as many stuck workers.
+    fn rescue(&self, of_one_task: &[u64]) {
+        let Some(number) = of_one_task.first() else { return };
+        let lost = u32::try_from(of_one_task.len()).unwrap_or(u32::MAX);
+        for runnable in self.threads.numbered.rescue(*number, lost) {
+            self.threads.dog.rescued(1);
+            self.threads.push_common(runnable);
         }
     }
 
