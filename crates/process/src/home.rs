@@ -8,7 +8,7 @@ use engset_term::{Pid, Term};
 use std::time::Duration;
 
 impl Home for Processes {
-    fn rescue(&self, number: u64, lost: u32) -> Option<Runnable> {
+    fn rescue(&self, number: u64, lost: u8) -> Option<Runnable> {
         self.table.rescue(self.pid_of_number(number), lost)
     }
 

@@ -110,7 +110,7 @@ impl Table {
     }
 
     /// One more right to run the process with this pid, see [`Door::rescue`].
-    pub(crate) fn rescue(&self, pid: Pid, lost: u32) -> Option<Runnable> {
+    pub(crate) fn rescue(&self, pid: Pid, lost: u8) -> Option<Runnable> {
         self.door(pid.id())?.rescue(Some(pid.serial()), lost)
     }
 

@@ -130,8 +130,6 @@ pub(crate) struct Door {
 struct Inside {
     task: Option<NonNull<Header>>,
     life: Life,
-    /// How many runnables the task has beside the one that it has while it is `Scheduled`.
-    extra: u32,
 }
 
 // SAFETY: the pointer is followed under the door's lock only, while the task behind it is not over.
@@ -156,6 +154,8 @@ struct Header {
     /// A [`MailState`], changed under the door's lock; who reads it without may be late, and looks again at the end of
     /// the run.
     mail: AtomicU8,
+    /// How many runnables the task has beside the one that it has while it is `Scheduled`. Changed under the door's lock.
+    extra: AtomicU8,
 }
 
 struct Vtable {
@@ -219,10 +219,7 @@ pub(crate) struct Visit<'a> {
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self {
-            inside: Lock::new(Inside { task: None, life: Life::Idle, extra: 0 }),
-            generation: AtomicU32::new(0),
-        }
+        Self { inside: Lock::new(Inside { task: None, life: Life::Idle }), generation: AtomicU32::new(0) }
     }
 
     /// The generation of the task that is or will be behind the door.
@@ -256,16 +253,18 @@ impl Door {
 
     /// One more right to run the task behind the door, if it is scheduled, of this generation (or any), and each of its
     /// rights may lie at one of `lost` places where nobody gets at it. Each of these holds one right at most.
-    pub(crate) fn rescue(&self, generation: Option<u32>, lost: u32) -> Option<Runnable> {
+    pub(crate) fn rescue(&self, generation: Option<u32>, lost: u8) -> Option<Runnable> {
         self.inside.with(|inside| {
             let is_meant = generation.is_none_or(|generation| generation == self.generation());
             let header = inside.task.filter(|_| is_meant)?;
-            if inside.life != Life::Scheduled || inside.extra >= lost {
+            // SAFETY: the task is not over while its door's lock is held and it is behind it.
+            let task = unsafe { header.as_ref() };
+            let extra = task.extra.load(Ordering::Relaxed);
+            if inside.life != Life::Scheduled || extra >= lost {
                 return None;
             }
-            inside.extra += 1;
-            // SAFETY: the task is not over while its door's lock is held and it is behind it.
-            unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
+            task.extra.store(extra + 1, Ordering::Relaxed);
+            task.references.fetch_add(1, Ordering::Relaxed);
             Some(Runnable { header })
         })
     }
@@ -282,18 +281,25 @@ impl Door {
 }
 
 impl Inside {
-    /// A runnable of the task is used up; false where the task is not to be run by it: there was one more.
+    /// A runnable of the task `header` is used up; false where the task is not to be run by it: there was one more.
     #[inline]
-    fn begin(&mut self, header: NonNull<Header>) -> bool {
-        let is_behind = self.task == Some(header);
-        if is_behind && self.life == Life::Scheduled {
+    fn begin(&mut self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        // Without extra ones there is a runnable only of a task that is scheduled.
+        let begins = extra.load(Ordering::Relaxed) == 0 || self.is_scheduled(header, extra);
+        if begins {
             self.life = Life::Running;
-            return true;
         }
-        if is_behind {
-            self.extra -= 1;
+        begins
+    }
+
+    /// Whether the task, which has extra runnables, is to be run by this one; it is one of the extra ones otherwise.
+    #[cold]
+    fn is_scheduled(&self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        let is_scheduled = self.task == Some(header) && self.life == Life::Scheduled;
+        if !is_scheduled {
+            extra.store(extra.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
         }
-        false
+        is_scheduled
     }
 
     /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
@@ -401,6 +407,7 @@ impl<P: Program> TaskRef<P> {
             // One for the task's life, one for the code.
             references: AtomicUsize::new(2),
             mail: AtomicU8::new(MailState::None as u8),
+            extra: AtomicU8::new(0),
         };
         let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
         let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
@@ -423,7 +430,6 @@ impl<P: Program> TaskRef<P> {
         door.inside.with(|inside| {
             inside.task = Some(header);
             inside.life = Life::Scheduled;
-            inside.extra = 0;
         });
         Runnable { header }
     }
@@ -578,7 +584,7 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64
     let door = unsafe { body.header.door.as_ref() };
     let mut own = OwnCell { cell: &body.own };
     let begins = door.inside.with(|inside| {
-        let begins = inside.begin(header);
+        let begins = inside.begin(header, &body.header.extra);
         if begins {
             take_mail::<P>(body, &mut own);
         }
@@ -629,7 +635,8 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: as in `run`.
-    let begins = unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.begin(header));
+    let begins =
+        unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.begin(header, &body.header.extra));
     if !begins {
         // SAFETY: as in `run`.
         return unsafe { release(header) };

@@ -16,7 +16,7 @@ pub(super) const NUMBERED_MAX: usize = 65_536;
 /// Finds its processes by the number of their pid.
 pub(crate) trait Home: Send + Sync {
     /// One more right to run the process, see [`Door::rescue`].
-    fn rescue(&self, number: u64, lost: u32) -> Option<Runnable>;
+    fn rescue(&self, number: u64, lost: u8) -> Option<Runnable>;
     /// The process that is running now, and what it calls itself.
     fn running(&self, number: u64) -> Option<(Pid, Option<String>)>;
     /// Tells whoever watches over the node that the process ran for so long in one slice.
@@ -72,7 +72,7 @@ impl Numbered {
 
     /// One more right to run the task that was put into the slots of `lost` stuck workers, see [`Door::rescue`]; of each
     /// node that has one of this number.
-    pub(super) fn rescue(&self, number: u64, lost: u32) -> Vec<Runnable> {
+    pub(super) fn rescue(&self, number: u64, lost: u8) -> Vec<Runnable> {
         if let Some(index) = index_of(number) {
             let door = self.doors.lock().doors.get(index as usize).cloned().flatten();
             return door.and_then(|door| door.rescue(None, lost)).into_iter().collect();

@@ -208,13 +208,18 @@ impl Threads {
             }
         });
         if let Some(runnable) = runnable {
-            // The task may run, end, and be the last to know of this scheduler before it is told to wake anybody.
-            let threads = Arc::clone(self);
-            threads.push_common(runnable);
-            if threads.live.load(Ordering::SeqCst) == 0 && threads.stopping.load(Ordering::SeqCst) {
-                // All workers have ended, and the last one may not have seen this task.
-                threads.clear();
-            }
+            self.schedule_elsewhere(runnable);
+        }
+    }
+
+    #[inline(never)]
+    fn schedule_elsewhere(self: &Arc<Self>, runnable: Runnable) {
+        // The task may run, end, and be the last to know of this scheduler before it is told to wake anybody.
+        let threads = Arc::clone(self);
+        threads.push_common(runnable);
+        if threads.live.load(Ordering::SeqCst) == 0 && threads.stopping.load(Ordering::SeqCst) {
+            // All workers have ended, and the last one may not have seen this task.
+            threads.clear();
         }
     }
 

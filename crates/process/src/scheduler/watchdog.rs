@@ -151,7 +151,7 @@ impl Keeper {
     /// Lets others run the task that was put last into the slots of as many stuck workers.
     fn rescue(&self, of_one_task: &[u64]) {
         let Some(number) = of_one_task.first() else { return };
-        let lost = u32::try_from(of_one_task.len()).unwrap_or(u32::MAX);
+        let lost = u8::try_from(of_one_task.len()).unwrap_or(u8::MAX);
         for runnable in self.threads.numbered.rescue(*number, lost) {
             self.threads.dog.rescued(1);
             self.threads.push_common(runnable);

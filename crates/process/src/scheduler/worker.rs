@@ -129,23 +129,29 @@ pub(super) fn hand_over(threads: &Threads) {
 }
 
 impl Local {
+    #[inline]
     pub(super) fn push(&self, runnable: Runnable, again: bool, number: u64) {
-        if !self.in_root.get() {
-            if self.is_retired.get() {
-                return self.threads.push_common(runnable);
-            }
-            self.queue.push(runnable);
-            self.threads.wake_worker(self.index);
-        } else if again || number == 0 {
+        if again || !self.in_root.get() {
+            return self.push_behind(runnable);
+        }
+        self.slot_is_fresh.set(true);
+        self.pulse.show_slot(number);
+        if let Some(before) = self.slot.replace(Some(runnable)) {
+            self.push_behind(before);
+        }
+    }
+
+    /// Puts a task behind the others, and sees to it that somebody comes to it.
+    #[inline(never)]
+    fn push_behind(&self, runnable: Runnable) {
+        if self.in_root.get() {
             self.queue.push(runnable);
             self.threads.wake_one();
+        } else if self.is_retired.get() {
+            self.threads.push_common(runnable);
         } else {
-            self.slot_is_fresh.set(true);
-            self.pulse.show_slot(number);
-            if let Some(before) = self.slot.replace(Some(runnable)) {
-                self.queue.push(before);
-                self.threads.wake_one();
-            }
+            self.queue.push(runnable);
+            self.threads.wake_worker(self.index);
         }
     }
 
