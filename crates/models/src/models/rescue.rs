@@ -21,7 +21,9 @@ fn a_rescue_against_the_run_of_the_first_right() {
     model(|| {
         let (stage, door, slot) = scheduled();
         let worker = thread::spawn(move || run(slot));
-        door.rescue(Some(0), 1).map(run);
+        if let Some(extra) = door.rescue(Some(0), 1) {
+            run(extra);
+        }
         worker.join().unwrap();
         let known = stage.known().clone();
         assert_eq!((known.runs, known.taken), (2, vec![1]), "its first run, and one for the message");
@@ -153,7 +155,9 @@ fn a_rescue_against_the_start() {
             other.start(&place, |turn| turn.receive()).schedule();
             other.run_all();
         });
-        door.rescue(None, 1).map(run);
+        if let Some(extra) = door.rescue(None, 1) {
+            run(extra);
+        }
         starting.join().unwrap();
         assert_eq!(stage.known().runs, 1);
         finish(&stage, &door);

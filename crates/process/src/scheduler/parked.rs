@@ -2,8 +2,10 @@
 //!
 //! Both sides write first and look afterwards, with a fence in between: who brings work writes the work and looks for
 //! sleepers, who goes to sleep writes that and looks for work. So at least one of them sees what the other wrote.
+//!
+//! The same between the workers and who looks after them, and sleeps while all of them do.
 
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// A set of workers, one bit for each, by their index.
 #[derive(Debug)]
@@ -32,11 +34,6 @@ impl Parked {
         self.bits.fetch_and(!(1 << index), Ordering::SeqCst);
     }
 
-    /// Whether all workers of a set sleep or are about to.
-    pub(crate) fn have(&self, set: u64) -> bool {
-        self.bits.load(Ordering::SeqCst) & set == set
-    }
-
     /// A worker that sleeps, to be woken by the caller, who has just put work where all workers look. `None` where
     /// nobody sleeps, or another caller wakes the one that was seen.
     pub(crate) fn choose(&self) -> Option<usize> {
@@ -48,5 +45,40 @@ impl Parked {
         let index = parked.trailing_zeros() as usize;
         let bit = 1 << index;
         (self.bits.fetch_and(!bit, Ordering::SeqCst) & bit != 0).then_some(index)
+    }
+}
+
+/// Whether who looks after the workers sleeps.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    is_asleep: AtomicBool,
+}
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self { is_asleep: AtomicBool::new(false) }
+    }
+
+    /// Says that the watcher is about to sleep until it is woken; false, and unsaid, where one of `workers` is awake.
+    pub(crate) fn enter(&self, parked: &Parked, workers: u64) -> bool {
+        self.is_asleep.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let sleeps = parked.bits.load(Ordering::SeqCst) & workers == workers;
+        if !sleeps {
+            self.leave();
+        }
+        sleeps
+    }
+
+    /// Says that the watcher is awake.
+    pub(crate) fn leave(&self) {
+        self.is_asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the watcher sleeps, and is to be woken by the caller: a worker that has just said that it is awake.
+    #[inline]
+    pub(crate) fn sleeps(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.is_asleep.load(Ordering::SeqCst)
     }
 }

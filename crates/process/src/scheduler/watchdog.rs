@@ -10,6 +10,7 @@
 //! the stuck one runs. A task of tokio that blocks is not noticed: it is no run of ours.
 
 use super::config::{OnStuck, Stuck, StuckIn};
+use super::parked::Watcher;
 use super::stats::SchedulerStats;
 use super::threads::{Threads, bits};
 use super::watch::{Finding, Watch};
@@ -19,7 +20,7 @@ use crossbeam_deque::Worker as Queue;
 use engset_term::Instant;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -36,8 +37,7 @@ pub(super) struct Dog {
     slice_max: Duration,
     on_stuck: Option<OnStuck>,
     thread: OnceLock<Thread>,
-    /// Whether it sleeps until it is woken.
-    is_asleep: AtomicBool,
+    watcher: Watcher,
     stuck: AtomicU64,
     rescued: AtomicU64,
     looks: AtomicU64,
@@ -49,7 +49,7 @@ impl Dog {
             slice_max: config.slice_max.max(PAUSE_MIN),
             on_stuck: config.on_stuck.clone(),
             thread: OnceLock::new(),
-            is_asleep: AtomicBool::new(false),
+            watcher: Watcher::new(),
             stuck: AtomicU64::new(0),
             rescued: AtomicU64::new(0),
             looks: AtomicU64::new(0),
@@ -59,14 +59,14 @@ impl Dog {
     /// A worker wakes, and has said so: from now on there is something to look after.
     #[inline]
     pub(super) fn notice(&self) {
-        if self.is_asleep.load(Ordering::SeqCst) {
+        if self.watcher.sleeps() {
             self.wake();
         }
     }
 
     #[cold]
     pub(super) fn wake(&self) {
-        self.is_asleep.store(false, Ordering::SeqCst);
+        self.watcher.leave();
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -224,15 +224,14 @@ impl Keeper {
         if is_alive {
             return std::thread::park_timeout(self.pause(now, stuck));
         }
-        dog.is_asleep.store(true, Ordering::SeqCst);
         // Whoever wakes takes its bit away and looks then whether the watchdog sleeps.
         let active = self.threads.active.load(Ordering::SeqCst);
-        if self.threads.parked.have(active) && !self.threads.stopping.load(Ordering::SeqCst) {
+        if dog.watcher.enter(&self.threads.parked, active) && !self.threads.stopping.load(Ordering::SeqCst) {
             std::thread::park();
         } else {
             std::thread::park_timeout(self.watch.pause());
         }
-        dog.is_asleep.store(false, Ordering::SeqCst);
+        dog.watcher.leave();
     }
 
     /// How long to wait for the next look: not longer than until a stuck worker's timer is due, which others must fire.

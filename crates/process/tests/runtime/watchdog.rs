@@ -225,6 +225,30 @@ fn what_a_stuck_process_has_woken_runs_elsewhere() {
 }
 
 #[test]
+fn what_two_stuck_processes_have_woken_runs_elsewhere() {
+    let gate = Gate::default();
+    on_workers(2, 1, move |mut cx| async move {
+        let opens = OpensAtEnd(gate.clone());
+        let me = cx.pid();
+        let tells = move |mut cx: Cx<Number>| async move {
+            loop {
+                number(&mut cx).await;
+                drop(cx.send(me, Number(2)));
+            }
+        };
+        let receiver = cx.processes().spawn(SpawnOptions::default(), tells).expect("room").pid();
+        // A right to run the receiver is left in the slot of the first hog's worker when the second hog wakes it.
+        for hogs in 1..=2 {
+            cx.sleep(Duration::from_millis(2)).await;
+            spawn_hog(&cx, &gate, Some(receiver));
+            assert_eq!(number(&mut cx).await, 2);
+            until_stuck(&cx, hogs).await;
+        }
+        drop(opens);
+    });
+}
+
+#[test]
 fn a_task_that_is_no_process_is_taken_from_a_stuck_worker_too() {
     let gate = Gate::default();
     on_workers(1, 1, move |mut cx| async move {
