@@ -580,6 +580,7 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64
     // one more runnable.
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
+    shown.store(body.program.number(), Ordering::Relaxed);
     // SAFETY: a task's program keeps its door alive.
     let door = unsafe { body.header.door.as_ref() };
     let mut own = OwnCell { cell: &body.own };
@@ -594,7 +595,6 @@ unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64
         // SAFETY: there was one more runnable than the task's life has; its reference is given back once.
         return unsafe { release(header) };
     }
-    shown.store(body.program.number(), Ordering::Relaxed);
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
