@@ -10,8 +10,8 @@ use engset_process::{
     ThreadsConfig, WORKERS_MAX, hand_over, yield_now,
 };
 use engset_term::{Pid, Term};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// How long a run may take in these tests.
@@ -19,20 +19,20 @@ const SLICE: Duration = Duration::from_millis(10);
 
 /// What a hog waits for on its thread, as code does that blocks: until it is let go.
 #[derive(Clone, Default)]
-struct Gate(Arc<AtomicBool>);
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
     fn open(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        *self.0.0.lock().expect("no panic") = true;
+        self.0.1.notify_all();
     }
 
     /// The thing under test: a process that blocks its thread.
-    fn hog_the_thread(&self, scheduler: &Scheduler) {
-        let patience = Patience::new(scheduler);
-        while !self.0.load(Ordering::SeqCst) {
-            patience.check("somebody lets the hog go");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    fn hog_the_thread(&self) {
+        let is_open = self.0.0.lock().expect("no panic");
+        let waited = self.0.1.wait_timeout_while(is_open, PATIENCE, |is_open| !*is_open);
+        let is_open = *waited.expect("no panic").0;
+        assert!(is_open, "nobody lets the hog go");
     }
 }
 
@@ -98,7 +98,7 @@ fn spawn_hog(cx: &Cx<Number>, gate: &Gate, to: Option<Pid>) -> Pid {
         if let Some(to) = to {
             drop(cx.send(to, Number(1)));
         }
-        gate.hog_the_thread(cx.processes().scheduler());
+        gate.hog_the_thread();
     };
     let options = SpawnOptions { label: Some("the hog".to_owned()), ..SpawnOptions::default() };
     cx.processes().spawn(options, hog).expect("room").pid()
@@ -158,13 +158,12 @@ fn of_processes_that_run_inside_each_other_the_one_that_blocks_is_named() {
         let pids: Arc<Mutex<Vec<Pid>>> = Arc::default();
         let seen = Arc::clone(&pids);
         let body = move |cx: Cx<Number>| async move {
-            let inside =
-                move |cx: Cx<Number>| async move { inner.hog_the_thread(cx.processes().scheduler()) };
+            let inside = move |_: Cx<Number>| async move { inner.hog_the_thread() };
             let inside = cx.spawn(inside).expect("room");
             seen.lock().expect("no panic").extend([inside.pid(), cx.pid()]);
             // Runs the process that has just been woken inside this one.
             hand_over();
-            outer.hog_the_thread(cx.processes().scheduler());
+            outer.hog_the_thread();
         };
         cx.processes().spawn(SpawnOptions::default(), body).expect("room");
         let patience = Patience::new(cx.processes().scheduler());
@@ -260,7 +259,7 @@ fn a_task_that_is_no_process_is_taken_from_a_stuck_worker_too() {
             cx.processes().scheduler().spawn_task(async move {
                 drop(processes.send(me, &me.into(), Number(3)));
             });
-            gate.hog_the_thread(cx.processes().scheduler());
+            gate.hog_the_thread();
         };
         cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
         assert_eq!(number(&mut cx).await, 3);
@@ -280,7 +279,7 @@ fn timers_of_a_stuck_worker_fire() {
                 let number = Number(u64::try_from(at).expect("small"));
                 cx.send_after(Duration::from_millis(millis), me, number);
             }
-            gate.hog_the_thread(cx.processes().scheduler());
+            gate.hog_the_thread();
         };
         cx.processes().spawn(SpawnOptions::default(), hog).expect("room");
         for at in 0..4 {
@@ -417,10 +416,13 @@ fn what_is_taken_over_runs_once() {
                 let ends = move |_: Cx<Number>| async move { _ = counted.fetch_add(1, Ordering::SeqCst) };
                 let (child, _) = cx.spawn_monitor(SpawnOptions::default(), ends).expect("room");
                 drop(cx.send(child, Number(1)));
-                // Longer than a run may take, all in one run.
-                std::thread::sleep(Duration::from_millis(1));
+                // A process that computes: longer than a run may take, all in one run.
+                let end = cx.processes().scheduler().now().saturating_add(Duration::from_millis(1));
+                while cx.processes().scheduler().now() < end {
+                    std::hint::spin_loop();
+                }
             }
-            gate.hog_the_thread(cx.processes().scheduler());
+            gate.hog_the_thread();
             for _ in 0..100 {
                 let Mail::Down(down) = cx.recv().await else { panic!("no end of a child") };
                 assert_eq!(down.reason, ExitReason::Normal);
