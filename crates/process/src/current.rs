@@ -50,6 +50,14 @@ pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Calls `body` with no process as the running one.
+pub(crate) fn outside<R>(body: impl FnOnce() -> R) -> R {
+    let leave = Leave(CURRENT.replace(None));
+    let result = body();
+    drop(leave);
+    result
+}
+
 /// Calls `body` with the running process.
 #[inline(always)]
 pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {

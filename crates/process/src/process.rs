@@ -542,7 +542,11 @@ impl<M: Protocol> Program for Process<M> {
     type Own = Own<M>;
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.processes.scheduler().schedule(runnable, again);
+        self.processes.scheduler().schedule(runnable, again, self.pid);
+    }
+
+    fn number(&self) -> u64 {
+        self.pid
     }
 
     fn own_door(&self) -> Option<&Door> {

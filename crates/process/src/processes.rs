@@ -124,7 +124,7 @@ impl Processes {
     #[must_use]
     pub fn new(identity: Identity, scheduler: Scheduler) -> Arc<Self> {
         panics::install_hook();
-        Arc::new(Self {
+        let processes = Arc::new(Self {
             node: identity.node,
             creation: identity.creation,
             scheduler,
@@ -137,7 +137,10 @@ impl Processes {
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
             salt: identity.salt,
-        })
+        });
+        let home: Weak<Self> = Arc::downgrade(&processes);
+        processes.scheduler.add_home(home);
+        processes
     }
 
     /// Sets the way to other nodes; only the first call counts.
@@ -403,19 +406,25 @@ impl Processes {
         } else {
             tracing::info!(%pid, waiting, "few messages wait for the process again");
         }
+        let word = if is_long { "true" } else { "false" };
+        self.tell_system_monitor(pid, "long_message_queue", Term::atom(word));
+    }
+
+    /// Sends `{monitor, Pid, What, How}` to who watches over the node, if anybody does.
+    pub(crate) fn tell_system_monitor(&self, pid: Pid, what: &'static str, how: Term) {
         let monitor = *self.system_monitor.lock();
         if let Some(monitor) = monitor {
-            let word = if is_long { "true" } else { "false" };
-            let event =
-                [Term::atom("monitor"), Term::Pid(pid), Term::atom("long_message_queue"), Term::atom(word)];
+            let event = [Term::atom("monitor"), Term::Pid(pid), Term::atom(what), how];
             let mut payload = Vec::new();
             engset_etf::encode_body(&Term::tuple(event), &mut payload);
             self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
         }
     }
 
-    /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark; who did before.
-    /// Only mailboxes with [`MailboxLimits::watermarks`] tell.
+    /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark, and
+    /// `{monitor, Pid, long_schedule, [{timeout, Milliseconds}]}` after one slice of a process took longer than
+    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`] tell of
+    /// long queues, only a scheduler with threads of long slices.
     pub fn set_system_monitor(&self, monitor: Option<Pid>) -> Option<Pid> {
         std::mem::replace(&mut *self.system_monitor.lock(), monitor)
     }

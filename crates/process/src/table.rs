@@ -3,7 +3,7 @@
 use crate::lock::Lock;
 use crate::scheduler::worker_index;
 use crate::sync::sizes::{BATCH, CHUNK, SHELVES};
-use crate::task::{Door, Visit};
+use crate::task::{Door, Runnable, Visit};
 use engset_term::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -99,6 +99,11 @@ impl Table {
     #[inline]
     pub(crate) fn visit<R>(&self, pid: Pid, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
         self.door(pid.id())?.visit(pid.serial(), body)
+    }
+
+    /// One more right to run the process with this pid, see [`Door::rescue`].
+    pub(crate) fn rescue(&self, pid: Pid, lost: u8) -> Option<Runnable> {
+        self.door(pid.id())?.rescue(Some(pid.serial()), lost)
     }
 
     /// Whether the process with this pid is alive.

@@ -14,8 +14,12 @@
 //!                    └─pending── Mail, Woken ──ready──► behind no door any more
 //! ```
 //!
-//! A [`Runnable`] exists exactly while a task is `Scheduled`: it is the right and the duty to run it once. The one
-//! reference that a task begins with belongs to its life and is given back by the run in which it ends.
+//! A [`Runnable`] exists while a task is `Scheduled`: it is the right and the duty to run it once. The one reference
+//! that a task begins with belongs to its life and is given back by the run in which it ends.
+//!
+//! Where nobody can get at the place in which a runnable lies, its worker being stuck, [`Door::rescue`] makes one more,
+//! with a reference of its own. Whichever comes first runs the task; the other one finds it not `Scheduled`, or over, and
+//! gives that reference back. There are as many extra ones as such places at most, so one is always where it is run.
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
@@ -23,7 +27,7 @@ use crate::cells;
 use crate::lock::Lock;
 use crate::mailbox::Put;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, Ordering, UnsafeCell, thread_local};
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -47,6 +51,8 @@ pub(crate) trait Program: Send + Sync + Sized + 'static {
     fn schedule(&self, runnable: Runnable, again: bool);
     /// The door of a task that brings its own.
     fn own_door(&self) -> Option<&Door>;
+    /// What the worker shows while the task runs; the same for the same task, 0 for one that cannot be found by it.
+    fn number(&self) -> u64;
     /// Takes over from the inbox, which holds `mail`, all there is or nothing. Under the door's lock.
     fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own, mail: MailState);
     /// The process that the task is, if it is one.
@@ -149,6 +155,8 @@ struct Header {
     /// A [`MailState`], changed under the door's lock; who reads it without may be late, and looks again at the end of
     /// the run.
     mail: AtomicU8,
+    /// How many runnables the task has beside the one that it has while it is `Scheduled`. Changed under the door's lock.
+    extra: AtomicU8,
 }
 
 /// So many references to one task may there be at a time; nothing but forgotten ones come near.
@@ -176,7 +184,7 @@ impl Header {
 struct Vtable {
     /// Of the `Program`.
     program: TypeId,
-    run: unsafe fn(NonNull<Header>),
+    run: unsafe fn(NonNull<Header>, &AtomicU64),
     cancel: unsafe fn(NonNull<Header>),
     schedule: unsafe fn(NonNull<Header>, Runnable, bool),
     any: unsafe fn(NonNull<Header>) -> Option<NonNull<dyn AnyProcess>>,
@@ -274,6 +282,24 @@ impl Door {
         result
     }
 
+    /// One more right to run the task behind the door, if it is scheduled, of this generation (or any), and each of its
+    /// rights may lie at one of `lost` places where nobody gets at it. Each of these holds one right at most.
+    pub(crate) fn rescue(&self, generation: Option<u32>, lost: u8) -> Option<Runnable> {
+        self.inside.with(|inside| {
+            let is_meant = generation.is_none_or(|generation| generation == self.generation());
+            let header = inside.task.filter(|_| is_meant)?;
+            // SAFETY: the task is not over while its door's lock is held and it is behind it.
+            let task = unsafe { header.as_ref() };
+            let extra = task.extra.load(Ordering::Relaxed);
+            if inside.life != Life::Scheduled || extra >= lost {
+                return None;
+            }
+            task.extra.store(extra + 1, Ordering::Relaxed);
+            task.count_reference();
+            Some(Runnable { header })
+        })
+    }
+
     /// Whether a task of this generation is behind the door.
     pub(crate) fn is_occupied(&self, generation: u32) -> bool {
         self.inside.with(|inside| self.generation() == generation && inside.task.is_some())
@@ -286,6 +312,27 @@ impl Door {
 }
 
 impl Inside {
+    /// A runnable of the task `header` is used up; false where the task is not to be run by it: there was one more.
+    #[inline]
+    fn begin(&mut self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        // Without extra ones there is a runnable only of a task that is scheduled.
+        let begins = extra.load(Ordering::Relaxed) == 0 || self.is_scheduled(header, extra);
+        if begins {
+            self.life = Life::Running;
+        }
+        begins
+    }
+
+    /// Whether the task, which has extra runnables, is to be run by this one; it is one of the extra ones otherwise.
+    #[cold]
+    fn is_scheduled(&self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        let is_scheduled = self.task == Some(header) && self.life == Life::Scheduled;
+        if !is_scheduled {
+            extra.store(extra.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        }
+        is_scheduled
+    }
+
     /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
     #[inline]
     fn wake(&mut self, header: NonNull<Header>, reason: Life) -> Option<Runnable> {
@@ -407,6 +454,7 @@ impl<P: Program> TaskRef<P> {
             // One for the task's life, one for the code.
             references: AtomicU32::new(2),
             mail: AtomicU8::new(MailState::None as u8),
+            extra: AtomicU8::new(0),
         };
         let body = Body { header, inbox: UnsafeCell::new(inbox), program, own: UnsafeCell::new(own) };
         let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
@@ -421,15 +469,15 @@ impl<P: Program> TaskRef<P> {
         let door = door.or(own_door).expect("a task has a door");
         // SAFETY: as above; the header has no references to it.
         unsafe { (*header.as_ptr()).door = NonNull::from(door) };
+        let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
+        // SAFETY: the place is part of the allocation.
+        let place = unsafe { &raw mut (*whole).code };
+        // SAFETY: it is not read before the first run; nobody finds the task yet.
+        unsafe { place.write(code) };
         door.inside.with(|inside| {
             inside.task = Some(header);
             inside.life = Life::Scheduled;
         });
-        let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
-        // SAFETY: the place is part of the allocation.
-        let place = unsafe { &raw mut (*whole).code };
-        // SAFETY: it is not read before the first run, whose right we have.
-        unsafe { place.write(code) };
         Runnable { header }
     }
 
@@ -530,14 +578,14 @@ impl Runnable {
         unsafe { (vtable.schedule)(header, self, again) };
     }
 
-    /// Runs the task once.
+    /// Runs the task once, and shows its number meanwhile, and afterwards still.
     #[inline]
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, shown: &AtomicU64) {
         let header = ManuallyDrop::new(self).header;
         // SAFETY: a scheduled task is not over, so its header is there.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: the function is that of the task's own type, and this is the right to run it, used up here.
-        unsafe { (vtable.run)(header) };
+        unsafe { (vtable.run)(header, shown) };
     }
 }
 
@@ -576,20 +624,27 @@ fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
     }
 }
 
-unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
+unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64) {
     let whole = header.cast::<Whole<P, C>>();
-    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`.
+    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`, or that of
+    // one more runnable.
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
+    shown.store(body.program.number(), Ordering::Relaxed);
     // SAFETY: a task's program keeps its door alive.
     let door = unsafe { body.header.door.as_ref() };
     let mut own = OwnCell { cell: &body.own };
-    door.inside.with(|inside| {
-        inside.life = Life::Running;
-        if body.header.mail.load(Ordering::Relaxed) != MailState::None as u8 {
+    let begins = door.inside.with(|inside| {
+        let begins = inside.begin(header, &body.header.extra);
+        if begins && body.header.mail.load(Ordering::Relaxed) != MailState::None as u8 {
             take_mail::<P>(body, &mut own);
         }
+        begins
     });
+    if !begins {
+        // SAFETY: there was one more runnable than the task's life has; its reference is given back once.
+        return unsafe { release(header) };
+    }
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
@@ -630,7 +685,12 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: as in `run`.
-    unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.life = Life::Running);
+    let begins =
+        unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.begin(header, &body.header.extra));
+    if !begins {
+        // SAFETY: as in `run`.
+        return unsafe { release(header) };
+    }
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     let mut own = OwnCell { cell: &body.own };
     let cancelled = running(header, || {

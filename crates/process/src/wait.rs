@@ -355,10 +355,10 @@ impl Processes {
 /// What distinguishes a process from others of its node.
 #[inline]
 pub(crate) const fn packed(pid: Pid) -> u64 {
-    (pid.id() as u64) << 32 | pid.serial() as u64
+    pid.number()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
 pub(crate) const fn unpacked(same_node: Pid, packed: u64) -> Pid {
-    Pid::new(same_node.node(), same_node.creation(), (packed >> 32) as u32, packed as u32)
+    Pid::new(same_node.node(), same_node.creation(), packed as u32, (packed >> 32) as u32)
 }

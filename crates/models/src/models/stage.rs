@@ -6,6 +6,7 @@ use crate::mailbox::{Arrival, Mailbox};
 use crate::process::AnyProcess;
 use crate::protocol::Mail;
 use crate::signal::{ControlSignal, Signal};
+use crate::sync::AtomicU64;
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef, Untyped};
 use engset_term::{NodeName, Pid};
 use loom::thread::{self, JoinHandle, ThreadId};
@@ -153,7 +154,7 @@ impl Stage {
     /// Runs what is in the queue, and what comes into it meanwhile.
     pub(super) fn run_all(&self) {
         while let Some(runnable) = self.next() {
-            runnable.run();
+            run(runnable);
         }
     }
 
@@ -199,6 +200,11 @@ impl Drop for Stage {
             wakers.into_iter().map(ManuallyDrop::new).for_each(|_| ());
         }
     }
+}
+
+/// Runs an actor as a worker does; nobody looks at what that one shows.
+pub(super) fn run(runnable: Runnable) {
+    runnable.run(&AtomicU64::new(0));
 }
 
 /// Sends to the actor of this generation; the message itself where there is none.
@@ -326,6 +332,10 @@ impl Program for Actor {
         };
         drop(place);
         locked(&self.stage.queue).push_back(runnable);
+    }
+
+    fn number(&self) -> u64 {
+        1
     }
 
     fn own_door(&self) -> Option<&Door> {

@@ -6,17 +6,32 @@ use crate::task::{Code, Door, Inbox, MailState, OwnCell, Program, Runnable, Task
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// A task of `future` that has not run yet.
 pub(super) fn start(scheduler: Scheduler, future: impl Future<Output = ()> + Send + 'static) -> Runnable {
-    let plain = Plain { scheduler, door: Door::new() };
+    let door = Arc::new(Door::new());
+    let number = match &scheduler {
+        Scheduler::Threads(threads) => threads.numbered.add(&door),
+        Scheduler::Seeded(_) => 0,
+    };
+    let plain = Plain { scheduler, door, number };
     TaskRef::start(None, plain, NoMail, (), |_task| Work { future: Some(future) })
 }
 
 struct Plain {
     scheduler: Scheduler,
-    door: Door,
+    door: Arc<Door>,
+    number: u64,
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        if let Scheduler::Threads(threads) = &self.scheduler {
+            threads.numbered.remove(self.number);
+        }
+    }
 }
 
 impl Program for Plain {
@@ -24,7 +39,12 @@ impl Program for Plain {
     type Own = ();
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.scheduler.schedule(runnable, again);
+        // Nobody could find a task without a number in a slot.
+        self.scheduler.schedule(runnable, again || self.number == 0, self.number);
+    }
+
+    fn number(&self) -> u64 {
+        self.number
     }
 
     fn own_door(&self) -> Option<&Door> {
