@@ -13,9 +13,8 @@ use std::ptr::NonNull;
 const CLASS: usize = 16;
 /// What allocators commonly put before a piece of memory.
 const NOTE: usize = 8;
+/// Tasks are kept that are not larger than the largest class.
 const CLASSES: usize = 64;
-/// Tasks up to this size are kept.
-const SIZE_MAX: usize = CLASSES * CLASS - NOTE;
 /// A thread keeps so many bytes at most.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
@@ -122,11 +121,12 @@ mod tests {
 
     #[test]
     fn what_is_large_goes_to_the_allocator() {
-        for size in [SIZE_MAX, SIZE_MAX + 1] {
+        let size_max = CLASSES * CLASS - NOTE;
+        for size in [size_max, size_max + 1] {
             let memory = take(layout(size));
             // SAFETY: taken above with this layout, and used no more.
             unsafe { give_back(memory, layout(size)) };
-            assert_eq!(kept(), SIZE_MAX, "the larger one is not kept");
+            assert_eq!(kept(), size_max, "the larger one is not kept");
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::cells;
 use crate::lock::Lock;
 use crate::mailbox::Put;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Ordering, UnsafeCell, thread_local};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -157,6 +157,8 @@ struct Header {
     mail: AtomicU8,
     /// How many runnables the task has beside the one that it has while it is `Scheduled`. Changed under the door's lock.
     extra: AtomicU8,
+    /// Whether the task has left its door. Only its own run looks at it and changes it.
+    has_left: AtomicBool,
 }
 
 /// So many references to one task may there be at a time; nothing but forgotten ones come near.
@@ -455,6 +457,7 @@ impl<P: Program> TaskRef<P> {
             references: AtomicU32::new(2),
             mail: AtomicU8::new(MailState::None as u8),
             extra: AtomicU8::new(0),
+            has_left: AtomicBool::new(false),
         };
         let body = Body { header, inbox: UnsafeCell::new(inbox), program, own: UnsafeCell::new(own) };
         let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
@@ -504,6 +507,7 @@ impl<P: Program> TaskRef<P> {
     pub(crate) fn leave<R>(&self, take: impl FnOnce(&mut P::Inbox) -> R) -> R {
         // SAFETY: a task's program keeps its door alive.
         let door = unsafe { self.header().door.as_ref() };
+        self.header().has_left.store(true, Ordering::Relaxed);
         door.inside.with(|inside| {
             if inside.task == Some(self.body.cast()) {
                 inside.task = None;
@@ -722,8 +726,9 @@ fn running<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> std::thread:
 /// Drops the code and gives back the reference of the task's life.
 unsafe fn over<P: Program, C>(header: NonNull<Header>) {
     let task = TaskRef::<P> { body: header.cast() };
-    // Does nothing where the code has done so.
-    task.leave(|_| ());
+    if !task.header().has_left.load(Ordering::Relaxed) {
+        task.leave(|_| ());
+    }
     let whole = header.cast::<Whole<P, C>>();
     let dropped = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the life's reference, held by `task`, keeps the task.
@@ -769,7 +774,8 @@ unsafe fn free<P: Program, C>(header: NonNull<Header>) {
 unsafe fn release(header: NonNull<Header>) {
     // SAFETY: the reference to be given back keeps the header.
     let references = &unsafe { header.as_ref() }.references;
-    if references.fetch_sub(1, Ordering::Release) == 1 {
+    // Who has the only one gives it to nobody meanwhile: where a task can still be found, its life has one, too.
+    if references.load(Ordering::Acquire) == 1 || references.fetch_sub(1, Ordering::Release) == 1 {
         // What others did with the task comes before its end.
         references.load(Ordering::Acquire);
         // SAFETY: nobody has a reference any more, so it is still there.
