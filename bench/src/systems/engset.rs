@@ -44,10 +44,7 @@ where
 }
 
 /// Runs the measurement as a process.
-fn run_on<M: Protocol, F>(
-    node: NodeBuilder,
-    measurement: impl FnOnce(Cx<M>) -> F + Send + 'static,
-) -> f64
+fn run_on<M: Protocol, F>(node: NodeBuilder, measurement: impl FnOnce(Cx<M>) -> F + Send + 'static) -> f64
 where
     F: Future<Output = f64> + Send + 'static,
 {

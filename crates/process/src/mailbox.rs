@@ -280,6 +280,12 @@ struct Waiting<M> {
     receiver: Option<Waker>,
 }
 
+impl<M> Waiting<M> {
+    fn is_idle(&self) -> bool {
+        self.mail.is_empty() && self.receiver.is_none()
+    }
+}
+
 impl<M> Mailbox<M> {
     pub(crate) const fn new() -> Self {
         Self {
@@ -295,7 +301,7 @@ impl<M> Mailbox<M> {
     /// Whether nothing waits that a receive would have to look at before what was taken over.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.waiting.is_none() && !self.is_urgent
+        !self.is_urgent && self.waiting.as_ref().is_none_or(|waiting| waiting.is_idle())
     }
 
     /// Takes over what has arrived, which is `mail`, unless there is still something that was taken over before.

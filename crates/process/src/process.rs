@@ -14,7 +14,7 @@ use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
-use crate::state::{Effect, State};
+use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::wait::{Waits, packed, unpacked};
 use engset_term::{Atom, Instant, Pid};
@@ -336,7 +336,7 @@ impl<M: Protocol> Process<M> {
                 None
             }
             Signal::Control(signal) => {
-                let mut effects = Vec::new();
+                let mut effects = Effects::new();
                 self.relations(|relations| relations.state().handle(self.pid(), *signal, &mut effects));
                 for effect in effects {
                     self.apply(own, effect);
