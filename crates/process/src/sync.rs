@@ -21,6 +21,7 @@ pub(crate) mod sizes {
 }
 
 /// Lets the other side of a lock go on.
+#[inline]
 pub(crate) fn relax() {
     std::hint::spin_loop();
 }
