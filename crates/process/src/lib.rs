@@ -33,6 +33,7 @@
 //! assert_eq!(heard, Ok(Term::string("world")));
 //! ```
 
+mod action;
 mod addr;
 mod alias;
 mod block_on;

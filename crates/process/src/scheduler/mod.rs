@@ -15,6 +15,7 @@ mod watch;
 mod watchdog;
 mod worker;
 
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::timer::TimerId;
 use crate::wheel::WheelId;
@@ -89,7 +90,7 @@ impl Scheduler {
 
     /// Runs `action` at `due`, on a worker; it must not block.
     pub fn run_at(&self, due: Instant, action: impl FnOnce() + Send + 'static) -> Timer {
-        self.set_timer(due, Fire::Run(Box::new(action)))
+        self.set_timer(due, Action::new(action))
     }
 
     /// Runs a future that is no process, such as the driver of a connection.
@@ -118,17 +119,17 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn set_timer(&self, due: Instant, fire: Fire) -> Timer {
-        Timer { set: self.set(due, fire), scheduler: self.clone(), due }
+    pub(crate) fn set_timer(&self, due: Instant, action: Action) -> Timer {
+        Timer { set: self.set(due, action), scheduler: self.clone(), due }
     }
 
-    fn set(&self, due: Instant, fire: Fire) -> SetTimer {
+    fn set(&self, due: Instant, action: Action) -> SetTimer {
         match self {
             Self::Threads(threads) => {
-                let (worker, id) = threads.set_timer(due, fire);
+                let (worker, id) = threads.set_timer(due, action);
                 SetTimer::Wheel(worker, id)
             }
-            Self::Seeded(seeded) => SetTimer::Sorted(seeded.set_timer(due, fire)),
+            Self::Seeded(seeded) => SetTimer::Sorted(seeded.set_timer(due, action)),
         }
     }
 
@@ -172,21 +173,6 @@ impl fmt::Debug for Scheduler {
         match self {
             Self::Threads(threads) => fmt::Debug::fmt(threads, f),
             Self::Seeded(seeded) => fmt::Debug::fmt(seeded, f),
-        }
-    }
-}
-
-/// What a timer does when due.
-pub(crate) enum Fire {
-    Wake(Waker),
-    Run(Box<dyn FnOnce() + Send>),
-}
-
-impl Fire {
-    fn run(self) {
-        match self {
-            Self::Wake(waker) => waker.wake(),
-            Self::Run(action) => action(),
         }
     }
 }
@@ -245,7 +231,8 @@ impl Future for Sleep {
                 self.scheduler.cancel(timer);
             }
             let waker = task.waker().clone();
-            let timer = self.scheduler.set(self.due, Fire::Wake(waker.clone()));
+            let wake = waker.clone();
+            let timer = self.scheduler.set(self.due, Action::new(move || wake.wake()));
             self.timer = Some((timer, waker));
         }
         Poll::Pending

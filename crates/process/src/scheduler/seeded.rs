@@ -1,7 +1,7 @@
 //! Simulation: one thread, the order of tasks drawn from a seed, and virtual time that moves only when told to.
 
-use super::Fire;
 use super::stats::{SchedulerStats, WorkerStats};
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::timer::{TimerId, Timers};
 use engset_term::Instant;
@@ -19,7 +19,7 @@ struct Inner {
     rng: fastrand::Rng,
     now: Instant,
     ready: Vec<Runnable>,
-    timers: Timers<Fire>,
+    timers: Timers<Action>,
     trace: u64,
     runs: u64,
     timers_set: u64,
@@ -183,10 +183,10 @@ impl Seeded {
         self.inner.lock().ready.push(runnable);
     }
 
-    pub(super) fn set_timer(&self, due: Instant, fire: Fire) -> TimerId {
+    pub(super) fn set_timer(&self, due: Instant, action: Action) -> TimerId {
         let mut inner = self.inner.lock();
         inner.timers_set += 1;
-        inner.timers.insert(due, fire)
+        inner.timers.insert(due, action)
     }
 
     pub(super) fn cancel_timer(&self, id: TimerId) -> bool {

@@ -10,7 +10,8 @@ use super::pulse::{Pulse, TIMERS};
 use super::stats::{SchedulerStats, WorkerStats};
 use super::watchdog::{self, Dog};
 use super::worker;
-use super::{Fire, SPARE_WORKERS_MAX, ThreadsConfig, WORKERS_MAX};
+use super::{SPARE_WORKERS_MAX, ThreadsConfig, WORKERS_MAX};
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::wheel::{WheelId, Wheels};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
@@ -62,7 +63,7 @@ pub(super) struct Remote {
 /// A worker's timers, and how many were set and have fired.
 #[derive(Default)]
 pub(super) struct Timers {
-    pub(super) wheels: Wheels<Fire>,
+    pub(super) wheels: Wheels<Action>,
     set: u64,
     fired: u64,
 }
@@ -155,7 +156,7 @@ impl Threads {
     pub(super) fn clear(&self) -> bool {
         let mut had_any = false;
         loop {
-            let timers: Vec<Wheels<Fire>> =
+            let timers: Vec<Wheels<Action>> =
                 self.workers.iter().map(|worker| std::mem::take(&mut worker.timers.lock().wheels)).collect();
             let had_timers = timers.iter().any(|timers| timers.poll_timeout().is_some());
             drop(timers);
@@ -229,7 +230,7 @@ impl Threads {
         self.wake_one();
     }
 
-    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, WheelId) {
+    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, action: Action) -> (usize, WheelId) {
         let here = worker::with_local(|local| match local {
             Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root.get())),
             _ => None,
@@ -237,12 +238,12 @@ impl Threads {
         let (index, in_root) = here.flatten().unwrap_or_else(|| (self.any_worker(), false));
         let (id, is_first) = {
             let mut timers = self.workers[index].timers.lock();
-            let is_first = timers.wheels.poll_timeout().is_none_or(|first| due < first);
+            // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
+            let is_first = !in_root && timers.wheels.poll_timeout().is_none_or(|first| due < first);
             timers.set += 1;
-            (timers.wheels.insert(due, fire), is_first)
+            (timers.wheels.insert(due, action), is_first)
         };
-        // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
-        if is_first && !in_root {
+        if is_first {
             self.wake_worker(index);
         }
         (index, id)
