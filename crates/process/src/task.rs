@@ -23,6 +23,9 @@
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
+#[path = "task/waker.rs"]
+mod waker;
+
 use crate::cells;
 use crate::lock::Lock;
 use crate::mailbox::Put;
@@ -38,7 +41,8 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::{Poll, Waker};
+use waker::raw_waker;
 
 /// What a task is made of beside its code.
 pub(crate) trait Program: Send + Sync + Sized + 'static {
@@ -783,54 +787,4 @@ unsafe fn release(header: NonNull<Header>) {
         // SAFETY: the function is that of the task's own type.
         unsafe { (vtable.free)(header) };
     }
-}
-
-static WAKER: RawWakerVTable = RawWakerVTable::new(waker_clone, waker_wake, waker_wake_by_ref, waker_drop);
-
-fn raw_waker(header: NonNull<Header>) -> RawWaker {
-    RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER)
-}
-
-/// The task of a waker, which has a counted reference to it.
-unsafe fn of_waker(data: *const ()) -> NonNull<Header> {
-    // SAFETY: wakers are made by `raw_waker` only.
-    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
-}
-
-unsafe fn waker_clone(data: *const ()) -> RawWaker {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: the waker has a reference.
-    unsafe { header.as_ref() }.count_reference();
-    raw_waker(header)
-}
-
-unsafe fn waker_wake(data: *const ()) {
-    // SAFETY: the waker has a reference, which is given back afterwards.
-    unsafe { waker_wake_by_ref(data) };
-    // SAFETY: as above.
-    unsafe { waker_drop(data) };
-}
-
-unsafe fn waker_wake_by_ref(data: *const ()) {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: the waker has a reference.
-    let door = unsafe { header.as_ref() }.door;
-    // SAFETY: the reference keeps the task's program, and that its door.
-    let door = unsafe { door.as_ref() };
-    let runnable = door.inside.with(|inside| {
-        let is_behind = inside.task == Some(header);
-        if is_behind { inside.wake(header, Life::Woken) } else { None }
-    });
-    if let Some(runnable) = runnable {
-        runnable.schedule();
-    }
-}
-
-unsafe fn waker_drop(data: *const ()) {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: it is given back once.
-    unsafe { release(header) };
 }
