@@ -18,6 +18,8 @@ mod sync;
 
 #[path = "../../process/src/alias.rs"]
 mod alias;
+#[path = "../../process/src/chunks.rs"]
+mod chunks;
 #[path = "../../process/src/exit.rs"]
 pub mod exit;
 #[path = "../../process/src/lock.rs"]

@@ -2,26 +2,28 @@
 
 #![expect(unsafe_code, reason = "a value that is moved out of the middle of a function, or not")]
 
-use std::mem::ManuallyDrop;
+use std::mem::MaybeUninit;
 
 /// A value that is taken at most once.
 ///
 /// An `Option` would do, but the compiler takes one apart to look at its kind, and the processor then waits for the
 /// pieces to be written before it can read them together.
 pub(crate) struct Carried<M> {
-    message: ManuallyDrop<M>,
+    /// There, if `is_here`. It may be moved also when what was in it is elsewhere.
+    message: MaybeUninit<M>,
     is_here: bool,
 }
 
 impl<M> Carried<M> {
     #[inline(always)]
     pub(crate) fn new(message: M) -> Self {
-        Self { message: ManuallyDrop::new(message), is_here: true }
+        Self { message: MaybeUninit::new(message), is_here: true }
     }
 
     /// The message, while it is here.
     pub(crate) fn get(&self) -> Option<&M> {
-        self.is_here.then_some(&*self.message)
+        // SAFETY: the message is here.
+        self.is_here.then(|| unsafe { self.message.assume_init_ref() })
     }
 
     /// Moves the message to `to`, if it is here still.
@@ -32,7 +34,7 @@ impl<M> Carried<M> {
         }
         self.is_here = false;
         // SAFETY: the message was here, and is not any more.
-        Some(to(unsafe { ManuallyDrop::take(&mut self.message) }))
+        Some(to(unsafe { self.message.assume_init_read() }))
     }
 
     /// The message, where nobody took it.
@@ -46,7 +48,7 @@ impl<M> Drop for Carried<M> {
     fn drop(&mut self) {
         if self.is_here {
             // SAFETY: the message is here, and is not looked at again.
-            unsafe { ManuallyDrop::drop(&mut self.message) };
+            unsafe { self.message.assume_init_drop() };
         }
     }
 }

@@ -40,6 +40,7 @@ mod block_on;
 mod blocking;
 mod carried;
 mod cells;
+mod chunks;
 mod context;
 mod context_own;
 mod counters;

@@ -1,8 +1,8 @@
 //! A lock for a few instructions: one atomic exchange to take it, one store to give it back.
 //!
 //! Who finds it taken waits for longer and longer: so whoever has it gets a row of turns before the cache line moves to
-//! another core, which is what makes many senders to one process cheap. Nothing that can block, allocate much, or run a
-//! user's code belongs under it.
+//! another core, which is what makes many senders to one process cheap. Nothing that can block or run a user's code
+//! belongs under it; the most that is done is to take memory for a chunk of messages.
 
 #![expect(unsafe_code, reason = "a value given to one thread at a time")]
 

@@ -1,4 +1,5 @@
-//! What arrives at a process, filled by anybody under its door's lock, and its mailbox, which only the process touches.
+//! What arrives at a process, filled by anybody under its door's lock, and its mailbox, which the process
+//! touches, and those who find it at rest.
 //!
 //! All that arrives has one order, so the order between a pair of processes is the order of sending. While the process
 //! does not run, and nothing lies in the arrival queue, a message goes into the mailbox itself; all else goes into the
@@ -11,20 +12,13 @@
 
 #![expect(unsafe_code, reason = "a message is read where it lies")]
 
+use crate::chunks::Chunks;
 use crate::protocol::Mail;
 use crate::signal::Signal;
 use crate::task::{Inbox, MailState, Untyped};
 use std::collections::VecDeque;
 use std::hint::unreachable_unchecked;
-use std::mem::ManuallyDrop;
 use std::task::Waker;
-
-/// How many signals the first chunk holds.
-const CHUNK_FIRST: usize = 8;
-/// Each chunk holds twice as many as the one before, up to this many bytes.
-const CHUNK_BYTES_MAX: usize = 64 * 1024;
-/// A process whose queue was never longer than about this many keeps the queue's memory, until it hibernates.
-const CHUNK_KEPT: usize = 32;
 
 /// Where senders put signals.
 #[derive(Debug)]
@@ -77,17 +71,7 @@ unsafe fn message<M>(signal: Option<&Signal<M>>) -> Mail<M> {
 struct Batch<M> {
     first: Option<Signal<M>>,
     /// Behind the first.
-    rest: Option<Box<Chunks<M>>>,
-}
-
-/// A queue of any length that never copies what is in it.
-#[derive(Debug)]
-struct Chunks<M> {
-    /// Where signals are taken. Where it is empty, the middle is.
-    front: VecDeque<Signal<M>>,
-    middle: VecDeque<VecDeque<Signal<M>>>,
-    /// Where signals are put.
-    back: VecDeque<Signal<M>>,
+    rest: Option<Box<Chunks<Signal<M>>>>,
 }
 
 impl<M> Batch<M> {
@@ -111,11 +95,10 @@ impl<M> Batch<M> {
 
     #[inline]
     fn push_behind(&mut self, signal: Signal<M>) {
-        let rest = match &mut self.rest {
-            Some(rest) if rest.back.len() < rest.back.capacity() => rest,
-            rest => Chunks::with_room(rest),
-        };
-        rest.back.push_back(signal);
+        match &mut self.rest {
+            Some(rest) => rest.push(signal),
+            rest => rest.insert(Box::new(Chunks::new())).push(signal),
+        }
     }
 
     #[inline]
@@ -134,61 +117,17 @@ impl<M> Batch<M> {
 
     #[inline]
     fn pop_behind(&mut self) -> Option<Signal<M>> {
-        let rest = self.rest.as_mut()?;
-        if rest.front.is_empty() {
-            std::mem::swap(&mut rest.front, &mut rest.back);
-        }
-        let signal = rest.front.pop_front();
-        if rest.front.is_empty() && !rest.turn() {
-            self.rest = None;
-        }
+        let signal = self.rest.as_mut()?.pop();
+        self.tidy();
         signal
     }
-}
 
-impl<M> Chunks<M> {
-    /// The most that a chunk holds.
-    const MAX: usize = {
-        let most = CHUNK_BYTES_MAX / size_of::<Signal<M>>();
-        if most < CHUNK_FIRST { CHUNK_FIRST } else { most }
-    };
-
+    /// Gives back the memory of an empty queue that was long.
     #[inline]
-    fn is_empty(&self) -> bool {
-        self.front.is_empty() && self.back.is_empty()
-    }
-
-    #[inline]
-    fn front(&self) -> Option<&Signal<M>> {
-        self.front.front().or_else(|| self.back.front())
-    }
-
-    /// Makes room for one more at the back.
-    #[cold]
-    fn with_room(rest: &mut Option<Box<Self>>) -> &mut Self {
-        let rest = rest.get_or_insert_with(|| {
-            Box::new(Self { front: VecDeque::new(), middle: VecDeque::new(), back: VecDeque::new() })
-        });
-        let capacity = (2 * rest.back.capacity()).clamp(CHUNK_FIRST, Self::MAX);
-        if rest.front.is_empty() {
-            std::mem::swap(&mut rest.front, &mut rest.back);
-            if rest.back.capacity() == 0 {
-                rest.back = VecDeque::with_capacity(capacity);
-            }
-        } else {
-            let full = std::mem::replace(&mut rest.back, VecDeque::with_capacity(capacity));
-            rest.middle.push_back(full);
+    fn tidy(&mut self) {
+        if self.rest.as_ref().is_some_and(|rest| rest.is_empty() && !rest.is_small()) {
+            self.rest = None;
         }
-        rest
-    }
-
-    /// Goes on to the next chunk when the front one is empty; whether the memory is worth to be kept.
-    #[inline]
-    fn turn(&mut self) -> bool {
-        if let Some(next) = self.middle.pop_front() {
-            self.front = next;
-        }
-        !self.is_empty() || self.front.capacity().max(self.back.capacity()) <= CHUNK_KEPT
     }
 }
 
@@ -347,10 +286,13 @@ impl<M> Mailbox<M> {
     /// As for [`Mailbox::take_first`].
     #[inline]
     pub(crate) unsafe fn take_behind(&mut self) -> Mail<M> {
-        // SAFETY: as the caller promises.
-        let message = unsafe { message(self.fresh.rest.as_ref().and_then(|rest| rest.front())) };
-        // What was read must not be dropped.
-        let _read = ManuallyDrop::new(self.fresh.pop_behind());
+        let message = match &mut self.fresh.rest {
+            // SAFETY: as the caller promises.
+            Some(rest) => unsafe { rest.pop_by(|front| message(front)) },
+            // SAFETY: as the caller promises.
+            None => unsafe { unreachable_unchecked() },
+        };
+        self.fresh.tidy();
         message
     }
 
@@ -489,7 +431,7 @@ mod tests {
 
     #[test]
     fn arrival_keeps_order_over_any_number_of_chunks() {
-        for count in [1, 2, CHUNK_FIRST + 1, 3 * Chunks::<usize>::MAX] {
+        for count in [1, 2, 9, 3 * Chunks::<Signal<usize>>::MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
                 assert_eq!(arrival.push(Signal::Mail(Mail::Message(number))), MailState::Messages);

@@ -84,7 +84,7 @@ pub(crate) struct Process<M> {
     slices: AtomicU32,
     /// Changed under the lock of the relations.
     has_ended: AtomicBool,
-    /// How many messages have left the mailbox, less those that the process itself put there. Only the process adds.
+    /// How many messages have left the mailbox. Only the process adds.
     messages_out: AtomicU64,
     message: std::marker::PhantomData<fn(M)>,
 }
@@ -224,11 +224,6 @@ impl<M: Protocol> Process<M> {
         }
     }
 
-    /// Notes that the process itself put mail into its mailbox.
-    fn count_own(&self) {
-        self.count_out(u64::MAX);
-    }
-
     #[inline(never)]
     fn made_room(&self, guard: &Guard, bytes: usize) {
         guard.bytes_out.store(guard.bytes_out.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
@@ -253,15 +248,29 @@ impl<M: Protocol> Process<M> {
         }
     }
 
-    /// Drops the messages that were too many, the oldest first.
+    /// Drops the messages that were too many, the oldest first. Signals among them act.
     #[inline(never)]
-    fn drop_excess(&self, guard: &Guard, own: &mut OwnCell<'_, Self>) {
-        for _ in 0..guard.excess.swap(0, Ordering::AcqRel) {
+    fn drop_excess(&self, me: &Me<M>, guard: &Guard, own: &mut OwnCell<'_, Self>) {
+        let mut left = guard.excess.swap(0, Ordering::AcqRel);
+        while left > 0 {
             let oldest = own.with(|own| own.mailbox.pop_oldest());
-            let mail = oldest.or_else(|| {
-                own.with(|own| own.mailbox.pop_fresh()).and_then(|signal| self.take(own, signal))
-            });
-            let Some(mail) = mail else { return };
+            let mail = match oldest {
+                Some(mail) => mail,
+                None => match own.with(|own| own.mailbox.pop_fresh()) {
+                    Some(signal) => {
+                        // One that is refused has made room as well.
+                        left -= usize::from(matches!(signal, Signal::Encoded(_)));
+                        let Some(mail) = self.take(me, own, signal) else { continue };
+                        mail
+                    }
+                    None if me.mail() == MailState::None => return,
+                    None => {
+                        me.refill(own);
+                        continue;
+                    }
+                },
+            };
+            left = left.saturating_sub(1);
             guard.dropped.fetch_add(1, Ordering::Relaxed);
             self.processes.counters.dropped();
             self.received(|| size_of_mail(&mail));
@@ -273,7 +282,7 @@ impl<M: Protocol> Process<M> {
     fn drain(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>) -> bool {
         loop {
             while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
-                let mail = self.take(own, signal);
+                let mail = self.take(me, own, signal);
                 if let Some(mail) = mail {
                     own.with(|own| own.mailbox.push(mail));
                 }
@@ -297,7 +306,7 @@ impl<M: Protocol> Process<M> {
 
     /// Lets one signal act; the mail that it is, if it is one.
     #[inline(never)]
-    fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
+    fn take(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
             Signal::Mail(mail) => Some(mail),
             Signal::Priority(message) => {
@@ -339,7 +348,7 @@ impl<M: Protocol> Process<M> {
                 let mut effects = Effects::new();
                 self.relations(|relations| relations.state().handle(self.pid(), *signal, &mut effects));
                 for effect in effects {
-                    self.apply(own, effect);
+                    self.apply(me, own, effect);
                 }
                 None
             }
@@ -350,6 +359,7 @@ impl<M: Protocol> Process<M> {
     fn comes_too_late(&self, signal: &ControlSignal) -> bool {
         match signal {
             ControlSignal::Exit { from, .. } | ControlSignal::LinkExit { from, .. } => *from != self.pid(),
+            ControlSignal::NodeDown { .. } => true,
             _ => false,
         }
     }
@@ -360,7 +370,7 @@ impl<M: Protocol> Process<M> {
         decoded.unwrap_or_else(|payload| Err(Rejected::Panicked(panics::reason(&*payload))))
     }
 
-    fn apply(&self, own: &mut OwnCell<'_, Self>, effect: Effect) {
+    fn apply(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, effect: Effect) {
         match effect {
             Effect::Send(to, signal) => {
                 self.processes.signal(self.pid(), &Dest::Pid(to), signal);
@@ -369,11 +379,11 @@ impl<M: Protocol> Process<M> {
                 self.processes.signal(self.pid(), &to, signal);
             }
             Effect::Down(down) => {
-                self.count_own();
+                me.with_inbox(|inbox| inbox.messages_in += 1);
                 own.with(|own| own.mailbox.push(Mail::Down(Box::new(down))));
             }
             Effect::Trapped(trapped) => {
-                self.count_own();
+                me.with_inbox(|inbox| inbox.messages_in += 1);
                 own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
             }
             Effect::GroupLeader(leader) => {

@@ -300,6 +300,9 @@ impl Processes {
                     if let Some(parts) = visit.typed::<Process<M>>()
                         && let Some(message) = message.take()
                     {
+                        if let Some(guard) = parts.program.guard() {
+                            guard.take_in(message.size());
+                        }
                         let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
                         visit.arrived(mail);
                     }
@@ -318,7 +321,8 @@ impl Processes {
     #[inline(never)]
     pub(crate) fn bring<M: Protocol>(&self, pid: Pid, message: &mut Carried<M>) -> Option<Pushed> {
         if !self.is_here(pid) {
-            return Some(Pushed::Not);
+            // Of an earlier or later incarnation of this node nobody is there.
+            return (pid.node() != self.node).then_some(Pushed::Not);
         }
         self.table.visit(pid, |visit| {
             let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };

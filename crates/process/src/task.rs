@@ -111,7 +111,7 @@ impl<P: Program> OwnCell<'_, P> {
     /// Calls `body` with what is the task's own.
     #[inline]
     pub(crate) fn with<R>(&mut self, body: impl FnOnce(&mut P::Own) -> R) -> R {
-        // SAFETY: an `OwnCell` exists only in a run of the task, of which there is one at a time, on this thread; the
+        // SAFETY: an `OwnCell` is used only in a run of the task, of which there is one at a time, on this thread; the
         // others, of `TaskRef::own` and of visits, are given out in this run only, or while there is none; and `body`
         // is never code that asks for another.
         self.cell.with_mut(|own| body(unsafe { &mut *own }))
@@ -505,6 +505,14 @@ impl<P: Program> TaskRef<P> {
                 inside.life = Life::Running;
             }
         });
+    }
+
+    /// Calls `body` with the inbox, under the door's lock. For the task's own run.
+    pub(crate) fn with_inbox<R>(&self, body: impl FnOnce(&mut P::Inbox) -> R) -> R {
+        // SAFETY: a task's program keeps its door alive.
+        let door = unsafe { self.header().door.as_ref() };
+        // SAFETY: under the door's lock, as always.
+        door.inside.with(|_| self.body().inbox.with_mut(|inbox| body(unsafe { &mut *inbox })))
     }
 
     /// Leaves the door: from now on nobody finds the task. `take` empties the inbox.

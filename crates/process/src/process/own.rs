@@ -71,7 +71,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
     if let Some(guard) = &me.guard
         && guard.excess.load(Ordering::Relaxed) > 0
     {
-        me.drop_excess(guard, own);
+        me.drop_excess(me, guard, own);
     }
     let left = own.with(|own| {
         own.mailbox.left = own.mailbox.left.saturating_sub(1);
@@ -102,7 +102,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
             let mail = match signal {
                 Signal::Mail(mail) => mail,
-                signal => match me.take(own, signal) {
+                signal => match me.take(me, own, signal) {
                     Some(mail) => mail,
                     None => continue,
                 },

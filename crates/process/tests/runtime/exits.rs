@@ -4,10 +4,10 @@ use crate::stage::{
     Number, boom, down, ends, everywhere, gone, identity, idle, number, quiet, spawn_idle, trapped,
 };
 use engset_process::{
-    BlockOnError, ControlSignal, Cx, Dest, Exit, ExitReason, Mail, Processes, Protocol, Scheduler,
+    BlockOnError, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Processes, Protocol, Scheduler,
     SpawnOptions,
 };
-use engset_term::{Pid, Term};
+use engset_term::{NodeName, Pid, Term};
 use std::num::ParseIntError;
 
 fn options() -> SpawnOptions {
@@ -154,6 +154,17 @@ fn an_exit_signal_of_another_that_finds_the_code_at_its_end_changes_nothing() {
             }
         };
         _ = cx.spawn_monitor(options(), last(Some(other))).expect("room");
+        assert_eq!(down(&mut cx).await, ExitReason::Normal);
+        let lost = move |cx: Cx<Number>| async move {
+            let node = NodeName::new("other@127.0.0.1").expect("a name");
+            cx.processes().signal(
+                cx.pid(),
+                &Dest::Pid(cx.pid()),
+                ControlSignal::Link { from: Pid::new(node, 1, 1, 0) },
+            );
+            cx.processes().node_down(cx.pid(), node, Epoch(1));
+        };
+        _ = cx.spawn_monitor(options(), lost).expect("room");
         assert_eq!(down(&mut cx).await, ExitReason::Normal);
         _ = cx.spawn_monitor(options(), last(None)).expect("room");
         assert_eq!(down(&mut cx).await, ExitReason::Killed, "what it sends to itself acts at once");

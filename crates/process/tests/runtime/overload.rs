@@ -2,9 +2,10 @@
 
 use crate::stage::{Number, everywhere, idle, next, number};
 use engset_process::{
-    Addr, Cx, ExitReason, Mail, MailboxLimits, ProcessInfo, Protocol, SendError, SpawnOptions, Target,
-    WhenFull,
+    Addr, AliasOptions, Cx, ExitReason, Mail, MailboxLimits, ProcessInfo, Protocol, SendError, SpawnOptions,
+    Target, WhenFull,
 };
+use engset_term::Pid;
 use std::time::Duration;
 
 fn limited(limits: MailboxLimits) -> SpawnOptions {
@@ -293,4 +294,72 @@ async fn info_of_unreceived(cx: &Cx<Number>, expected: u64) {
     while cx.processes().counters().read().unreceived != expected {
         cx.sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// What arrives while the process runs is as much too many as what arrives while it waits.
+#[test]
+fn a_process_that_is_busy_drops_the_oldest_when_it_looks_again() {
+    everywhere(|mut cx| async move {
+        let to = cx.pid();
+        let limits = MailboxLimits::messages(2).when_full(WhenFull::DropOldest);
+        let busy = cx.processes().spawn(limited(limits), move |mut cx: Cx<Number>| async move {
+            let me = cx.pid();
+            // In one time slice: nothing of it has been taken over yet.
+            for number in 0..1_000 {
+                cx.send(me, Number(number)).expect("it is itself");
+            }
+            while let Some(Mail::Message(number)) = cx.recv_timeout(Duration::ZERO).await {
+                cx.send(to, number).expect("the test waits");
+            }
+            cx.recv().await;
+        });
+        let busy = busy.expect("room");
+        assert_eq!((number(&mut cx).await, number(&mut cx).await), (998, 999));
+        let info = info_when(&cx, busy, |info| info.message_queue_len == 0).await;
+        assert_eq!(info.messages_dropped, 998);
+    });
+}
+
+#[test]
+fn priority_messages_count_in_bytes_as_all_others() {
+    everywhere(|mut cx| async move {
+        let to = cx.pid();
+        let limits = MailboxLimits::bytes(100 * size_of::<Number>());
+        let taker = cx.processes().spawn(limited(limits), move |mut cx: Cx<Number>| async move {
+            let alias = cx.alias(AliasOptions { priority: true, ..AliasOptions::default() });
+            cx.send_priority(alias, Number(1)).expect("active");
+            let Mail::Message(first) = cx.recv().await else { panic!("nothing else is sent") };
+            cx.send(to, first).expect("the test waits");
+            let Mail::Message(second) = cx.recv().await else { panic!("nothing else is sent") };
+            cx.send(to, second).expect("the test waits");
+        });
+        let taker = taker.expect("room");
+        assert_eq!(number(&mut cx).await, 1);
+        cx.send(taker, Number(2)).expect("there is room for a hundred");
+        assert_eq!(number(&mut cx).await, 2);
+    });
+}
+
+#[test]
+fn what_a_process_is_told_of_counts_as_received_when_it_is() {
+    everywhere(|cx| async move {
+        let watcher = cx.spawn(|mut cx: Cx<Number>| async move {
+            let nobody = Pid::new(cx.node(), cx.processes().creation(), 999, 9);
+            _ = cx.monitor(nobody);
+            let down = |mail| if matches!(mail, Mail::Message(_)) { Ok(()) } else { Err(mail) };
+            cx.receive(down).await;
+            drop(cx.recv().await);
+            idle(cx).await;
+        });
+        let watcher: Addr<Number> = watcher.expect("room");
+        let info = info_when(&cx, watcher, |info| info.message_queue_len == 1).await;
+        assert_eq!(info.messages_received, 0, "the DOWN waits");
+        cx.send(watcher, Number(1)).expect("it lives");
+        let info = info_when(&cx, watcher, |info| info.message_queue_len == 0).await;
+        assert_eq!(info.messages_received, 2);
+        // Of another incarnation of this node nobody is there: the message comes back.
+        let earlier =
+            Pid::new(cx.node(), cx.processes().creation() + 1, watcher.pid().id(), watcher.pid().serial());
+        assert!(matches!(cx.send(earlier, Number(3)), Err(SendError::NoProcess(Number(3)))));
+    });
 }

@@ -74,7 +74,11 @@ fn process_info_other() {
         assert_eq!((info.links, info.monitored_by), (vec![me], vec![me]));
         assert_eq!(info.monitors, [Dest::Pid(me)]);
         assert_eq!(info.ancestors.first(), Some(&me));
-        assert_eq!((info.message_queue_len, info.messages_received), (2, 0), "signals are no messages");
+        assert_eq!(
+            (info.message_queue_len, info.messages_received),
+            (2, 1),
+            "what a DOWN signal brings is a message"
+        );
         assert!(info.reductions >= 1 && info.memory > 0 && !info.trap_exit);
         cx.demonitor(watch);
     });
