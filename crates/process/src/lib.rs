@@ -89,4 +89,7 @@ pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
 pub use table::TooManyProcesses;
-pub use wait::{CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, request_begins, send_request};
+pub use wait::{
+    CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,
+    send_request,
+};

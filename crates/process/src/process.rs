@@ -128,6 +128,8 @@ struct Rare {
     /// out.
     exiting: Option<ExitReason>,
     group_leader: Option<Pid>,
+    /// As [`Current`] has it.
+    caller_away: Option<Pid>,
     locals: Option<Locals>,
 }
 
@@ -478,6 +480,7 @@ impl<M: Protocol> Process<M> {
                 own.with(|own| (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))),
             ),
             caller: Cell::new(own.with(|own| own.caller)),
+            caller_away: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.caller_away))),
             group_leader: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.group_leader))),
             crash: RefCell::new(None),
             waits: &self.waits,
@@ -487,6 +490,9 @@ impl<M: Protocol> Process<M> {
         own.with(|own| {
             own.deadline = current.deadline.get().map_or(u64::MAX, Instant::as_nanos);
             own.caller = current.caller.get();
+            if own.caller == current::AWAY {
+                own.rare().caller_away = current.caller_away.get();
+            }
         });
         if self.waits.is_calling() {
             self.note_wait(own, current.polled_call.get());

@@ -9,7 +9,7 @@
 //! Race: of processes that call each other at the same moment each has said so before it reads the others' words, so
 //! that at least the last one sees the circle.
 
-use crate::current::{self, Current};
+use crate::current::{self, AWAY, Current};
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
@@ -188,11 +188,36 @@ pub fn request_begins(caller: u64, deadline: Option<Instant>) {
     });
 }
 
+/// As [`request_begins`], of a request that arrived as a term and says that `caller`, of any node, made it.
+pub fn request_begins_from(caller: Pid) {
+    current::with(|current| {
+        let Some(current) = current else { return };
+        current.deadline.set(None);
+        if current.processes.is_here(caller) {
+            current.caller.set(packed(caller));
+        } else {
+            current.caller.set(AWAY);
+            current.caller_away.set(Some(caller));
+        }
+    });
+}
+
+/// Who waits for the request that the running process serves, as far as the request said so; of any node.
+///
+/// `None` where it serves none, or one that nobody waits for, and outside of processes.
+#[must_use]
+pub fn caller() -> Option<Pid> {
+    current::with(|current| current.and_then(Current::caller))
+}
+
 impl Current<'_> {
-    /// Who waits for the request that the process serves, if it is a process of this node.
+    /// Who waits for the request that the process serves.
     pub(crate) fn caller(&self) -> Option<Pid> {
-        let caller = self.caller.get();
-        (caller != 0).then(|| unpacked(self.pid, caller))
+        match self.caller.get() {
+            0 => None,
+            AWAY => self.caller_away.get(),
+            caller => Some(unpacked(self.pid, caller)),
+        }
     }
 }
 
