@@ -66,6 +66,7 @@ mod timer;
 mod wait;
 #[cfg(test)]
 mod waiting_tests;
+mod waits;
 mod wheel;
 
 pub use addr::{Addr, Service, Target};
