@@ -27,11 +27,11 @@ pub(super) async fn run<M: StateMachine>(
     parent: Option<Pid>,
     starting: Starting,
 ) -> ExitReason {
-    let before_first = BeforeFirst::<M>(PhantomData);
+    let mut before_first = BeforeFirst::<M> { is_over: false, machine: PhantomData };
     match machine.init(&mut cx).await {
         Ok(step) => {
             starting.done(Ok(()));
-            std::mem::forget(before_first);
+            before_first.is_over = true;
             serve(machine, step, &mut cx, parent).await
         }
         Err(Exit(reason)) => {
@@ -43,10 +43,16 @@ pub(super) async fn run<M: StateMachine>(
 }
 
 /// Says of a crash in `init` whose it was.
-struct BeforeFirst<M: StateMachine>(PhantomData<fn() -> M>);
+struct BeforeFirst<M: StateMachine> {
+    is_over: bool,
+    machine: PhantomData<fn() -> M>,
+}
 
 impl<M: StateMachine> Drop for BeforeFirst<M> {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         describe_crash(|| CrashDetails {
             behaviour: BEHAVIOUR,
             module: std::any::type_name::<M>(),

@@ -73,7 +73,7 @@ impl Agents {
     }
 
     /// Lets the process that a step is of begin it.
-    pub(crate) fn begin(&mut self, step: Step, number: usize) {
+    pub(crate) fn begin(&self, step: Step, number: usize) {
         let pid = |agent: usize| self.agents[agent].pid();
         let made = |place: usize| self.known.lock().unwrap().made.get(place).copied().flatten();
         let new = || {

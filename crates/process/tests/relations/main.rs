@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn one_step_at_a_time_all_is_as_the_reference_says(steps in vec(step(), 0..40), seed: u64) {
         seeded(seed, move |cx| async move {
-            let (mut agents, mut model) = (Agents::start(&cx), Model::default());
+            let (agents, mut model) = (Agents::start(&cx), Model::default());
             for (number, step) in steps.into_iter().enumerate() {
                 agents.begin(step, number);
                 agents.settle(&cx).await;
@@ -126,7 +126,7 @@ proptest! {
     #[test]
     fn many_steps_at_once_leave_no_half_of_anything(bursts in vec(vec(step(), 1..12), 0..6), seed: u64) {
         seeded(seed, move |cx| async move {
-            let mut agents = Agents::start(&cx);
+            let agents = Agents::start(&cx);
             let mut downs = Vec::new();
             for (number, burst) in bursts.iter().enumerate() {
                 for step in burst {

@@ -6,6 +6,7 @@ use engset_process::AliasMode;
 use std::collections::BTreeSet;
 
 /// All processes.
+#[derive(Default)]
 pub(crate) struct Model {
     agents: [Agent; AGENTS],
     /// Each pair twice.
@@ -28,12 +29,6 @@ struct Made {
     watched: Option<usize>,
     /// Until when it is an alias, while it is one.
     alias: Option<AliasMode>,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self { agents: Default::default(), links: BTreeSet::new(), made: Vec::new() }
-    }
 }
 
 impl Model {
