@@ -36,7 +36,7 @@ pub(crate) fn measure(row: Row) -> Option<f64> {
     })
 }
 
-fn run<F>(measurement: impl FnOnce(Cx<Term>) -> F + Send + 'static) -> f64
+fn run<M: Protocol, F>(measurement: impl FnOnce(Cx<M>) -> F + Send + 'static) -> f64
 where
     F: Future<Output = f64> + Send + 'static,
 {
@@ -44,12 +44,12 @@ where
 }
 
 /// Runs the measurement as a process.
-fn run_on<F>(node: NodeBuilder, measurement: impl FnOnce(Cx<Term>) -> F + Send + 'static) -> f64
+fn run_on<M: Protocol, F>(node: NodeBuilder, measurement: impl FnOnce(Cx<M>) -> F + Send + 'static) -> f64
 where
     F: Future<Output = f64> + Send + 'static,
 {
     let node = node.workers(WORKERS).start().expect("the operating system has threads left");
-    node.block_on(measurement).expect("a measurement does not panic")
+    node.processes().block_on(measurement).expect("a measurement does not panic")
 }
 
 fn start<M, F>(processes: &Arc<Processes>, body: impl FnOnce(Cx<M>) -> F + Send + 'static) -> Addr<M>

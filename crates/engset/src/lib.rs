@@ -98,6 +98,9 @@
 //! * Addresses name one process ([`Addr`]) or whoever holds a name ([`Service`]), on any node.
 //! * A call has a deadline, and its error tells whether the request may have run: [`CallError::maybe_executed`].
 //! * A supervisor starts, restarts and stops its children: [`Supervisor`].
+//! * Each error, of the compiler and at run time, has its row in `docs/errors.md`: what it means and what to do.
+//! * A process that blocks or computes for long gives that to [`blocking`], or lets others run by [`yield_now`]; one that
+//!   does not is told of, and its worker's work is taken over: [`ThreadsConfig::slice_max`].
 //! * What goes wrong unseen, such as crashes that a supervisor repairs, is reported by `tracing`: install a subscriber.
 
 pub mod prelude;
@@ -127,12 +130,14 @@ pub use engset_otp::{
 };
 pub use engset_otp::{groups, registry, sys, task, timer};
 pub use engset_process::{
-    Addr, AliasMode, AliasOptions, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded,
-    Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, Outgoing, PROCESSES_MAX,
+    Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError,
+    BlockingStats, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit, ExitReason,
+    Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing, PROCESSES_MAX,
     PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout, RegisterError, Rejected,
-    SLICE_MESSAGES, Scheduler, Seeded, Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status,
-    Step, Target, Threads, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WhenFull,
-    current, current_pid,
+    SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Select, SendError,
+    Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target, Threads, ThreadsConfig,
+    Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX, WhenFull, WorkerStats,
+    blocking, current, current_pid, yield_now,
 };
 pub use engset_term::{
     Atom, AtomError, Big, Binary, BitString, Export, Float, FloatError, Instant, Integer, List, Map,

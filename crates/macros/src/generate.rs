@@ -65,7 +65,7 @@ fn messages(server: &Server, names: &Names) -> TokenStream {
 
 fn field(parameter: &Parameter) -> Option<TokenStream> {
     match parameter {
-        Parameter::Context => None,
+        Parameter::Context { .. } => None,
         Parameter::Reply { reply, .. } => Some(quote!(#reply)),
         Parameter::Value { value, .. } => Some(quote!(#value)),
     }
@@ -100,9 +100,9 @@ fn protocol(server: &Server, options: &Options, names: &Names) -> TokenStream {
     let must_travel = must_travel(server, private);
     quote! {
         const _: () = {
+            #must_travel
             #travelling_calls
             #travelling_casts
-            #must_travel
 
             impl #private::Protocol for #message {
                 fn encode(
@@ -401,7 +401,7 @@ fn hook_method(hook: &Hook, names: &Names) -> TokenStream {
     let (conditions, context) = (conditions(&hook.method), context());
     let value = hook.method.parameters.iter().find_map(|parameter| match parameter {
         Parameter::Value { name, .. } => Some(name.clone()),
-        Parameter::Context | Parameter::Reply { .. } => None,
+        Parameter::Context { .. } | Parameter::Reply { .. } => None,
     });
     let (run, context) = (hook.method.run(), quote!(#context: &mut #private::Cx<#message>));
     let unused = hook.method.unused_context();
@@ -465,7 +465,8 @@ impl Method {
     fn run(&self) -> TokenStream {
         let name = &self.name;
         let arguments = self.parameters.iter().map(|parameter| match parameter {
-            Parameter::Context => context(),
+            // So that the compiler blames the parameter for a context of another type.
+            Parameter::Context { place } => Ident::new("cx", Span::mixed_site().located_at(*place)),
             Parameter::Reply { name, .. } | Parameter::Value { name, .. } => name.clone(),
         });
         let wait = self.is_async.then(|| quote!(.await));
@@ -476,7 +477,7 @@ impl Method {
 
     fn unused_context(&self) -> Option<TokenStream> {
         let context = context();
-        let is_used = self.parameters.iter().any(|parameter| matches!(parameter, Parameter::Context));
+        let is_used = self.parameters.iter().any(|parameter| matches!(parameter, Parameter::Context { .. }));
         (!is_used).then(|| quote!(let _ = &#context;))
     }
 }
@@ -486,14 +487,14 @@ impl Request {
     fn values(&self) -> impl Iterator<Item = (&Ident, &Type)> {
         self.method.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::Value { name, value } => Some((name, &**value)),
-            Parameter::Context | Parameter::Reply { .. } => None,
+            Parameter::Context { .. } | Parameter::Reply { .. } => None,
         })
     }
 
     /// What a value or a pattern of the message has in its parentheses.
     fn pattern(&self) -> TokenStream {
         let names = self.method.parameters.iter().filter_map(|parameter| match parameter {
-            Parameter::Context => None,
+            Parameter::Context { .. } => None,
             Parameter::Reply { name, .. } | Parameter::Value { name, .. } => Some(name.clone()),
         });
         let mut names: Vec<Ident> = names.collect();
@@ -507,7 +508,7 @@ impl Request {
     fn reply(&self) -> Ident {
         let own = self.method.parameters.iter().find_map(|parameter| match parameter {
             Parameter::Reply { name, .. } => Some(name.clone()),
-            Parameter::Context | Parameter::Value { .. } => None,
+            Parameter::Context { .. } | Parameter::Value { .. } => None,
         });
         own.unwrap_or_else(|| Ident::new("reply", Span::mixed_site()))
     }

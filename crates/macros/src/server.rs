@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, PatType,
     PathArguments, PathSegment, ReceiverKind, Result, ReturnType, Signature, Type, parse_quote,
@@ -48,8 +49,8 @@ pub(crate) struct Method {
 
 /// A parameter behind `self`, in the method's order.
 pub(crate) enum Parameter {
-    /// The server's own context.
-    Context,
+    /// The server's own context; where its type stands.
+    Context { place: Span },
     /// The right to answer.
     Reply { name: Ident, reply: Box<Type> },
     /// What the message carries.
@@ -120,7 +121,13 @@ fn read(item: &mut ItemImpl) -> Result<Server> {
             }
         }
     }
-    errors.push_failed(check_block(item));
+    match check_block(item) {
+        Ok(()) if marked.is_empty() && errors.0.is_none() => {
+            let message = "no method has a role: mark what clients may ask for with `#[call]` or `#[cast]`";
+            errors.push(Error::new_spanned(&item.self_ty, message));
+        }
+        checked => errors.push_failed(checked),
+    }
     let self_type = (*item.self_ty).clone();
     let name = type_segment(&self_type).map(|segment| segment.ident.clone());
     let mut server = Server {
@@ -145,11 +152,12 @@ fn read(item: &mut ItemImpl) -> Result<Server> {
 
 fn check_block(item: &ItemImpl) -> Result<()> {
     if let Some((implemented, _)) = &item.trait_ {
-        let message = "`#[server]` goes on an inherent `impl` block, not on the implementation of a trait";
+        let message = "`#[server]` goes on an inherent `impl` block, such as `impl Counter`, not on the implementation of a trait";
         return Err(Error::new_spanned(implemented, message));
     }
     if !item.generics.params.is_empty() {
-        let message = "`#[server]` takes no generic servers: implement `Server` and `Protocol` by hand";
+        let message =
+            "`#[server]` takes no generic servers: name a type, or implement `Server` and `Protocol` by hand";
         return Err(Error::new_spanned(&item.generics, message));
     }
     match type_segment(&item.self_ty) {
@@ -163,16 +171,35 @@ fn take_role(function: &mut ImplItemFn) -> Result<Option<Role>> {
     let mut found = None;
     let mut result = Ok(());
     function.attrs.retain(|attribute| {
-        let Some(role) = Role::of(attribute) else { return true };
-        if let Err(error) = attribute.meta.require_path_only() {
-            result = Err(error);
+        let Some(role) = Role::of(attribute) else {
+            let Some(mark) = mark_meant(attribute) else { return true };
+            result = Err(Error::new_spanned(attribute, format!("this role is marked `#[{mark}]`")));
+            return false;
+        };
+        if attribute.meta.require_path_only().is_err() {
+            let mark = role.mark();
+            let message = match role {
+                Role::Call => {
+                    "`#[call]` takes no arguments; how long it may take says the caller: `.timeout(…)`"
+                        .to_owned()
+                }
+                _ => format!("`#[{mark}]` takes no arguments"),
+            };
+            result = Err(Error::new_spanned(attribute, message));
         } else if found.is_some() {
-            result = Err(Error::new_spanned(attribute, "a method has one role only"));
+            let message = "a method has one role only: take one of the marks off";
+            result = Err(Error::new_spanned(attribute, message));
         }
         found = Some(role);
         false
     });
     result.map(|()| found)
+}
+
+/// The mark that is meant by the name of OTP's callback.
+fn mark_meant(attribute: &Attribute) -> Option<&'static str> {
+    let callbacks = [("handle_call", "call"), ("handle_cast", "cast"), ("handle_info", "info")];
+    callbacks.into_iter().find(|(callback, _)| attribute.path().is_ident(callback)).map(|(_, mark)| mark)
 }
 
 fn request(role: Role, function: &ImplItemFn) -> Result<Request> {
@@ -205,7 +232,7 @@ fn hook(role: Role, function: &ImplItemFn, hooks: &[Hook]) -> Result<Hook> {
         return Err(Error::new_spanned(&method.name, message));
     }
     let values =
-        method.parameters.iter().filter(|parameter| !matches!(parameter, Parameter::Context)).count();
+        method.parameters.iter().filter(|parameter| !matches!(parameter, Parameter::Context { .. })).count();
     let contexts = method.parameters.len() - values;
     let (fits, expected) = match role {
         Role::Info => (values == 1, "takes an `Info`"),
@@ -233,7 +260,7 @@ fn hook(role: Role, function: &ImplItemFn, hooks: &[Hook]) -> Result<Hook> {
 fn method(function: &ImplItemFn) -> Result<Method> {
     let signature = &function.sig;
     if !signature.generics.params.is_empty() {
-        let message = "a request cannot be generic: its message has one type";
+        let message = "a request cannot be generic, since its message has one type: name it, or write one method for each";
         return Err(Error::new_spanned(&signature.generics, message));
     }
     match signature.receiver().map(|receiver| &receiver.kind) {
@@ -266,11 +293,17 @@ fn method(function: &ImplItemFn) -> Result<Method> {
 }
 
 fn parameter(typed: &PatType) -> Result<Parameter> {
+    if is_context(&typed.ty) {
+        let message = "the server keeps its context: take `&mut Cx<…>`";
+        return Err(Error::new_spanned(&typed.ty, message));
+    }
     if let Type::Reference(reference) = &*typed.ty
-        && reference.mutability.is_some()
-        && type_segment(&reference.elem).is_some_and(|segment| segment.ident == "Cx")
+        && is_context(&reference.elem)
     {
-        return Ok(Parameter::Context);
+        if reference.mutability.is_none() {
+            return Err(Error::new_spanned(&typed.ty, "a context is passed as `&mut Cx<…>`"));
+        }
+        return Ok(Parameter::Context { place: reference.elem.span() });
     }
     let name = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
@@ -282,10 +315,18 @@ fn parameter(typed: &PatType) -> Result<Parameter> {
     Ok(Parameter::Value { name, value: typed.ty.clone() })
 }
 
+fn is_context(value: &Type) -> bool {
+    type_segment(value).is_some_and(|segment| segment.ident == "Cx")
+}
+
 fn check_owned(value: &Type) -> Result<()> {
     match value {
-        Type::Reference(_) => {
-            Err(Error::new_spanned(value, "an argument travels in a message: it cannot be a reference"))
+        Type::Reference(reference) => {
+            let message = match owned(&reference.elem) {
+                Some(owned) => format!("an argument travels in a message: take a `{owned}`, not a reference"),
+                None => "an argument travels in a message: it cannot be a reference".to_owned(),
+            };
+            Err(Error::new_spanned(value, message))
         }
         Type::ImplTrait(_) => {
             Err(Error::new_spanned(value, "an argument travels in a message: name its type"))
@@ -294,10 +335,21 @@ fn check_owned(value: &Type) -> Result<()> {
     }
 }
 
+/// What to take in place of a reference to `borrowed`, where that is easily said.
+fn owned(borrowed: &Type) -> Option<String> {
+    match borrowed {
+        Type::Slice(slice) => type_segment(&slice.elem).map(|segment| format!("Vec<{}>", segment.ident)),
+        named => {
+            let segment = type_segment(named).filter(|segment| segment.arguments.is_none())?;
+            Some(if segment.ident == "str" { "String".to_owned() } else { segment.ident.to_string() })
+        }
+    }
+}
+
 fn answer(method: &Method, signature: &Signature) -> Result<Answer> {
     let mut replies = method.parameters.iter().filter_map(|parameter| match parameter {
         Parameter::Reply { reply, .. } => Some(reply),
-        Parameter::Context | Parameter::Value { .. } => None,
+        Parameter::Context { .. } | Parameter::Value { .. } => None,
     });
     if let Some(reply) = replies.next() {
         if let Some(second) = replies.next() {

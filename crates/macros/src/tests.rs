@@ -97,9 +97,10 @@ fn only_inherent_blocks_of_named_types_are_taken() {
         )),
         [not_a_block]
     );
-    let of_a_trait = "`#[server]` goes on an inherent `impl` block, not on the implementation of a trait";
+    let of_a_trait = "`#[server]` goes on an inherent `impl` block, such as `impl Counter`, not on the implementation of a trait";
     assert_eq!(errors(quote!(impl Clone for Counter {})), [of_a_trait]);
-    let generic = "`#[server]` takes no generic servers: implement `Server` and `Protocol` by hand";
+    let generic =
+        "`#[server]` takes no generic servers: name a type, or implement `Server` and `Protocol` by hand";
     assert_eq!(
         errors(quote!(
             impl<T> Counter<T> {}
@@ -112,8 +113,8 @@ fn only_inherent_blocks_of_named_types_are_taken() {
 #[test]
 fn arguments_of_the_attribute_are_known_ones() {
     let unknown = "unknown argument: expected `local`, `report_messages` or `crate = \\";
-    assert_eq!(errors_with(quote!(global), quote!(impl Counter {})), [unknown]);
-    assert_eq!(errors_with(quote!(crate), quote!(impl Counter {})).len(), 1);
+    assert_eq!(errors_with(quote!(global), quote!(impl C { #[cast] fn f(&self) {} })), [unknown]);
+    assert_eq!(errors_with(quote!(crate), quote!(impl C { #[cast] fn f(&self) {} })).len(), 1);
 }
 
 #[test]
@@ -127,10 +128,16 @@ fn requests_belong_to_a_running_server() {
 
 #[test]
 fn requests_have_one_plain_type() {
-    let generic = "a request cannot be generic: its message has one type";
+    let generic =
+        "a request cannot be generic, since its message has one type: name it, or write one method for each";
     assert_eq!(errors(quote!(impl C { #[call] fn f<T>(&self, value: T) {} })), [generic]);
+    let owned = |owned| format!("an argument travels in a message: take a `{owned}`, not a reference");
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, text: &str) {} })), [owned("String")]);
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, bytes: &[u8]) {} })), [owned("Vec<u8>")]);
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, by: &u64) {} })), [owned("u64")]);
     let reference = "an argument travels in a message: it cannot be a reference";
-    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, text: &str) {} })), [reference]);
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, pair: &(u8, u8)) {} })), [reference]);
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, all: &Vec<u8>) {} })), [reference]);
     let no_type = "an argument travels in a message: name its type";
     assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, text: impl Into<String>) {} })), [no_type]);
     let pattern = "an argument must have a plain name";
@@ -140,8 +147,39 @@ fn requests_have_one_plain_type() {
 
 #[test]
 fn a_method_has_one_role_and_a_role_no_arguments() {
-    assert_eq!(errors(quote!(impl C { #[call] #[cast] fn f(&self) {} })), ["a method has one role only"]);
-    assert_eq!(errors(quote!(impl C { #[call(later)] fn f(&self) {} })).len(), 1);
+    assert_eq!(
+        errors(quote!(impl C { #[call] #[cast] fn f(&self) {} })),
+        ["a method has one role only: take one of the marks off"]
+    );
+    let deadline = "`#[call]` takes no arguments; how long it may take says the caller: `.timeout(…)`";
+    assert_eq!(errors(quote!(impl C { #[call(timeout = 5)] fn f(&self) {} })), [deadline]);
+    assert_eq!(errors(quote!(impl C { #[cast(later)] fn f(&self) {} })), ["`#[cast]` takes no arguments"]);
+}
+
+#[test]
+fn a_block_has_a_method_with_a_role() {
+    let none = "no method has a role: mark what clients may ask for with `#[call]` or `#[cast]`";
+    assert_eq!(errors(quote!(impl C { fn f(&self) {} })), [none]);
+    assert_eq!(errors(quote!(impl C { #[info] fn f(&self, info: Info) {} })), [""; 0]);
+}
+
+#[test]
+fn the_names_of_otps_callbacks_are_told_apart_from_marks() {
+    for (callback, mark) in [("handle_call", "call"), ("handle_cast", "cast"), ("handle_info", "info")] {
+        let callback = quote::format_ident!("{callback}");
+        let message = format!("this role is marked `#[{mark}]`");
+        assert_eq!(errors(quote!(impl C { #[#callback] fn f(&self) {} })), [message]);
+    }
+    assert_eq!(errors(quote!(impl C { #[cast] #[inline] fn f(&self) {} })), [""; 0]);
+}
+
+#[test]
+fn the_context_stays_with_the_server() {
+    let kept = "the server keeps its context: take `&mut Cx<…>`";
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, cx: Cx<CMsg>) {} })), [kept]);
+    let shared = "a context is passed as `&mut Cx<…>`";
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, cx: &Cx<CMsg>) {} })), [shared]);
+    assert_eq!(errors(quote!(impl C { #[cast] fn f(&self, cx: &mut Cx<CMsg>) {} })), [""; 0]);
 }
 
 #[test]

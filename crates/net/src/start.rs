@@ -7,7 +7,7 @@ use crate::registration::{EpmdPlace, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::{Cookie, CookieError, Framing};
 use engset_node::{Channel, Dial, Network, Node, NodeConfig};
-use engset_process::{BlockOnError, Cx, Processes, Scheduler};
+use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, NodeNameError, Term};
 use std::error::Error;
 use std::fmt;
@@ -30,7 +30,7 @@ pub struct NodeBuilder {
     name: Option<String>,
     cookie: Option<String>,
     visible: bool,
-    workers: Option<usize>,
+    threads: Option<ThreadsConfig>,
     listen: Option<IpAddr>,
     epmd_tcp_port: u16,
     adjust: Option<fn(&mut NodeConfig)>,
@@ -92,7 +92,7 @@ impl Default for NodeBuilder {
             name: None,
             cookie: None,
             visible: false,
-            workers: None,
+            threads: None,
             listen: None,
             epmd_tcp_port: crate::epmd::tcp_port(),
             adjust: None,
@@ -118,7 +118,28 @@ impl NodeBuilder {
 
     /// Sets the number of worker threads; without, one for each processor.
     pub fn workers(self, workers: usize) -> Self {
-        Self { workers: Some(workers), ..self }
+        let threads = match self.threads {
+            Some(threads) => ThreadsConfig { workers, ..threads },
+            None => ThreadsConfig::new(workers),
+        };
+        Self { threads: Some(threads), ..self }
+    }
+
+    /// Sets all there is to say of the node's threads: how many, how long a process may keep one before the watchdog
+    /// tells of it and others take its work over, how many run blocking work.
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use engset_process::ThreadsConfig;
+    /// use std::time::Duration;
+    ///
+    /// let threads = ThreadsConfig { slice_max: Duration::from_millis(20), ..ThreadsConfig::new(3) };
+    /// let node = RunningNode::builder().threads(threads).start()?;
+    /// assert_eq!(node.processes().scheduler().stats().workers.len(), 3);
+    /// # Ok::<(), engset_net::StartNodeError>(())
+    /// ```
+    pub fn threads(self, threads: ThreadsConfig) -> Self {
+        Self { threads: Some(threads), ..self }
     }
 
     /// Sets the address to accept connections at. Without, it is the loopback address that the host part of the name
@@ -146,9 +167,9 @@ impl NodeBuilder {
     /// # Errors
     /// [`StartNodeError`]; nothing is left running then.
     pub fn start(self) -> Result<RunningNode, StartNodeError> {
-        let workers =
-            self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-        let scheduler = Scheduler::threads(workers).map_err(StartNodeError::System)?;
+        let one_each = || ThreadsConfig::new(std::thread::available_parallelism().map_or(1, Into::into));
+        let threads = self.threads.clone().unwrap_or_else(one_each);
+        let scheduler = Scheduler::threads_with(threads).map_err(StartNodeError::System)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let for_start = scheduler.clone();
         scheduler.spawn_task(async move {

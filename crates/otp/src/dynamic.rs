@@ -33,6 +33,7 @@ impl Dynamic {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Protocol for Dynamic {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
         match self {

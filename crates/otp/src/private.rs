@@ -29,21 +29,24 @@ impl<T, E> Fallible for Result<T, E> {
 
 /// What a method without an answer may return.
 #[diagnostic::on_unimplemented(
-    message = "a method without an answer cannot return `{Self}`",
+    message = "nobody would get the `{Self}` that this method returns",
     label = "expected `()` or `Result<(), Exit>`",
-    note = "an `Exit` ends the server; mark the method `#[call]` if the caller is to get what it returns"
+    note = "an `Exit` ends the server; `?` makes one of any `std::error::Error`",
+    note = "a caller gets what a `#[call]` method without a `Reply` returns; the state is changed by `&mut self`"
 )]
 pub trait Outcome {
     /// Whether the server goes on.
     fn into_result(self) -> Result<(), Exit>;
 }
 
+#[diagnostic::do_not_recommend]
 impl Outcome for () {
     fn into_result(self) -> Result<(), Exit> {
         Ok(())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Outcome for Result<(), Exit> {
     fn into_result(self) -> Self {
         self
@@ -63,6 +66,7 @@ pub fn outcome(outcome: impl Outcome) -> Result<(), Exit> {
 )]
 pub trait TravelsUnlessServerLocal: Serialize + DeserializeOwned + Send + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> TravelsUnlessServerLocal for T {}
 
 /// Holds where `T` can travel to another node.

@@ -87,6 +87,7 @@ impl<T, E> Reply<T, E> {
 
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
     /// the answer any more: the request must not be executed then.
+    #[must_use = "a request that is begun must be answered: `None` says that nobody waits for it"]
     pub fn begin(mut self) -> Option<Self> {
         match self.to.take() {
             Some(To::Slot(slot)) => {

@@ -129,7 +129,7 @@ where
             Ok(request) => Ok(Mail::Message(cast(request))),
             Err(error) => Err(Rejected::NotUnderstood(Box::new(error))),
         },
-        Envelope::Other(_) => encoded.term().map(Mail::Other),
+        Envelope::Other(_) => encoded.term().map(|term| Mail::Other(Box::new(term))),
     }
 }
 

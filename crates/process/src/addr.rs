@@ -1,6 +1,8 @@
 //! Addresses typed by protocol: of one process, or of whoever holds a name.
 
+use crate::carried::Carried;
 use crate::current;
+use crate::processes::Pushed;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
 use engset_term::{Atom, NodeName, Pid};
@@ -43,6 +45,18 @@ pub trait Target<P: Protocol>: Clone + Send + Sync + 'static {
     }
 }
 
+#[inline(never)]
+fn not_just_sent<P: Protocol>(
+    to: Pid,
+    pushed: Option<Pushed>,
+    message: Carried<P>,
+) -> Result<(), SendError<P>> {
+    current::with(|current| match (current, message) {
+        (Some(current), message) => current.processes.not_just_sent(current.pid, to, pushed, message),
+        (None, message) => message.left().map_or(Ok(()), |message| Err(SendError::OutsideNode(message))),
+    })
+}
+
 impl<P> Addr<P> {
     /// The address of `pid`, taken to understand `P`.
     ///
@@ -77,6 +91,15 @@ impl<P> Service<P> {
 impl<P: Protocol> Target<P> for Addr<P> {
     fn dest(&self) -> Dest {
         Dest::Pid(self.pid)
+    }
+
+    #[inline]
+    fn send(&self, message: P) -> Result<(), SendError<P>> {
+        let mut message = Carried::new(message);
+        match current::with(|current| current?.processes.bring(self.pid, &mut message)) {
+            Some(Pushed::Yes) => Ok(()),
+            pushed => not_just_sent(self.pid, pushed, message),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::exit::ExitReason;
 use crate::signal::Epoch;
+use crate::sync::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use engset_etf::{Reader, tags};
 use engset_term::{NodeName, Pid, Reference};
@@ -24,6 +25,8 @@ pub trait ReplySink: Send {
 #[derive(Default)]
 pub struct Aliases {
     waiting: Mutex<BTreeMap<Reference, Waiting>>,
+    /// How many wait: who ends has been told of an alias before, and sees without the lock that there is none at all.
+    open: AtomicUsize,
     processes: Mutex<BTreeMap<Reference, OfProcess>>,
 }
 
@@ -67,7 +70,7 @@ struct Waiting {
 impl Aliases {
     /// Activates `alias` for one reply from a process on `node`.
     pub fn open(&self, alias: Reference, node: NodeName, sink: Box<dyn ReplySink>) {
-        self.waiting.lock().insert(alias, Waiting { node, epoch: Epoch::NONE, sink });
+        self.waiting(|waiting| waiting.insert(alias, Waiting { node, epoch: Epoch::NONE, sink }));
     }
 
     /// Whether a reply is awaited at `alias`.
@@ -79,7 +82,7 @@ impl Aliases {
     /// Takes the alias back; whether it was still active.
     pub fn close(&self, alias: Reference) -> bool {
         let had_process = self.processes.lock().remove(&alias).is_some();
-        had_process || self.waiting.lock().remove(&alias).is_some()
+        had_process || self.waiting(|waiting| waiting.remove(&alias)).is_some()
     }
 
     /// Activates an alias of a process.
@@ -105,7 +108,7 @@ impl Aliases {
 
     /// Hands a reply to whoever waits; false where nobody does (any more).
     pub fn reply(&self, alias: Reference, payload: Bytes) -> bool {
-        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+        let Some(waiting) = self.waiting(|waiting| waiting.remove(&alias)) else { return false };
         waiting.sink.reply(payload);
         true
     }
@@ -120,13 +123,13 @@ impl Aliases {
     /// Tells whoever waits for a reply from `node` that none will come, as only that node can know; false where nobody
     /// waits (any more).
     pub fn down(&self, alias: Reference, node: NodeName, reason: ExitReason) -> bool {
-        let waiting = {
-            let mut waiting = self.waiting.lock();
-            if waiting.get(&alias).is_none_or(|waiting| waiting.node != node) {
-                return false;
-            }
-            waiting.remove(&alias)
-        };
+        if self.open.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let waiting = self.waiting(|waiting| {
+            let is_meant = waiting.get(&alias).is_some_and(|waiting| waiting.node == node);
+            if is_meant { waiting.remove(&alias) } else { None }
+        });
         let Some(waiting) = waiting else { return false };
         waiting.sink.down(reason);
         true
@@ -134,25 +137,31 @@ impl Aliases {
 
     /// Tells whoever waits that the request could not be sent; false where nobody waits (any more).
     pub fn unreachable(&self, alias: Reference) -> bool {
-        let Some(waiting) = self.waiting.lock().remove(&alias) else { return false };
+        let Some(waiting) = self.waiting(|waiting| waiting.remove(&alias)) else { return false };
         waiting.sink.unreachable();
         true
     }
 
     /// Tells everybody who waits for a reply over this connection to `node` that it is lost.
     pub fn node_down(&self, node: NodeName, epoch: Epoch) {
-        let lost: Vec<Waiting> = {
-            let mut waiting = self.waiting.lock();
+        let lost: Vec<Waiting> = self.waiting(|waiting| {
             let references: Vec<Reference> = waiting
                 .iter()
                 .filter(|(_, entry)| entry.node == node && entry.epoch <= epoch)
                 .map(|(reference, _)| *reference)
                 .collect();
             references.iter().filter_map(|reference| waiting.remove(reference)).collect()
-        };
+        });
         for entry in lost {
             entry.sink.down(ExitReason::NoConnection);
         }
+    }
+
+    fn waiting<R>(&self, change: impl FnOnce(&mut BTreeMap<Reference, Waiting>) -> R) -> R {
+        let mut waiting = self.waiting.lock();
+        let result = change(&mut waiting);
+        self.open.store(waiting.len(), Ordering::Relaxed);
+        result
     }
 
     /// How many replies are awaited.

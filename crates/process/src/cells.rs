@@ -9,11 +9,12 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ptr::NonNull;
 
-/// Tasks up to this size are kept.
-const SIZE_MAX: usize = 1_024;
-/// Sizes are rounded up to a multiple of this.
-const CLASS: usize = 64;
-const CLASSES: usize = SIZE_MAX / CLASS;
+/// Sizes are rounded up to a multiple of this, less [`NOTE`].
+const CLASS: usize = 16;
+/// What allocators commonly put before a piece of memory.
+const NOTE: usize = 8;
+/// Tasks are kept that are not larger than the largest class.
+const CLASSES: usize = 64;
 /// A thread keeps so many bytes at most.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
@@ -28,11 +29,11 @@ struct Kept {
 
 /// The class of a layout and the layout of all its members; `None` for what is too large or too strictly aligned.
 fn class_of(layout: Layout) -> Option<(usize, Layout)> {
-    let class = layout.size().div_ceil(CLASS);
-    if class == 0 || class > CLASSES || layout.align() > align_of::<u128>() {
+    let class = (layout.size() + NOTE).div_ceil(CLASS);
+    if class > CLASSES || layout.align() > align_of::<u128>() {
         return None;
     }
-    let whole = Layout::from_size_align(class * CLASS, align_of::<u128>()).ok()?;
+    let whole = Layout::from_size_align(class * CLASS - NOTE, align_of::<u128>()).ok()?;
     Some((class - 1, whole))
 }
 
@@ -80,7 +81,7 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 impl Drop for Kept {
     fn drop(&mut self) {
         for (class, free) in self.free.iter_mut().enumerate() {
-            let Ok(layout) = Layout::from_size_align((class + 1) * CLASS, align_of::<u128>()) else {
+            let Ok(layout) = Layout::from_size_align((class + 1) * CLASS - NOTE, align_of::<u128>()) else {
                 continue;
             };
             for memory in free.drain(..) {
@@ -105,26 +106,27 @@ mod tests {
 
     #[test]
     fn keeps_up_to_its_limit_and_uses_it_again() {
-        let count = KEPT_BYTES_MAX / 256 + 1;
-        let taken: Vec<_> = (0..count).map(|_| take(layout(200))).collect();
+        let count = KEPT_BYTES_MAX / 200 + 1;
+        let taken: Vec<_> = (0..count).map(|_| take(layout(197))).collect();
         let last_but_one = taken[count - 2];
         for memory in taken {
             // SAFETY: taken above with this layout, and used no more.
-            unsafe { give_back(memory, layout(200)) };
+            unsafe { give_back(memory, layout(197)) };
         }
-        assert_eq!(kept(), KEPT_BYTES_MAX, "one was too many");
-        assert_eq!(take(layout(256)), last_but_one, "of the same class, the last one first");
+        assert_eq!(kept(), (count - 1) * 200, "one was too many");
+        assert_eq!(take(layout(200)), last_but_one, "of the same class, the last one first");
         // SAFETY: taken above with this layout, and used no more.
-        unsafe { give_back(last_but_one, layout(256)) };
+        unsafe { give_back(last_but_one, layout(200)) };
     }
 
     #[test]
     fn what_is_large_goes_to_the_allocator() {
-        for size in [SIZE_MAX, SIZE_MAX + 1] {
+        let size_max = CLASSES * CLASS - NOTE;
+        for size in [size_max, size_max + 1] {
             let memory = take(layout(size));
             // SAFETY: taken above with this layout, and used no more.
             unsafe { give_back(memory, layout(size)) };
-            assert_eq!(kept(), SIZE_MAX, "the larger one is not kept");
+            assert_eq!(kept(), size_max, "the larger one is not kept");
         }
     }
 }

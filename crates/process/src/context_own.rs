@@ -151,6 +151,12 @@ impl<M: Protocol> Cx<M> {
         self.processes().signal(self.pid(), &Dest::Pid(of), ControlSignal::GroupLeader { leader });
     }
 
+    /// The process that started this one; `None` where that was no process of this node.
+    #[must_use]
+    pub fn parent(&self) -> Option<Pid> {
+        self.process.starter()
+    }
+
     /// Keeps a value for this process, one of each type, as its process dictionary; the one that was kept before.
     ///
     /// `None` also where the context is used outside of its process.

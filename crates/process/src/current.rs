@@ -55,8 +55,16 @@ pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Calls `body` with no process as the running one.
+pub(crate) fn outside<R>(body: impl FnOnce() -> R) -> R {
+    let leave = Leave(CURRENT.replace(None));
+    let result = body();
+    drop(leave);
+    result
+}
+
 /// Calls `body` with the running process.
-#[inline]
+#[inline(always)]
 pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
     // SAFETY: what `enter` put there is borrowed for as long as it is there, and `body` cannot keep the reference.
     body(CURRENT.get().map(|current| unsafe { current.as_ref() }))
@@ -66,6 +74,7 @@ pub(crate) fn with<R>(body: impl FnOnce(Option<&Current<'_>>) -> R) -> R {
 struct Leave(Option<NonNull<Current<'static>>>);
 
 impl Drop for Leave {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }

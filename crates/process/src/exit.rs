@@ -107,17 +107,25 @@ impl From<Atom> for ExitReason {
 ///
 /// `()` ends it `normal`; a `Result` ends it `normal` or with the error's reason. Any error type works with `?`
 /// through [`Exit`].
+#[diagnostic::on_unimplemented(
+    message = "a process cannot end with `{Self}`",
+    label = "the code of this process returns `{Self}`",
+    note = "return `()`, an `ExitReason`, or `Result<(), Exit>`: `?` makes an `Exit` of any `std::error::Error`",
+    note = "a value for somebody else is sent as a message"
+)]
 pub trait IntoExit {
     /// The exit reason of a process whose code returned `self`.
     fn into_exit(self) -> ExitReason;
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoExit for () {
     fn into_exit(self) -> ExitReason {
         ExitReason::Normal
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoExit for ExitReason {
     fn into_exit(self) -> ExitReason {
         self
@@ -125,12 +133,14 @@ impl IntoExit for ExitReason {
 }
 
 /// Code that loops for ever, or always panics.
+#[diagnostic::do_not_recommend]
 impl IntoExit for Never {
     fn into_exit(self) -> ExitReason {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoExit> IntoExit for Result<T, Exit> {
     fn into_exit(self) -> ExitReason {
         match self {
@@ -146,7 +156,7 @@ impl<T: IntoExit> IntoExit for Result<T, Exit> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit(pub ExitReason);
 
-impl<E: std::error::Error> From<E> for Exit {
+impl<E: errors::AnyError> From<E> for Exit {
     fn from(error: E) -> Self {
         Self(ExitReason::from_term(Term::tuple([Term::atom("error"), Term::string(&error.to_string())])))
     }
@@ -154,6 +164,19 @@ impl<E: std::error::Error> From<E> for Exit {
 
 /// The type `!`, which can be named only as what a function returns.
 type Never = <fn() -> ! as returns::Returns>::Output;
+
+mod errors {
+    /// Any `std::error::Error`. Where a type is none, the compiler says what to do instead.
+    #[diagnostic::on_unimplemented(
+        message = "a process cannot end with `{Self}`",
+        label = "no `std::error::Error`: map it to an error type, or to an `Exit` with `map_err`"
+    )]
+    #[expect(unnameable_types, reason = "whoever means it writes `std::error::Error`")]
+    pub trait AnyError: std::error::Error {}
+
+    #[diagnostic::do_not_recommend]
+    impl<E: std::error::Error> AnyError for E {}
+}
 
 mod returns {
     #[expect(unnameable_types, reason = "nobody needs it but the line that names the type `!`")]

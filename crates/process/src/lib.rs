@@ -33,9 +33,12 @@
 //! assert_eq!(heard, Ok(Term::string("world")));
 //! ```
 
+mod action;
 mod addr;
 mod alias;
 mod block_on;
+mod blocking;
+mod carried;
 mod cells;
 mod context;
 mod context_own;
@@ -43,6 +46,7 @@ mod counters;
 mod crash;
 mod current;
 mod exit;
+mod home;
 mod info;
 mod lock;
 mod mailbox;
@@ -72,6 +76,7 @@ mod wheel;
 pub use addr::{Addr, Service, Target};
 pub use alias::{AliasMode, AliasOptions, Aliases, ReplySink};
 pub use block_on::BlockOnError;
+pub use blocking::{blocking, yield_now};
 pub use context::Cx;
 pub use context_own::MonitorOptions;
 pub use counters::{Counted, Counters};
@@ -86,7 +91,11 @@ pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
-pub use scheduler::{Scheduler, Seeded, Sleep, Step, Threads, Timer};
+pub use scheduler::{
+    BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError, BlockingStats, OnStuck,
+    SLICE_MAX, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Sleep, Step, Stuck, StuckIn, Threads,
+    ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
+};
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
 pub use table::TooManyProcesses;

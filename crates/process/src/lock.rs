@@ -38,6 +38,7 @@ impl<T> Lock<T> {
         result
     }
 
+    #[inline]
     fn take(&self) {
         if self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.take_slowly();
@@ -74,6 +75,7 @@ impl<T: Default> Default for Lock<T> {
 struct Release<'a>(&'a AtomicBool);
 
 impl Drop for Release<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

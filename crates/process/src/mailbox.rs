@@ -1,33 +1,75 @@
 //! What arrives at a process, filled by anybody under its door's lock, and its mailbox, which only the process touches.
 //!
-//! Everything that arrives goes through the one arrival queue, so the order between a pair of processes is the order
-//! of sending. The process takes it over at the start of each time slice and when a receive finds the mailbox empty.
-//! Where there is a control signal in it, all of it moves on to the mailbox and the signal acts; messages alone stay in
-//! the batch in which they came until they are received.
+//! All that arrives has one order, so the order between a pair of processes is the order of sending. While the process
+//! does not run, and nothing lies in the arrival queue, a message goes into the mailbox itself; all else goes into the
+//! arrival queue, which the process takes over at the start of each time slice and when a receive finds the mailbox
+//! empty. Where there is a control signal in it, all of it moves on and the signal acts; messages alone stay in the batch
+//! in which they came until they are received.
 //!
 //! The first signal that waits has its place in the process itself; the others are in chunks, so that a queue of any
 //! length grows without being copied.
 
+#![expect(unsafe_code, reason = "a message is read where it lies")]
+
 use crate::protocol::Mail;
 use crate::signal::Signal;
 use crate::task::{Inbox, MailState, Untyped};
-use engset_term::Term;
-use std::cell::Cell;
 use std::collections::VecDeque;
+use std::hint::unreachable_unchecked;
+use std::mem::ManuallyDrop;
 use std::task::Waker;
 
 /// How many signals the first chunk holds.
 const CHUNK_FIRST: usize = 8;
-/// Each chunk holds twice as many as the one before, up to this many.
-const CHUNK_MAX: usize = 256;
+/// Each chunk holds twice as many as the one before, up to this many bytes.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// A process whose queue was never longer than about this many keeps the queue's memory, until it hibernates.
+const CHUNK_KEPT: usize = 32;
 
 /// Where senders put signals.
 #[derive(Debug)]
 pub(crate) struct Arrival<M> {
     batch: Batch<M>,
-    /// Messages that were ever taken in, and their bytes where somebody counts them.
+    /// Messages that were ever taken in.
     pub(crate) messages_in: u64,
-    pub(crate) bytes_in: usize,
+}
+
+/// Where a message was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// Among what has arrived.
+    Here,
+    /// In the mailbox.
+    InMailbox {
+        /// Whether nothing lay there that was not looked at yet.
+        is_first: bool,
+    },
+}
+
+/// Where the next message lies. The ways to the places end apart, and the message is read where it lies: on a joint way
+/// the compiler would put it together on the stack, and the processor wait for the pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the process itself.
+    First,
+    /// In the chunks behind.
+    Behind,
+    /// Nowhere, or it is not just the next.
+    Elsewhere,
+}
+
+/// Reads the message that `signal` is.
+///
+/// # Safety
+/// It is one, and is not used or dropped any more.
+#[inline]
+unsafe fn message<M>(signal: Option<&Signal<M>>) -> Mail<M> {
+    match signal {
+        // SAFETY: as the caller promises.
+        Some(Signal::Mail(mail)) => unsafe { std::ptr::read(mail) },
+        // SAFETY: as the caller promises.
+        _ => unsafe { unreachable_unchecked() },
+    }
 }
 
 /// Signals in order of arrival.
@@ -36,23 +78,26 @@ struct Batch<M> {
     first: Option<Signal<M>>,
     /// Behind the first.
     rest: Option<Box<Chunks<M>>>,
-    /// Whether there is a signal that acts.
-    is_urgent: bool,
 }
 
+/// A queue of any length that never copies what is in it.
 #[derive(Debug)]
 struct Chunks<M> {
-    list: VecDeque<VecDeque<Signal<M>>>,
+    /// Where signals are taken. Where it is empty, the middle is.
+    front: VecDeque<Signal<M>>,
+    middle: VecDeque<VecDeque<Signal<M>>>,
+    /// Where signals are put.
+    back: VecDeque<Signal<M>>,
 }
 
 impl<M> Batch<M> {
     const fn new() -> Self {
-        Self { first: None, rest: None, is_urgent: false }
+        Self { first: None, rest: None }
     }
 
     #[inline]
     fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.list.is_empty())
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
     }
 
     #[inline]
@@ -64,18 +109,37 @@ impl<M> Batch<M> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn push_behind(&mut self, signal: Signal<M>) {
-        self.rest.get_or_insert_with(Chunks::new).push(signal);
+        let rest = match &mut self.rest {
+            Some(rest) if rest.back.len() < rest.back.capacity() => rest,
+            rest => Chunks::with_room(rest),
+        };
+        rest.back.push_back(signal);
     }
 
     #[inline]
     fn pop(&mut self) -> Option<Signal<M>> {
-        if self.first.is_some() {
-            return self.first.take();
+        if self.first.is_some() { self.first.take() } else { self.pop_behind() }
+    }
+
+    #[inline]
+    fn place_of_message(&self) -> Place {
+        match (&self.first, &self.rest) {
+            (Some(Signal::Mail(_)), _) => Place::First,
+            (None, Some(rest)) if matches!(rest.front(), Some(Signal::Mail(_))) => Place::Behind,
+            _ => Place::Elsewhere,
         }
-        let signal = self.rest.as_mut()?.pop();
-        if signal.is_none() {
+    }
+
+    #[inline]
+    fn pop_behind(&mut self) -> Option<Signal<M>> {
+        let rest = self.rest.as_mut()?;
+        if rest.front.is_empty() {
+            std::mem::swap(&mut rest.front, &mut rest.back);
+        }
+        let signal = rest.front.pop_front();
+        if rest.front.is_empty() && !rest.turn() {
             self.rest = None;
         }
         signal
@@ -83,42 +147,67 @@ impl<M> Batch<M> {
 }
 
 impl<M> Chunks<M> {
-    fn new() -> Box<Self> {
-        Box::new(Self { list: VecDeque::new() })
-    }
+    /// The most that a chunk holds.
+    const MAX: usize = {
+        let most = CHUNK_BYTES_MAX / size_of::<Signal<M>>();
+        if most < CHUNK_FIRST { CHUNK_FIRST } else { most }
+    };
 
-    fn push(&mut self, signal: Signal<M>) {
-        let capacity = match self.list.back_mut() {
-            Some(last) if last.len() < last.capacity() => return last.push_back(signal),
-            Some(last) => (2 * last.capacity()).min(CHUNK_MAX),
-            None => CHUNK_FIRST,
-        };
-        let mut chunk = VecDeque::with_capacity(capacity);
-        chunk.push_back(signal);
-        self.list.push_back(chunk);
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.front.is_empty() && self.back.is_empty()
     }
 
     #[inline]
-    fn pop(&mut self) -> Option<Signal<M>> {
-        let chunk = self.list.front_mut()?;
-        let signal = chunk.pop_front();
-        if chunk.is_empty() {
-            self.list.pop_front();
+    fn front(&self) -> Option<&Signal<M>> {
+        self.front.front().or_else(|| self.back.front())
+    }
+
+    /// Makes room for one more at the back.
+    #[cold]
+    fn with_room(rest: &mut Option<Box<Self>>) -> &mut Self {
+        let rest = rest.get_or_insert_with(|| {
+            Box::new(Self { front: VecDeque::new(), middle: VecDeque::new(), back: VecDeque::new() })
+        });
+        let capacity = (2 * rest.back.capacity()).clamp(CHUNK_FIRST, Self::MAX);
+        if rest.front.is_empty() {
+            std::mem::swap(&mut rest.front, &mut rest.back);
+            if rest.back.capacity() == 0 {
+                rest.back = VecDeque::with_capacity(capacity);
+            }
+        } else {
+            let full = std::mem::replace(&mut rest.back, VecDeque::with_capacity(capacity));
+            rest.middle.push_back(full);
         }
-        signal
+        rest
+    }
+
+    /// Goes on to the next chunk when the front one is empty; whether the memory is worth to be kept.
+    #[inline]
+    fn turn(&mut self) -> bool {
+        if let Some(next) = self.middle.pop_front() {
+            self.front = next;
+        }
+        !self.is_empty() || self.front.capacity().max(self.back.capacity()) <= CHUNK_KEPT
     }
 }
 
 impl<M> Arrival<M> {
     pub(crate) const fn new() -> Self {
-        Self { batch: Batch::new(), messages_in: 0, bytes_in: 0 }
+        Self { batch: Batch::new(), messages_in: 0 }
     }
 
-    /// Appends a message.
+    /// Appends a message; into the `mailbox` itself, where the process does not run and nothing is here that comes first.
     #[inline]
-    pub(crate) fn push_message(&mut self, message: M) {
+    pub(crate) fn push_message(&mut self, mailbox: Option<&mut Mailbox<M>>, message: M) -> Put {
         self.messages_in += 1;
-        self.batch.push(Signal::Message(Cell::new(message)));
+        let (batch, is_here) = match mailbox {
+            Some(mailbox) if self.batch.is_empty() => (&mut mailbox.fresh, false),
+            _ => (&mut self.batch, true),
+        };
+        let is_first = batch.is_empty();
+        batch.push(Signal::Mail(Mail::Message(message)));
+        if is_here { Put::Here } else { Put::InMailbox { is_first } }
     }
 
     /// Appends a signal; what it is to the process.
@@ -129,12 +218,11 @@ impl<M> Arrival<M> {
                 self.messages_in += 1;
                 MailState::Urgent
             }
-            Signal::Message(_) | Signal::Encoded(_) => {
+            Signal::Mail(_) | Signal::Encoded(_) => {
                 self.messages_in += 1;
                 MailState::Messages
             }
         };
-        self.batch.is_urgent |= mail == MailState::Urgent;
         self.batch.push(signal);
         mail
     }
@@ -147,12 +235,12 @@ impl<M> Arrival<M> {
 }
 
 impl<M: Send + 'static> Inbox for Arrival<M> {
-    fn mail(&self) -> MailState {
-        match (self.batch.is_empty(), self.batch.is_urgent) {
-            (true, _) => MailState::None,
-            (false, false) => MailState::Messages,
-            (false, true) => MailState::Urgent,
-        }
+    fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    fn messages_in(&self) -> u64 {
+        self.messages_in
     }
 
     fn push_untyped(&mut self, signal: Untyped) -> MailState {
@@ -160,10 +248,6 @@ impl<M: Send + 'static> Inbox for Arrival<M> {
             Untyped::Control(signal) => Signal::Control(signal),
             Untyped::Encoded(encoded) => Signal::Encoded(encoded),
         })
-    }
-
-    fn counts(&mut self) -> (u64, &mut usize) {
-        (self.messages_in, &mut self.bytes_in)
     }
 }
 
@@ -173,12 +257,21 @@ pub(crate) struct Mailbox<M> {
     /// What came last, untouched; behind everything that waits.
     fresh: Batch<M>,
     waiting: Option<Box<Waiting<M>>>,
+    /// So many more messages are received in this time slice.
+    pub(crate) left: u32,
+    /// Whether a receive waited in this time slice.
+    pub(crate) has_listened: bool,
+    /// Whether the process's code has returned: others cannot change how it ends any more.
+    pub(crate) has_returned: bool,
+    /// Whether there is a signal in `fresh` that acts.
+    is_urgent: bool,
 }
 
 /// What most processes never need.
 #[derive(Debug)]
 struct Waiting<M> {
-    mail: VecDeque<Mail<M>>,
+    /// Nothing only while a receive looks at it.
+    mail: VecDeque<Option<Mail<M>>>,
     /// So many of the first are of priority.
     priorities: usize,
     /// How often something was put before what waited.
@@ -187,44 +280,78 @@ struct Waiting<M> {
     receiver: Option<Waker>,
 }
 
+impl<M> Waiting<M> {
+    fn is_idle(&self) -> bool {
+        self.mail.is_empty() && self.receiver.is_none()
+    }
+}
+
 impl<M> Mailbox<M> {
     pub(crate) const fn new() -> Self {
-        Self { fresh: Batch::new(), waiting: None }
+        Self {
+            fresh: Batch::new(),
+            waiting: None,
+            left: 0,
+            has_listened: false,
+            has_returned: false,
+            is_urgent: false,
+        }
     }
 
     /// Whether nothing waits that a receive would have to look at before what was taken over.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.waiting.is_none() && !self.fresh.is_urgent
+        !self.is_urgent && self.waiting.as_ref().is_none_or(|waiting| waiting.is_idle())
     }
 
-    /// Takes over what has arrived, unless there is still something that was taken over before.
+    /// Takes over what has arrived, which is `mail`, unless there is still something that was taken over before.
     #[inline]
-    pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>) {
+    pub(crate) fn take_over(&mut self, arrival: &mut Arrival<M>, mail: MailState) {
         if self.fresh.is_empty() && !arrival.batch.is_empty() {
             self.fresh.first = arrival.batch.first.take();
-            self.fresh.is_urgent = std::mem::take(&mut arrival.batch.is_urgent);
+            self.is_urgent = mail == MailState::Urgent;
             if arrival.batch.rest.is_some() {
-                self.fresh.rest = arrival.batch.rest.take();
+                // Theirs is empty: its memory is for what comes next.
+                std::mem::swap(&mut self.fresh.rest, &mut arrival.batch.rest);
             }
         }
     }
 
     /// Whether there is a signal among what was taken over that must act.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.fresh.is_urgent
+        self.is_urgent
     }
 
-    /// The next of the signals that were taken over, where it is a message and nothing else is of account.
+    /// Where the next of the signals that were taken over is, if it is a message and nothing else is of account.
     #[inline]
-    pub(crate) fn pop_message(&mut self) -> Option<Cell<M>> {
-        if !self.is_plain() || !matches!(self.fresh.first, Some(Signal::Message(_))) {
-            return None;
-        }
-        match self.fresh.first.take() {
-            Some(Signal::Message(message)) => Some(message),
-            _ => None,
-        }
+    pub(crate) fn place_of_message(&self) -> Place {
+        if self.is_plain() { self.fresh.place_of_message() } else { Place::Elsewhere }
+    }
+
+    /// Takes the message at [`Place::First`], from where it lies.
+    ///
+    /// # Safety
+    /// Only where [`Mailbox::place_of_message`] has just said so.
+    #[inline]
+    pub(crate) unsafe fn take_first(&mut self) -> Mail<M> {
+        // SAFETY: as the caller promises.
+        let message = unsafe { message(self.fresh.first.as_ref()) };
+        // SAFETY: what was read is overwritten without being dropped.
+        unsafe { std::ptr::write(&raw mut self.fresh.first, None) };
+        message
+    }
+
+    /// Takes the message at [`Place::Behind`], from where it lies.
+    ///
+    /// # Safety
+    /// As for [`Mailbox::take_first`].
+    #[inline]
+    pub(crate) unsafe fn take_behind(&mut self) -> Mail<M> {
+        // SAFETY: as the caller promises.
+        let message = unsafe { message(self.fresh.rest.as_ref().and_then(|rest| rest.front())) };
+        // What was read must not be dropped.
+        let _read = ManuallyDrop::new(self.fresh.pop_behind());
+        message
     }
 
     /// The next of the signals that were taken over.
@@ -235,18 +362,18 @@ impl<M> Mailbox<M> {
 
     /// Says that all that was taken over has acted.
     pub(crate) fn calm_down(&mut self) {
-        self.fresh.is_urgent = false;
+        self.is_urgent = false;
     }
 
     /// Appends to what waits.
     pub(crate) fn push(&mut self, mail: Mail<M>) {
-        self.waiting().mail.push_back(mail);
+        self.waiting().mail.push_back(Some(mail));
     }
 
     /// Puts a message before all that are not of priority.
     pub(crate) fn push_priority(&mut self, mail: Mail<M>) {
         let waiting = self.waiting();
-        waiting.mail.insert(waiting.priorities, mail);
+        waiting.mail.insert(waiting.priorities, Some(mail));
         waiting.priorities += 1;
         waiting.inserted = waiting.inserted.wrapping_add(1);
     }
@@ -260,10 +387,10 @@ impl<M> Mailbox<M> {
     pub(crate) fn pop_oldest(&mut self) -> Option<Mail<M>> {
         let waiting = self.waiting.as_mut()?;
         if waiting.priorities < waiting.mail.len() {
-            return waiting.mail.remove(waiting.priorities);
+            return waiting.mail.remove(waiting.priorities).flatten();
         }
         waiting.priorities = waiting.priorities.saturating_sub(1);
-        waiting.mail.pop_front()
+        waiting.mail.pop_front().flatten()
     }
 
     /// Wakes a receive that waits with a waker of its own.
@@ -285,15 +412,14 @@ impl<M> Mailbox<M> {
     ) -> Option<T> {
         let Waiting { mail: waiting, priorities, .. } = &mut **self.waiting.as_mut()?;
         while let Some(place) = waiting.get_mut(*seen) {
-            let mail = std::mem::replace(place, Mail::Other(Term::Nil));
-            match select(mail) {
-                Ok(chosen) => {
+            match place.take().map(&mut *select) {
+                Some(Ok(chosen)) => {
                     waiting.remove(*seen);
                     *priorities -= usize::from(*seen < *priorities);
                     return Some(chosen);
                 }
-                Err(mail) => {
-                    *place = mail;
+                left => {
+                    *place = left.and_then(Result::err);
                     *seen += 1;
                 }
             }
@@ -302,9 +428,12 @@ impl<M> Mailbox<M> {
     }
 
     /// Removes the first message for which `unwanted` holds, among those that wait; whether there was one.
-    pub(crate) fn discard(&mut self, unwanted: impl FnMut(&Mail<M>) -> bool) -> bool {
+    pub(crate) fn discard(&mut self, mut unwanted: impl FnMut(&Mail<M>) -> bool) -> bool {
         let Some(waiting) = &mut self.waiting else { return false };
-        let Some(place) = waiting.mail.iter().position(unwanted) else { return false };
+        let Some(place) = waiting.mail.iter().position(|mail| mail.as_ref().is_some_and(&mut unwanted))
+        else {
+            return false;
+        };
         waiting.mail.remove(place);
         waiting.priorities -= usize::from(place < waiting.priorities);
         true
@@ -312,7 +441,7 @@ impl<M> Mailbox<M> {
 
     /// What waits, one by one, for the end of the process.
     pub(crate) fn take_waiting(&mut self) -> Option<impl Iterator<Item = Mail<M>> + use<M>> {
-        self.waiting.take().map(|waiting| waiting.mail.into_iter())
+        self.waiting.take().map(|waiting| waiting.mail.into_iter().flatten())
     }
 
     /// Whether a part of the process other than its whole is to be woken for mail.
@@ -329,6 +458,9 @@ impl<M> Mailbox<M> {
 
     /// Gives back memory that nothing waits in.
     pub(crate) fn shrink(&mut self) {
+        if self.fresh.is_empty() {
+            self.fresh.rest = None;
+        }
         if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none())
         {
             self.waiting = None;
@@ -348,37 +480,40 @@ impl<M> Mailbox<M> {
 mod tests {
     use super::*;
 
-    fn message(signal: Signal<usize>) -> usize {
+    fn message(signal: &Signal<usize>) -> usize {
         match signal {
-            Signal::Message(number) => number.into_inner(),
-            Signal::Encoded(_) | Signal::Control(_) | Signal::Priority(_) => panic!("not a message"),
+            Signal::Mail(Mail::Message(number)) => *number,
+            _ => panic!("not a message"),
         }
     }
 
     #[test]
     fn arrival_keeps_order_over_any_number_of_chunks() {
-        for count in [1, 2, CHUNK_FIRST + 1, 3 * CHUNK_MAX] {
+        for count in [1, 2, CHUNK_FIRST + 1, 3 * Chunks::<usize>::MAX] {
             let mut arrival = Arrival::new();
             for number in 0..count {
-                assert_eq!(arrival.push(Signal::Message(Cell::new(number))), MailState::Messages);
+                assert_eq!(arrival.push(Signal::Mail(Mail::Message(number))), MailState::Messages);
             }
             assert_eq!(arrival.messages_in, count as u64);
-            assert_eq!(arrival.take().map(message).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
-            assert_eq!(arrival.mail(), MailState::None);
+            assert_eq!(
+                arrival.take().map(|signal| message(&signal)).collect::<Vec<_>>(),
+                (0..count).collect::<Vec<_>>()
+            );
+            assert!(arrival.is_empty());
         }
     }
 
     #[test]
     fn what_was_taken_over_stays_before_what_comes_later() {
         let (mut arrival, mut mailbox) = (Arrival::new(), Mailbox::new());
-        arrival.push(Signal::Message(Cell::new(1)));
-        mailbox.take_over(&mut arrival);
-        arrival.push(Signal::Message(Cell::new(2)));
-        mailbox.take_over(&mut arrival);
-        assert_eq!(arrival.mail(), MailState::Messages, "the second waits until the first is taken");
-        assert_eq!(mailbox.pop_fresh().map(message), Some(1));
-        mailbox.take_over(&mut arrival);
-        assert_eq!(mailbox.pop_fresh().map(message), Some(2));
+        arrival.push(Signal::Mail(Mail::Message(1)));
+        mailbox.take_over(&mut arrival, MailState::Messages);
+        arrival.push(Signal::Mail(Mail::Message(2)));
+        mailbox.take_over(&mut arrival, MailState::Messages);
+        assert!(!arrival.is_empty(), "the second waits until the first is taken");
+        assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(1));
+        mailbox.take_over(&mut arrival, MailState::Messages);
+        assert_eq!(mailbox.pop_fresh().as_ref().map(message), Some(2));
     }
 
     #[test]

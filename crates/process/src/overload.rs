@@ -133,6 +133,8 @@ impl MailboxLimits {
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) limits: MailboxLimits,
+    /// Bytes of the messages that were taken in. Changed under the door's lock.
+    bytes_in: AtomicUsize,
     /// Bytes of the messages that have left the mailbox. Only the process adds to it.
     pub(crate) bytes_out: AtomicUsize,
     /// So many of the oldest the process must drop before it receives again.
@@ -148,6 +150,7 @@ impl Guard {
     pub(crate) fn new(limits: MailboxLimits) -> Self {
         Self {
             limits,
+            bytes_in: AtomicUsize::new(0),
             bytes_out: AtomicUsize::new(0),
             excess: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -156,6 +159,16 @@ impl Guard {
             waiters: Mutex::default(),
             has_waiters: AtomicBool::new(false),
         }
+    }
+
+    /// Bytes of the messages that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes_in.load(Ordering::Relaxed).wrapping_sub(self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a message was taken in. Under the door's lock.
+    pub(crate) fn take_in(&self, bytes: usize) {
+        self.bytes_in.store(self.bytes_in.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
     }
 
     /// Notes a sender whose message of so many bytes was refused, unless there is room now; `load` says what waits.

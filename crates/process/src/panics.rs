@@ -4,13 +4,15 @@ use crate::current;
 use crate::exit::ExitReason;
 use engset_term::Pid;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
     /// The panic that is unwinding on this thread.
     static PANIC: RefCell<Option<Panic>> = const { RefCell::new(None) };
+    /// Whether panics are noted that are none of a process.
+    static NOTES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What is said of a panic whose payload is no text.
@@ -33,7 +35,7 @@ pub(crate) fn install_hook() {
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            let in_process = current::with(|current| current.is_some());
+            let in_process = current::with(|current| current.is_some()) || NOTES.get();
             if in_process {
                 let message = info.payload_as_str().unwrap_or(NO_TEXT).to_owned();
                 let place = info.location().map_or_else(|| NO_PLACE.to_owned(), ToString::to_string);
@@ -44,6 +46,14 @@ pub(crate) fn install_hook() {
             }
         }));
     });
+}
+
+/// Calls `body`, which catches its panics, so that [`reason`] knows of them although they are none of a process.
+pub(crate) fn noted<R>(body: impl FnOnce() -> R) -> R {
+    let before = NOTES.replace(true);
+    let result = body();
+    NOTES.set(before);
+    result
 }
 
 /// The exit reason of a process that panicked with `payload`.

@@ -8,14 +8,14 @@ use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
 use crate::lock::Lock;
-use crate::mailbox::{Arrival, Mailbox};
+use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
-use crate::state::{Effect, State};
-use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef};
+use crate::state::{Effect, Effects, State};
+use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::wait::{Waits, packed, unpacked};
 use engset_term::{Atom, Instant, Pid};
 use own::size_of_mail;
@@ -27,7 +27,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use own::{SavePoint, discard, is_ending, receive, shrink, waits_for_turn, with_locals};
@@ -46,10 +46,10 @@ pub(crate) trait AnyProcess: Send + Sync + 'static {
     /// Who started the process.
     fn parent(&self) -> Option<Pid>;
     /// Decides about one more message of so many bytes. Under the door's lock.
-    fn admit(&self, counts: (u64, &mut usize), bytes: usize) -> Verdict;
+    fn admit(&self, messages_in: u64, bytes: usize) -> Verdict;
     /// What a sender can expect whose message of so many bytes was refused; it is noted where it waits. Under the
     /// door's lock.
-    fn wait_for_room(&self, counts: (u64, usize), bytes: usize, waker: &Waker) -> Room;
+    fn wait_for_room(&self, messages_in: u64, bytes: usize, waker: &Waker) -> Room;
     /// The limits of the mailbox, if it has any.
     fn guard(&self) -> Option<&Guard>;
     /// Who leads the group of the process.
@@ -63,24 +63,29 @@ pub(crate) trait AnyProcess: Send + Sync + 'static {
 pub(crate) struct Seen {
     pub(crate) status: Status,
     pub(crate) messages_in: u64,
-    pub(crate) bytes_in: usize,
     pub(crate) size: usize,
 }
 
 /// What others may see of a process that receives messages of type `M`.
+///
+/// What each sender looks at comes first, what each run writes comes last: see the order of a task's parts.
+#[repr(C)]
 pub(crate) struct Process<M> {
-    pid: Pid,
-    /// Id and serial, or 0.
-    parent: u64,
-    initial_call: &'static str,
-    pub(crate) processes: Arc<Processes>,
-    /// Changed by the process only, apart from its names; looked at by anybody.
-    relations: Lock<Relations>,
-    /// How many messages have left the mailbox, less those that the process itself put there. Only the process adds.
-    messages_out: AtomicU64,
-    slices: AtomicU32,
     guard: Option<Box<Guard>>,
     pub(crate) waits: Waits,
+    pub(crate) processes: Arc<Processes>,
+    /// Id and serial.
+    pid: u64,
+    /// Id and serial, or 0.
+    parent: u64,
+    initial_call: fn() -> &'static str,
+    /// Changed by the process only, apart from its names; looked at by anybody.
+    relations: Lock<Relations>,
+    slices: AtomicU32,
+    /// Changed under the lock of the relations.
+    has_ended: AtomicBool,
+    /// How many messages have left the mailbox, less those that the process itself put there. Only the process adds.
+    messages_out: AtomicU64,
     message: std::marker::PhantomData<fn(M)>,
 }
 
@@ -88,7 +93,7 @@ pub(crate) struct Process<M> {
 pub(crate) struct Birth<'a> {
     pub(crate) pid: Pid,
     pub(crate) parent: Option<Pid>,
-    pub(crate) initial_call: &'static str,
+    pub(crate) initial_call: fn() -> &'static str,
     pub(crate) processes: &'a Arc<Processes>,
     pub(crate) limits: Option<MailboxLimits>,
 }
@@ -97,7 +102,6 @@ pub(crate) struct Birth<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Relations {
     state: Option<Box<State>>,
-    has_ended: bool,
 }
 
 impl Relations {
@@ -110,14 +114,6 @@ impl Relations {
 /// What only the process itself touches.
 pub(crate) struct Own<M> {
     pub(crate) mailbox: Mailbox<M>,
-    /// Of the request that is served; `u64::MAX` nanoseconds without.
-    deadline: u64,
-    /// Who waits for it, as [`Current`] has it.
-    caller: u64,
-    /// So many more messages are received in this time slice.
-    left: u32,
-    /// Whether a receive waited in this time slice.
-    has_listened: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -127,6 +123,10 @@ struct Rare {
     /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
     /// out.
     exiting: Option<ExitReason>,
+    /// Of a request that is being served between two time slices.
+    deadline: Option<Instant>,
+    /// Who waits for it, as [`Current`] has it.
+    caller: u64,
     group_leader: Option<Pid>,
     /// As [`Current`] has it.
     caller_away: Option<Pid>,
@@ -168,23 +168,20 @@ impl<M: Protocol> Process<M> {
         prepare(&mut relations);
         let group_leader = relations.state.as_ref().and_then(|state| state.group_leader);
         let process = Self {
-            pid: birth.pid,
+            pid: packed(birth.pid),
             parent: birth.parent.map_or(0, packed),
             initial_call: birth.initial_call,
             processes: Arc::clone(birth.processes),
             relations: Lock::new(relations),
             messages_out: AtomicU64::new(0),
             slices: AtomicU32::new(0),
+            has_ended: AtomicBool::new(false),
             guard: birth.limits.map(|limits| Box::new(Guard::new(limits))),
             waits: Waits::default(),
             message: std::marker::PhantomData,
         };
         let own = Own {
             mailbox: Mailbox::new(),
-            deadline: u64::MAX,
-            caller: 0,
-            left: 0,
-            has_listened: false,
             rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
         };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
@@ -193,8 +190,14 @@ impl<M: Protocol> Process<M> {
         })
     }
 
+    #[inline]
     pub(crate) fn pid(&self) -> Pid {
-        self.pid
+        unpacked(Pid::new(self.processes.node(), self.processes.creation(), 0, 0), self.pid)
+    }
+
+    /// The process of this node that started it.
+    pub(crate) fn starter(&self) -> Option<Pid> {
+        (self.parent != 0).then(|| unpacked(self.pid(), self.parent))
     }
 
     /// Whether its mailbox has limits.
@@ -233,22 +236,22 @@ impl<M: Protocol> Process<M> {
         guard.bytes_out.store(guard.bytes_out.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
         guard.wake_waiters();
         if guard.is_above.load(Ordering::Relaxed) {
-            let waiting = self.processes.queue_len(self.pid).unwrap_or(0);
+            let waiting = self.processes.queue_len(self.pid()).unwrap_or(0);
             if waiting <= guard.limits.low && guard.is_above.swap(false, Ordering::Relaxed) {
-                self.processes.report_long_queue(self.pid, waiting, false);
+                self.processes.report_long_queue(self.pid(), waiting, false);
             }
         }
     }
 
     /// What waits, by what came in.
-    fn load(&self, guard: &Guard, messages_in: u64, bytes_in: usize) -> Load {
+    fn load(&self, guard: &Guard, messages_in: u64) -> Load {
         let messages = messages_in.wrapping_sub(self.messages_out.load(Ordering::Relaxed));
         Load {
             // What is dropped when the process looks next does not count any more.
             messages: usize::try_from(messages)
                 .unwrap_or(0)
                 .saturating_sub(guard.excess.load(Ordering::Relaxed)),
-            bytes: bytes_in.wrapping_sub(guard.bytes_out.load(Ordering::Relaxed)),
+            bytes: guard.bytes(),
         }
     }
 
@@ -298,9 +301,9 @@ impl<M: Protocol> Process<M> {
     #[inline(never)]
     fn take(&self, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
-            Signal::Message(message) => Some(Mail::Message(message.into_inner())),
+            Signal::Mail(mail) => Some(mail),
             Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(message.into_inner())));
+                own.with(|own| own.mailbox.push_priority(Mail::Message(*message)));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -329,14 +332,27 @@ impl<M: Protocol> Process<M> {
                 }
                 mail
             }
+            Signal::Control(signal)
+                if own.with(|own| own.mailbox.has_returned) && self.comes_too_late(&signal) =>
+            {
+                None
+            }
             Signal::Control(signal) => {
-                let mut effects = Vec::new();
-                self.relations(|relations| relations.state().handle(self.pid, *signal, &mut effects));
+                let mut effects = Effects::new();
+                self.relations(|relations| relations.state().handle(self.pid(), *signal, &mut effects));
                 for effect in effects {
                     self.apply(own, effect);
                 }
                 None
             }
+        }
+    }
+
+    /// Whether a signal that found the process's code at its end would have changed that end.
+    fn comes_too_late(&self, signal: &ControlSignal) -> bool {
+        match signal {
+            ControlSignal::Exit { from, .. } | ControlSignal::LinkExit { from, .. } => *from != self.pid(),
+            _ => false,
         }
     }
 
@@ -349,10 +365,10 @@ impl<M: Protocol> Process<M> {
     fn apply(&self, own: &mut OwnCell<'_, Self>, effect: Effect) {
         match effect {
             Effect::Send(to, signal) => {
-                self.processes.signal(self.pid, &Dest::Pid(to), signal);
+                self.processes.signal(self.pid(), &Dest::Pid(to), signal);
             }
             Effect::Signal(to, signal) => {
-                self.processes.signal(self.pid, &to, signal);
+                self.processes.signal(self.pid(), &to, signal);
             }
             Effect::Down(down) => {
                 self.count_own();
@@ -377,29 +393,29 @@ impl<M: Protocol> Process<M> {
 
     fn reject(&self, rejected: &Rejected) {
         self.processes.counters.rejected();
-        tracing::warn!(pid = %self.pid, "{rejected}");
+        tracing::warn!(pid = %self.pid(), "{rejected}");
         if let Rejected::Call { caller, reference, reason } = rejected
             && self.relations(|relations| relations.state().unwatched_by(*reference, *caller))
         {
             let down = ControlSignal::Down { reference: *reference, reason: reason.clone() };
-            self.processes.signal(self.pid, &Dest::Pid(*caller), down);
+            self.processes.signal(self.pid(), &Dest::Pid(*caller), down);
         }
     }
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
-        if !reason.is_orderly() {
+        if self.processes.is_crash(reason) {
             self.report_crash(reason);
         }
         let mut state = self.relations(|relations| {
-            relations.has_ended = true;
+            self.has_ended.store(true, Ordering::Relaxed);
             relations.state.take()
         });
         if let Some(state) = &mut state {
             self.free_names(state);
         }
         let mut unacted = me.leave(Arrival::take);
-        self.processes.table.free(self.pid);
+        self.processes.table.free(self.pid());
         if let Some(state) = state {
             self.tell(*state, reason);
         }
@@ -413,8 +429,12 @@ impl<M: Protocol> Process<M> {
         }
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()).or_else(|| unacted.next()) {
             match signal {
-                Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid), *signal),
-                Signal::Message(message) | Signal::Priority(message) => {
+                Signal::Control(signal) => self.processes.bounce(&Dest::Pid(self.pid()), *signal),
+                Signal::Mail(mail) => {
+                    dropped += 1;
+                    drop_quietly(mail);
+                }
+                Signal::Priority(message) => {
                     dropped += 1;
                     drop_quietly(message);
                 }
@@ -434,7 +454,7 @@ impl<M: Protocol> Process<M> {
 
     fn free_names(&self, state: &mut State) {
         for name in std::mem::take(&mut state.names) {
-            self.processes.registry.unregister(&name, self.pid);
+            self.processes.registry.unregister(&name, self.pid());
         }
     }
 
@@ -444,11 +464,11 @@ impl<M: Protocol> Process<M> {
         for alias in std::mem::take(&mut state.aliases) {
             self.processes.aliases().close(alias);
         }
-        for (to, signal) in state.finish(self.pid, reason) {
-            self.processes.signal(self.pid, &to, signal);
+        for (to, signal) in state.finish(self.pid(), reason) {
+            self.processes.signal(self.pid(), &to, signal);
         }
         if state.met_remote {
-            self.processes.forget(self.pid);
+            self.processes.forget(self.pid());
         }
     }
 
@@ -456,7 +476,7 @@ impl<M: Protocol> Process<M> {
     fn report_crash(&self, reason: &ExitReason) {
         self.processes.counters.crashed();
         if crash::is_wanted()
-            && let Some(info) = self.processes.info(self.pid)
+            && let Some(info) = self.processes.info(self.pid())
         {
             crash::report(&self.processes, &info, reason);
         }
@@ -466,32 +486,37 @@ impl<M: Protocol> Process<M> {
     fn end(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason, clear: impl FnOnce()) {
         current::with(|current| current.map(|current| current.dying.replace(Some(reason.clone()))));
         if catch_unwind(AssertUnwindSafe(clear)).is_err() {
-            panics::report_in_drop(self.pid);
+            panics::report_in_drop(self.pid());
         }
         self.finish(me, own, reason);
     }
 
+    #[inline]
     fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
+        let (deadline, caller, caller_away, group_leader) = own.with(|own| match own.rare.as_deref() {
+            Some(rare) => (rare.deadline, rare.caller, rare.caller_away, rare.group_leader),
+            None => (None, 0, None, None),
+        });
         let current = Current {
             processes: &self.processes,
-            pid: self.pid,
+            pid: self.pid(),
             dying: RefCell::new(None),
-            deadline: Cell::new(
-                own.with(|own| (own.deadline != u64::MAX).then(|| Instant::from_nanos(own.deadline))),
-            ),
-            caller: Cell::new(own.with(|own| own.caller)),
-            caller_away: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.caller_away))),
-            group_leader: Cell::new(own.with(|own| own.rare.as_ref().and_then(|rare| rare.group_leader))),
+            deadline: Cell::new(deadline),
+            caller: Cell::new(caller),
+            caller_away: Cell::new(caller_away),
+            group_leader: Cell::new(group_leader),
             crash: RefCell::new(None),
             waits: &self.waits,
             polled_call: Cell::new(false),
         };
         let result = current::enter(&current, || body(own));
+        let (deadline, caller) = (current.deadline.get(), current.caller.get());
         own.with(|own| {
-            own.deadline = current.deadline.get().map_or(u64::MAX, Instant::as_nanos);
-            own.caller = current.caller.get();
-            if own.caller == current::AWAY {
-                own.rare().caller_away = current.caller_away.get();
+            // Nearly always there is none: a request is served within a time slice.
+            if deadline.is_some() || caller != 0 || own.rare.is_some() {
+                let rare = own.rare();
+                (rare.deadline, rare.caller) = (deadline, caller);
+                rare.caller_away = current.caller_away.get();
             }
         });
         if self.waits.is_calling() {
@@ -503,8 +528,16 @@ impl<M: Protocol> Process<M> {
     /// Notes at the end of a time slice in a call whether the process waits for anything else.
     #[inline(never)]
     fn note_wait(&self, own: &mut OwnCell<'_, Self>, polled_call: bool) {
-        let listens = own.with(|own| own.has_listened || own.mailbox.has_receiver());
+        let listens = own.with(|own| own.mailbox.has_listened || own.mailbox.has_receiver());
         self.waits.slice_ended(polled_call && !listens);
+    }
+}
+
+impl<M: Protocol> Parts<'_, Process<M>> {
+    /// Puts a message into the mailbox, or before it while the process runs.
+    #[inline]
+    pub(crate) fn push(self, message: M) -> Put {
+        self.inbox.push_message(self.own.map(|own| &mut own.mailbox), message)
     }
 }
 
@@ -513,15 +546,19 @@ impl<M: Protocol> Program for Process<M> {
     type Own = Own<M>;
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.processes.scheduler().schedule(runnable, again);
+        self.processes.scheduler().schedule(runnable, again, self.pid);
+    }
+
+    fn number(&self) -> u64 {
+        self.pid
     }
 
     fn own_door(&self) -> Option<&Door> {
         None
     }
 
-    fn enter(inbox: &mut Arrival<M>, own: &mut Own<M>) {
-        own.mailbox.take_over(inbox);
+    fn enter(inbox: &mut Arrival<M>, own: &mut Own<M>, mail: MailState) {
+        own.mailbox.take_over(inbox, mail);
     }
 
     fn any(&self) -> Option<&dyn AnyProcess> {
@@ -534,19 +571,17 @@ impl<M: Protocol> AnyProcess for Process<M> {
         let received = self.messages_out.load(Ordering::Relaxed);
         let waiting = usize::try_from(seen.messages_in.wrapping_sub(received)).unwrap_or(0);
         let guard = self.guard.as_deref();
-        let bytes = guard.map_or(waiting * size_of::<M>(), |guard| {
-            seen.bytes_in.wrapping_sub(guard.bytes_out.load(Ordering::Relaxed))
-        });
+        let bytes = guard.map_or(waiting * size_of::<M>(), |guard| guard.bytes());
         self.relations(|relations| {
             let none = State::default();
             let state = relations.state.as_deref().unwrap_or(&none);
             let tables = if relations.state.is_some() { size_of::<State>() } else { 0 };
             ProcessInfo {
-                pid: self.pid,
+                pid: self.pid(),
                 status: seen.status,
                 names: state.names.clone(),
                 label: state.label.as_deref().map(str::to_owned),
-                initial_call: self.initial_call,
+                initial_call: (self.initial_call)(),
                 ancestors: Vec::new(),
                 group_leader: state.group_leader,
                 links: state.links().collect(),
@@ -565,15 +600,15 @@ impl<M: Protocol> AnyProcess for Process<M> {
     }
 
     fn parent(&self) -> Option<Pid> {
-        (self.parent != 0).then(|| unpacked(self.pid, self.parent))
+        self.starter()
     }
 
-    fn admit(&self, (messages_in, bytes_in): (u64, &mut usize), bytes: usize) -> Verdict {
+    fn admit(&self, messages_in: u64, bytes: usize) -> Verdict {
         let Some(guard) = &self.guard else { return Verdict::Take };
-        let load = self.load(guard, messages_in, *bytes_in);
+        let load = self.load(guard, messages_in);
         let verdict = guard.limits.decide(load, bytes);
         match verdict {
-            Verdict::Take | Verdict::DropOldest => *bytes_in = bytes_in.wrapping_add(bytes),
+            Verdict::Take | Verdict::DropOldest => guard.take_in(bytes),
             Verdict::Refuse => drop(guard.refused.fetch_add(1, Ordering::Relaxed)),
             Verdict::DropNewest => drop(guard.dropped.fetch_add(1, Ordering::Relaxed)),
         }
@@ -583,9 +618,9 @@ impl<M: Protocol> AnyProcess for Process<M> {
         verdict
     }
 
-    fn wait_for_room(&self, (messages_in, bytes_in): (u64, usize), bytes: usize, waker: &Waker) -> Room {
+    fn wait_for_room(&self, messages_in: u64, bytes: usize, waker: &Waker) -> Room {
         let Some(guard) = &self.guard else { return Room::Perhaps };
-        guard.wait(bytes, waker, || self.load(guard, messages_in, bytes_in))
+        guard.wait(bytes, waker, || self.load(guard, messages_in))
     }
 
     fn guard(&self) -> Option<&Guard> {
@@ -602,10 +637,11 @@ impl<M: Protocol> AnyProcess for Process<M> {
 
     fn named(&self, name: Atom) -> bool {
         self.relations(|relations| {
-            if !relations.has_ended {
+            let is_there = !self.has_ended.load(Ordering::Relaxed);
+            if is_there {
                 relations.state().names.push(name);
             }
-            !relations.has_ended
+            is_there
         })
     }
 
@@ -643,8 +679,8 @@ where
         me.enter(own, |own| {
             me.slices.store(me.slices.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
             own.with(|own| {
-                own.left = SLICE_MESSAGES;
-                own.has_listened = false;
+                own.mailbox.left = SLICE_MESSAGES;
+                own.mailbox.has_listened = false;
             });
             if own.with(|own| !own.mailbox.is_plain()) || me.mail() == MailState::Urgent {
                 me.look_around(me, own);
@@ -656,6 +692,7 @@ where
             }
             if ended.is_some() && me.mail() == MailState::Urgent {
                 // What it sent to itself acts before its end.
+                own.with(|own| own.mailbox.has_returned = true);
                 me.drain(me, own);
             }
             let ended = own.with(|own| own.exiting().cloned()).or(ended);

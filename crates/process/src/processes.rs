@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::alias::{AliasMode, Aliases, OfProcess, answered_alias};
+use crate::carried::Carried;
 use crate::context::Cx;
 use crate::counters::Counters;
 use crate::current;
@@ -16,15 +17,14 @@ use crate::router::Router;
 use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Signal};
 use crate::table::{Table, TooManyProcesses};
-use crate::task::{Inbox, MailState, Untyped, Visit};
+use crate::task::{Untyped, Visit};
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
@@ -48,6 +48,8 @@ pub struct Processes {
     router: OnceLock<Weak<dyn Router>>,
     last_reference: AtomicU64,
     system_monitor: Mutex<Option<Pid>>,
+    /// Set at the end of the node: processes that are killed then did not crash.
+    halting: AtomicBool,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -84,7 +86,7 @@ pub struct SpawnOptions {
     /// What the process calls itself in reports, see [`Cx::set_label`].
     pub label: Option<String>,
     /// What it begins with, for reports; the type of its code without.
-    pub initial_call: Option<&'static str>,
+    pub initial_call: Option<fn() -> &'static str>,
     /// How much may wait for it; without, its mailbox grows without bound.
     pub mailbox: Option<MailboxLimits>,
     /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
@@ -122,7 +124,7 @@ impl Processes {
     #[must_use]
     pub fn new(identity: Identity, scheduler: Scheduler) -> Arc<Self> {
         panics::install_hook();
-        Arc::new(Self {
+        let processes = Arc::new(Self {
             node: identity.node,
             creation: identity.creation,
             scheduler,
@@ -133,8 +135,12 @@ impl Processes {
             router: OnceLock::new(),
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
+            halting: AtomicBool::new(false),
             salt: identity.salt,
-        })
+        });
+        let home: Weak<Self> = Arc::downgrade(&processes);
+        processes.scheduler.add_home(home);
+        processes
     }
 
     /// Sets the way to other nodes; only the first call counts.
@@ -237,7 +243,7 @@ impl Processes {
         let birth = Birth {
             pid,
             parent,
-            initial_call: options.initial_call.unwrap_or_else(std::any::type_name::<B>),
+            initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>),
             processes: self,
             limits: options.mailbox,
         };
@@ -252,8 +258,23 @@ impl Processes {
     #[inline]
     pub fn send<M: Protocol>(self: &Arc<Self>, from: Pid, to: &Dest, message: M) -> Result<(), SendError<M>> {
         match to {
-            Dest::Pid(pid) if self.is_here(*pid) => self.send_here(from, *pid, to, message),
+            Dest::Pid(pid) => self.send_to(from, *pid, message),
             to => self.send_anywhere(from, to, message, false),
+        }
+    }
+
+    /// As [`Processes::send`], to one process.
+    #[inline]
+    pub(crate) fn send_to<M: Protocol>(
+        self: &Arc<Self>,
+        from: Pid,
+        to: Pid,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        let mut message = Carried::new(message);
+        match self.bring(to, &mut message) {
+            Some(Pushed::Yes) => Ok(()),
+            pushed => self.not_just_sent(from, to, pushed, message),
         }
     }
 
@@ -273,83 +294,88 @@ impl Processes {
                 return message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode);
             };
             self.alias_used(*alias, of);
-            let to = Dest::Pid(of.pid);
             if priority && of.options.priority {
-                let sent = self.table.visit(of.pid, message, |visit, message| {
-                    let Some((_, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
-                    let mail = inbox.push(Signal::Priority(Cell::new(message)));
-                    visit.arrived(mail);
-                    None
+                let mut message = Some(message);
+                self.table.visit(of.pid, |visit| {
+                    if let Some(parts) = visit.typed::<Process<M>>()
+                        && let Some(message) = message.take()
+                    {
+                        let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
+                        visit.arrived(mail);
+                    }
                 });
-                return match sent {
-                    Ok(None) => Ok(()),
-                    Ok(Some(message)) => self.send_here(from, of.pid, &to, message),
-                    Err(message) => Err(SendError::NoProcess(message)),
-                };
+                return message.map_or(Ok(()), |message| self.send_to(from, of.pid, message));
             }
-            return self.send_here(from, of.pid, &to, message);
+            return self.send_to(from, of.pid, message);
         }
         match self.resolve(to) {
-            Some(pid) => self.send_here(from, pid, to, message),
+            Some(pid) => self.send_to(from, pid, message),
             None => Err(SendError::NoProcess(message)),
         }
     }
 
-    fn send_here<M: Protocol>(
-        self: &Arc<Self>,
-        from: Pid,
-        pid: Pid,
-        to: &Dest,
-        message: M,
-    ) -> Result<(), SendError<M>> {
-        let pushed = self.table.visit(pid, message, |visit, message| {
-            let Some((process, inbox)) = visit.typed::<Process<M>>() else {
-                return Pushed::OtherType(message);
-            };
-            if process.guard().is_some() {
-                let size = message.size();
-                match process.admit(inbox.counts(), size) {
-                    Verdict::Take | Verdict::DropOldest => {}
-                    Verdict::Refuse => return Pushed::Refused(message),
-                    Verdict::DropNewest => return Pushed::Dropped(message),
-                }
-                inbox.push_message(message);
-                visit.arrived(MailState::Messages);
-                return Pushed::Guarded;
-            }
-            inbox.push_message(message);
-            visit.arrived(MailState::Messages);
-            Pushed::Yes
-        });
-        match pushed {
-            Ok(Pushed::Yes) => Ok(()),
-            Ok(otherwise) => self.not_just_sent(from, pid, to, otherwise),
-            Err(message) => Err(SendError::NoProcess(message)),
+    /// Brings a message to the door of a process of this node.
+    #[inline(never)]
+    pub(crate) fn bring<M: Protocol>(&self, pid: Pid, message: &mut Carried<M>) -> Option<Pushed> {
+        if !self.is_here(pid) {
+            return Some(Pushed::Not);
         }
+        self.table.visit(pid, |visit| {
+            let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
+            if parts.program.has_guard() {
+                return Self::push_guarded(visit, message);
+            }
+            match message.give(|message| parts.push(message)) {
+                Some(put) => {
+                    visit.was_put(put);
+                    Pushed::Yes
+                }
+                None => Pushed::Not,
+            }
+        })
     }
 
+    /// Pushes into a mailbox that has limits.
     #[inline(never)]
-    fn not_just_sent<M: Protocol>(
+    fn push_guarded<M: Protocol>(visit: &mut Visit<'_>, message: &mut Carried<M>) -> Pushed {
+        let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
+        let size = message.get().map_or(0, Protocol::size);
+        match parts.program.admit(parts.inbox.messages_in, size) {
+            Verdict::Take | Verdict::DropOldest => {}
+            Verdict::Refuse => return Pushed::Refused,
+            Verdict::DropNewest => return Pushed::Dropped,
+        }
+        let Some(put) = message.give(|message| parts.push(message)) else { return Pushed::Not };
+        visit.was_put(put);
+        Pushed::Guarded
+    }
+
+    /// What is to be done where a message was not just [brought](Self::bring).
+    #[inline(never)]
+    pub(crate) fn not_just_sent<M: Protocol>(
         self: &Arc<Self>,
         from: Pid,
         pid: Pid,
-        to: &Dest,
-        pushed: Pushed<M>,
+        pushed: Option<Pushed>,
+        message: Carried<M>,
     ) -> Result<(), SendError<M>> {
-        match pushed {
-            Pushed::Yes => Ok(()),
-            Pushed::Guarded => {
+        let Some(message) = message.left() else {
+            if let Some(Pushed::Guarded) = pushed {
                 self.watch_queue(pid);
-                Ok(())
             }
-            Pushed::OtherType(message) => {
-                message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
-            }
-            Pushed::Refused(message) => Err(SendError::Overloaded(message)),
-            Pushed::Dropped(message) => {
+            return Ok(());
+        };
+        match pushed {
+            None => Err(SendError::NoProcess(message)),
+            Some(Pushed::Refused) => Err(SendError::Overloaded(message)),
+            Some(Pushed::Dropped) => {
                 self.counters.dropped();
                 drop(message);
                 Ok(())
+            }
+            Some(Pushed::Not | Pushed::Yes | Pushed::Guarded) => {
+                let to = &Dest::Pid(pid);
+                message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
         }
     }
@@ -380,19 +406,25 @@ impl Processes {
         } else {
             tracing::info!(%pid, waiting, "few messages wait for the process again");
         }
+        let word = if is_long { "true" } else { "false" };
+        self.tell_system_monitor(pid, "long_message_queue", Term::atom(word));
+    }
+
+    /// Sends `{monitor, Pid, What, How}` to who watches over the node, if anybody does.
+    pub(crate) fn tell_system_monitor(&self, pid: Pid, what: &'static str, how: Term) {
         let monitor = *self.system_monitor.lock();
         if let Some(monitor) = monitor {
-            let word = if is_long { "true" } else { "false" };
-            let event =
-                [Term::atom("monitor"), Term::Pid(pid), Term::atom("long_message_queue"), Term::atom(word)];
+            let event = [Term::atom("monitor"), Term::Pid(pid), Term::atom(what), how];
             let mut payload = Vec::new();
             engset_etf::encode_body(&Term::tuple(event), &mut payload);
             self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
         }
     }
 
-    /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark; who did before.
-    /// Only mailboxes with [`MailboxLimits::watermarks`] tell.
+    /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark, and
+    /// `{monitor, Pid, long_schedule, [{timeout, Milliseconds}]}` after one slice of a process took longer than
+    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`] tell of
+    /// long queues, only a scheduler with threads of long slices.
     pub fn set_system_monitor(&self, monitor: Option<Pid>) -> Option<Pid> {
         std::mem::replace(&mut *self.system_monitor.lock(), monitor)
     }
@@ -401,9 +433,7 @@ impl Processes {
     /// where it waits.
     pub(crate) fn wait_for_room(&self, to: &Dest, bytes: usize, waker: &Waker) -> Room {
         let looked = self.resolve(to).and_then(|pid| {
-            self.look(pid, |process, seen| {
-                process.wait_for_room((seen.messages_in, seen.bytes_in), bytes, waker)
-            })
+            self.look(pid, |process, seen| process.wait_for_room(seen.messages_in, bytes, waker))
         });
         // Where nobody is, the next attempt says so.
         looked.unwrap_or(Room::Perhaps)
@@ -490,26 +520,29 @@ impl Processes {
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
         let bytes = encoded.payload.len();
-        let pushed = self.table.visit(pid, Box::new(encoded), |visit, encoded| {
-            let verdict =
-                visit.any().map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.counts(), bytes));
-            match verdict {
-                Verdict::Take | Verdict::DropOldest => {
-                    visit.push_untyped(Untyped::Encoded(encoded));
-                    Ok(visit.any().is_some_and(|(process, _)| process.guard().is_some()))
-                }
-                Verdict::Refuse | Verdict::DropNewest => Err(encoded),
+        let mut encoded = Some(Box::new(encoded));
+        let has_guard = self.table.visit(pid, |visit| {
+            let verdict = visit
+                .any()
+                .map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.messages_in(), bytes));
+            if let Verdict::Take | Verdict::DropOldest = verdict
+                && let Some(encoded) = encoded.take()
+            {
+                visit.push_untyped(Untyped::Encoded(encoded));
             }
+            visit.any().is_some_and(|(process, _)| process.guard().is_some())
         });
-        if let Ok(Ok(true)) = pushed {
+        if encoded.is_none() && has_guard == Some(true) {
             self.watch_queue(pid);
         }
-        matches!(pushed, Ok(Ok(_)))
+        encoded.is_none()
     }
 
     /// Appends a signal to a process of this node; gives it back where there is none.
     fn push(&self, pid: Pid, signal: Untyped) -> Result<(), Untyped> {
-        self.table.visit(pid, signal, |visit, signal| visit.push_untyped(signal))
+        let mut signal = Some(signal);
+        self.table.visit(pid, |visit| signal.take().map(|signal| visit.push_untyped(signal)));
+        signal.map_or(Ok(()), Err)
     }
 
     /// Answers a signal to a process that does not exist (any more).
@@ -602,13 +635,22 @@ impl Processes {
         self.look(pid, |process, _| process.group_leader()).flatten()
     }
 
-    /// Kills every process, for the end of the node. Their ends are told as always.
+    /// Kills every process, for the end of the node. Links and monitors are told as always; the log is not.
     pub fn kill_all(&self) {
-        for from in self.pids() {
+        self.halting.store(true, Ordering::Relaxed);
+        // No process: none has this number.
+        let from = Pid::new(self.node, self.creation, 0, 0);
+        for pid in self.pids() {
             let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             // One that ended meanwhile needs no killing.
-            drop(self.push(from, Untyped::Control(Box::new(kill))));
+            drop(self.push(pid, Untyped::Control(Box::new(kill))));
         }
+    }
+
+    /// Whether a process that ends for this reason is worth a report.
+    pub(crate) fn is_crash(&self, reason: &ExitReason) -> bool {
+        let is_halt = *reason == ExitReason::Killed && self.halting.load(Ordering::Relaxed);
+        !reason.is_orderly() && !is_halt
     }
 
     /// Tells `pid` that a connection to `node` is lost.
@@ -678,7 +720,7 @@ impl Processes {
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
     pub(crate) fn look<R>(&self, pid: Pid, body: impl FnOnce(&dyn AnyProcess, Seen) -> R) -> Option<R> {
-        let look = |visit: &mut Visit<'_>, ()| {
+        let look = |visit: &mut Visit<'_>| {
             let status = match (visit.is_running(), visit.is_scheduled()) {
                 (true, _) => Status::Running,
                 (false, true) => Status::Runnable,
@@ -686,10 +728,10 @@ impl Processes {
             };
             let size = visit.size();
             let (process, inbox) = visit.any()?;
-            let (messages_in, bytes_in) = inbox.counts();
-            Some(body(process, Seen { status, messages_in, bytes_in: *bytes_in, size }))
+            let messages_in = inbox.messages_in();
+            Some(body(process, Seen { status, messages_in, size }))
         };
-        self.table.visit(pid, (), look).ok().flatten()
+        self.table.visit(pid, look).flatten()
     }
 
     /// The process that `to` means now: of any node by its pid, of this node by its name.
@@ -726,13 +768,15 @@ impl Processes {
 }
 
 /// What became of a message at the door.
-enum Pushed<M> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pushed {
     Yes,
     /// Taken by a mailbox that has limits.
     Guarded,
-    OtherType(M),
-    Refused(M),
-    Dropped(M),
+    /// The process is of another node, or has messages of another type.
+    Not,
+    Refused,
+    Dropped,
 }
 
 impl fmt::Debug for Processes {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a protocol: no process can receive it",
     label = "expected a message type",
-    note = "write `impl engset::Protocol for {Self} {{}}` for messages that stay on this node, or let `#[server]` make the protocol"
+    note = "for messages that stay on this node write `impl engset::Protocol for {Self} {{}}`; others let `#[server]` make, or send as a `Term`"
 )]
 pub trait Protocol: Sized + Send + 'static {
     /// How many bytes the message takes in a mailbox that counts them, see [`crate::MailboxLimits::bytes`]. For a
@@ -44,7 +44,7 @@ pub trait Protocol: Sized + Send + 'static {
     /// [`Rejected`] where the bytes are no message of this protocol.
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let _ = at;
-        encoded.term().map(Mail::Other)
+        encoded.term().map(|term| Mail::Other(Box::new(term)))
     }
 }
 
@@ -85,7 +85,7 @@ pub enum Mail<M> {
     /// An exit signal, received by a process that traps exits.
     Exit(Box<Trapped>),
     /// A term from outside that is no message of the protocol (an "info" in OTP's behaviours).
-    Other(Term),
+    Other(Box<Term>),
 }
 
 /// Where [`Protocol::encode`] puts an encoded message.

@@ -3,7 +3,6 @@
 use crate::process::{self, Me, SavePoint};
 use crate::protocol::{Mail, Protocol};
 use crate::scheduler::Sleep;
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -21,7 +20,7 @@ pub trait Select<M, T>: Unpin {
 
     /// What a receive that wants all there is makes of a message; `None` for one that looks.
     #[doc(hidden)]
-    const TAKE: Option<fn(Cell<M>) -> Poll<T>> = None;
+    const TAKE: Option<fn(Mail<M>) -> Poll<T>> = None;
 }
 
 impl<M, T, F: FnMut(Mail<M>) -> Result<T, Mail<M>> + Unpin> Select<M, T> for F {
@@ -41,8 +40,7 @@ impl<M> Select<M, Mail<M>> for AnyMail {
         Ok(mail)
     }
 
-    const TAKE: Option<fn(Cell<M>) -> Poll<Mail<M>>> =
-        Some(|message| Poll::Ready(Mail::Message(message.into_inner())));
+    const TAKE: Option<fn(Mail<M>) -> Poll<Mail<M>>> = Some(Poll::Ready);
 }
 
 /// Waits for a message; made by [`crate::Cx::recv`] and [`crate::Cx::receive`].

@@ -3,13 +3,22 @@
 //! A timer is no part of its receiver. The BEAM cancels the timers of a process that ends; here that would cost each
 //! process a list of them, and each timer a place in it, for memory that is given back when the timer is due anyhow.
 
+use crate::action::Action;
 use crate::processes::Processes;
-use crate::protocol::Protocol;
-use crate::scheduler::{Fire, Timer};
+use crate::protocol::{Protocol, SendError};
+use crate::scheduler::Timer;
 use crate::signal::Dest;
+use crate::wait::{packed, unpacked};
 use engset_term::Pid;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A message that did not reach its receiver is counted: nobody else hears of it.
+fn count<M>(owner: &Processes, sent: &Result<(), SendError<M>>) {
+    if sent.is_err() {
+        owner.counters.dropped();
+    }
+}
 
 /// A message waiting to be sent. Dropping it does not cancel it.
 #[derive(Debug)]
@@ -26,14 +35,21 @@ impl TimerRef {
         message: M,
     ) -> Self {
         let owner = Arc::clone(processes);
-        let send = move || {
-            if owner.send(from, &to, message).is_err() {
-                owner.counters.dropped();
-            }
-        };
         let scheduler = processes.scheduler();
         let due = scheduler.now().saturating_add(delay);
-        Self { timer: scheduler.set_timer(due, Fire::Run(Box::new(send))) }
+        let action = match to {
+            // As small as can be: with a message of two words it needs no allocation.
+            Dest::Pid(to) if processes.is_here(to) && processes.is_here(from) => {
+                let (from, to) = (packed(from), packed(to));
+                Action::new(move || {
+                    let here = Pid::new(owner.node(), owner.creation(), 0, 0);
+                    let sent = owner.send_to(unpacked(here, from), unpacked(here, to), message);
+                    count(&owner, &sent);
+                })
+            }
+            to => Action::new(move || count(&owner, &owner.send(from, &to, message))),
+        };
+        Self { timer: scheduler.set_timer(due, action) }
     }
 
     /// Takes the message back; how long it would have waited, or `None` where it has been sent.

@@ -1,18 +1,18 @@
 //! The closed list of signals between processes.
 
 use crate::exit::ExitReason;
+use crate::protocol::Mail;
 use bytes::Bytes;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
-use std::cell::Cell;
 use std::fmt;
 
 /// What arrives at a process, in one queue, in the order in which each sender sent it.
 pub(crate) enum Signal<M> {
-    /// A typed message from a process on this node: the value itself. The cell keeps the compiler from telling the
-    /// kinds of signals by a spare value of the message's, and so from moving the message in pieces.
-    Message(Cell<M>),
+    /// A typed message from a process on this node: the value itself, as the receive gives it out, so that on its way
+    /// it is moved but never taken apart.
+    Mail(Mail<M>),
     /// A message that goes before all that are not of its kind (EEP 76).
-    Priority(Cell<M>),
+    Priority(Box<M>),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
     /// Everything that is not a message.
@@ -22,7 +22,7 @@ pub(crate) enum Signal<M> {
 impl<M> fmt::Debug for Signal<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Message(_) => f.write_str("Message"),
+            Self::Mail(_) => f.write_str("Mail"),
             Self::Priority(_) => f.write_str("Priority"),
             Self::Encoded(encoded) => fmt::Debug::fmt(encoded, f),
             Self::Control(signal) => fmt::Debug::fmt(signal, f),

@@ -92,7 +92,7 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
     pub(crate) fn into_sorted(self) -> Vec<(K, V)> {
         match self {
             Self::Few(mut few) => {
-                few.sort_by_key(|(key, _)| *key);
+                few.sort_unstable_by_key(|(key, _)| *key);
                 few
             }
             Self::Many(many) => many.into_iter().collect(),

@@ -8,9 +8,15 @@ use crate::exit::ExitReason;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use crate::small_map::SmallMap;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
 
-/// What a process does because of a control signal, in this order.
+/// What a process does because of a control signal, in this order: one thing nearly always.
+pub(crate) type Effects = SmallVec<[Effect; 1]>;
+
+/// What others are told of the end of a process, in this order.
+pub(crate) type Told = SmallVec<[(Dest, ControlSignal); 1]>;
+
+/// One of [`Effects`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Send a signal to another process.
@@ -36,7 +42,7 @@ pub(crate) struct State {
     /// Whether it ever had to do with a process of another node.
     pub(crate) met_remote: bool,
     links: SmallMap<Pid, Link>,
-    monitoring: BTreeMap<Reference, Monitored>,
+    monitoring: SmallMap<Reference, Monitored>,
     watched_by: SmallMap<Reference, Pid>,
     last_unlink_id: u64,
     pub(crate) names: Vec<Atom>,
@@ -164,7 +170,7 @@ impl State {
 
     /// Whom this process monitors, as it was given.
     pub(crate) fn monitoring(&self) -> impl Iterator<Item = Dest> + '_ {
-        self.monitoring.values().map(|monitored| monitored.given.clone())
+        self.monitoring.iter().map(|(_, monitored)| monitored.given.clone())
     }
 
     /// Who monitors this process.
@@ -185,7 +191,7 @@ impl State {
     }
 
     /// Reacts to one signal; effects are appended to `effects` in the order in which they must happen.
-    pub(crate) fn handle(&mut self, me: Pid, signal: ControlSignal, effects: &mut Vec<Effect>) {
+    pub(crate) fn handle(&mut self, me: Pid, signal: ControlSignal, effects: &mut Effects) {
         match signal {
             ControlSignal::LinkExit { from, reason } => self.handle_link_exit(from, reason, effects),
             ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
@@ -234,21 +240,20 @@ impl State {
     }
 
     /// What the end of this process with `reason` tells others.
-    pub(crate) fn finish(&mut self, me: Pid, reason: &ExitReason) -> Vec<(Dest, ControlSignal)> {
-        let links = std::mem::take(&mut self.links);
-        let watchers = std::mem::take(&mut self.watched_by);
-        let monitoring = std::mem::take(&mut self.monitoring);
-        let link_exits =
-            links.into_sorted().into_iter().filter(|(_, link)| link.state == LinkState::Active).map(
-                |(pid, _)| (Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }),
-            );
-        let downs = watchers.into_sorted().into_iter().map(|(reference, watcher)| {
-            (Dest::Pid(watcher), ControlSignal::Down { reference, reason: reason.clone() })
-        });
-        let demonitors = monitoring.into_iter().map(|(reference, monitored)| {
-            (monitored.target, ControlSignal::Demonitor { watcher: me, reference })
-        });
-        link_exits.chain(downs).chain(demonitors).collect()
+    pub(crate) fn finish(&mut self, me: Pid, reason: &ExitReason) -> Told {
+        let mut told = Told::new();
+        for (pid, link) in std::mem::take(&mut self.links).into_sorted() {
+            if link.state == LinkState::Active {
+                told.push((Dest::Pid(pid), ControlSignal::LinkExit { from: me, reason: reason.clone() }));
+            }
+        }
+        for (reference, watcher) in std::mem::take(&mut self.watched_by).into_sorted() {
+            told.push((Dest::Pid(watcher), ControlSignal::Down { reference, reason: reason.clone() }));
+        }
+        for (reference, monitored) in std::mem::take(&mut self.monitoring).into_sorted() {
+            told.push((monitored.target, ControlSignal::Demonitor { watcher: me, reference }));
+        }
+        told
     }
 
     fn fired(
@@ -256,7 +261,7 @@ impl State {
         reference: Reference,
         monitored: Monitored,
         reason: ExitReason,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) {
         if monitored.is_alias {
             self.aliases.retain(|alias| *alias != reference);
@@ -266,7 +271,7 @@ impl State {
         effects.push(Effect::Down(Down { reference, process, reason, tag }));
     }
 
-    fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+    fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Effects) {
         match self.links.get(&from).map(|link| link.state) {
             Some(LinkState::Active) => {
                 self.links.remove(&from);
@@ -280,7 +285,7 @@ impl State {
         }
     }
 
-    fn handle_exit(&self, me: Pid, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+    fn handle_exit(&self, me: Pid, from: Pid, reason: ExitReason, effects: &mut Effects) {
         if reason == ExitReason::Kill {
             effects.push(Effect::Exit(ExitReason::Killed));
         } else if reason == ExitReason::Normal && from == me && !self.trap_exit {
@@ -290,7 +295,7 @@ impl State {
         }
     }
 
-    fn propagate(&self, from: Pid, reason: ExitReason, effects: &mut Vec<Effect>) {
+    fn propagate(&self, from: Pid, reason: ExitReason, effects: &mut Effects) {
         if self.trap_exit {
             effects.push(Effect::Trapped(Trapped { from, reason }));
         } else if reason != ExitReason::Normal {
@@ -298,7 +303,7 @@ impl State {
         }
     }
 
-    fn handle_node_down(&mut self, node: NodeName, epoch: Epoch, effects: &mut Vec<Effect>) {
+    fn handle_node_down(&mut self, node: NodeName, epoch: Epoch, effects: &mut Effects) {
         self.watched_by.retain(|_, watcher| watcher.node() != node);
         let lost: Vec<Reference> = self
             .monitoring

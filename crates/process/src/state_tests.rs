@@ -1,6 +1,6 @@
 //! Facts about links and monitors of one process, signal by signal.
 
-use super::{Effect, LinkState, Monitored, State};
+use super::{Effect, Effects, LinkState, Monitored, State};
 use crate::exit::ExitReason;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use engset_term::{NodeName, Pid, Reference, Term};
@@ -34,9 +34,9 @@ const ME: u32 = 1;
 const OTHER: u32 = 2;
 
 fn handle(state: &mut State, signal: ControlSignal) -> Vec<Effect> {
-    let mut effects = Vec::new();
+    let mut effects = Effects::new();
     state.handle(pid(ME), signal, &mut effects);
-    effects
+    effects.into_vec()
 }
 
 fn linked(to: Pid) -> State {
@@ -198,14 +198,14 @@ fn the_end_is_told_to_links_watchers_and_watched() {
     state.monitor(reference(8), Monitored::new(dest.clone(), dest.clone()));
     let told = state.finish(pid(ME), &boom());
     assert_eq!(
-        told,
+        told.into_vec(),
         [
             (Dest::Pid(pid(OTHER)), ControlSignal::LinkExit { from: pid(ME), reason: boom() }),
             (Dest::Pid(pid(4)), ControlSignal::Down { reference: reference(7), reason: boom() }),
             (dest, ControlSignal::Demonitor { watcher: pid(ME), reference: reference(8) }),
         ]
     );
-    assert_eq!(state.finish(pid(ME), &boom()), []);
+    assert!(state.finish(pid(ME), &boom()).is_empty());
 }
 
 #[test]
@@ -286,7 +286,7 @@ impl Couple {
     /// One signal arrives at `who`.
     fn arrive(&mut self, who: usize) {
         let Some(signal) = self.pipes[who].pop_front() else { return };
-        let mut effects = Vec::new();
+        let mut effects = Effects::new();
         self.states[who].handle(self.pids[who], signal, &mut effects);
         for effect in effects {
             match effect {

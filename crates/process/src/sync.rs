@@ -29,6 +29,7 @@ pub(crate) fn fence_before_lock() {
 }
 
 /// Lets the other side of a lock go on.
+#[inline]
 pub(crate) fn relax() {
     std::hint::spin_loop();
 }
@@ -47,6 +48,7 @@ impl<T> UnsafeCell<T> {
         Self(StdUnsafeCell::new(value))
     }
 
+    #[inline]
     pub(crate) fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
         body(self.0.get())
     }

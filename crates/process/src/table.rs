@@ -3,7 +3,7 @@
 use crate::lock::Lock;
 use crate::scheduler::worker_index;
 use crate::sync::sizes::{BATCH, CHUNK, SHELVES};
-use crate::task::{Door, Visit};
+use crate::task::{Door, Runnable, Visit};
 use engset_term::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -79,6 +79,7 @@ impl Table {
     }
 
     /// Gives back the door of a process that has left it, or that never stood behind it.
+    #[inline]
     pub(crate) fn free(&self, pid: Pid) {
         let number = pid.id() - 1;
         if number as usize >= self.limit {
@@ -94,19 +95,15 @@ impl Table {
         }
     }
 
-    /// Calls `body` with the process that has this pid and `brought`, if it is alive, under its door's lock; gives
-    /// `brought` back otherwise.
+    /// Calls `body` with the process that has this pid, if it is alive, under its door's lock.
     #[inline]
-    pub(crate) fn visit<T, R>(
-        &self,
-        pid: Pid,
-        brought: T,
-        body: impl FnOnce(&mut Visit<'_>, T) -> R,
-    ) -> Result<R, T> {
-        match self.door(pid.id()) {
-            Some(door) => door.visit(pid.serial(), brought, body),
-            None => Err(brought),
-        }
+    pub(crate) fn visit<R>(&self, pid: Pid, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
+        self.door(pid.id())?.visit(pid.serial(), body)
+    }
+
+    /// One more right to run the process with this pid, see [`Door::rescue`].
+    pub(crate) fn rescue(&self, pid: Pid, lost: u8) -> Option<Runnable> {
+        self.door(pid.id())?.rescue(Some(pid.serial()), lost)
     }
 
     /// Whether the process with this pid is alive.
@@ -169,11 +166,13 @@ impl Table {
         });
     }
 
+    #[inline]
     fn door(&self, id: u32) -> Option<&Door> {
         let number = id.checked_sub(1)? as usize;
         self.chunks.get(number / CHUNK)?.get()?.get(number % CHUNK)
     }
 
+    #[inline]
     fn door_or_new(&self, number: u32) -> &Door {
         let chunk =
             self.chunks[number as usize / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Door::new()).collect());

@@ -14,15 +14,23 @@
 //!                    └─pending── Mail, Woken ──ready──► behind no door any more
 //! ```
 //!
-//! A [`Runnable`] exists exactly while a task is `Scheduled`: it is the right and the duty to run it once. The one
-//! reference that a task begins with belongs to its life and is given back by the run in which it ends.
+//! A [`Runnable`] exists while a task is `Scheduled`: it is the right and the duty to run it once. The one reference
+//! that a task begins with belongs to its life and is given back by the run in which it ends.
+//!
+//! Where nobody can get at the place in which a runnable lies, its worker being stuck, [`Door::rescue`] makes one more,
+//! with a reference of its own. Whichever comes first runs the task; the other one finds it not `Scheduled`, or over, and
+//! gives that reference back. There are as many extra ones as such places at most, so one is always where it is run.
 
 #![expect(unsafe_code, reason = "one allocation for a task whose types only its vtable knows")]
 
+#[path = "task/waker.rs"]
+mod waker;
+
 use crate::cells;
 use crate::lock::Lock;
+use crate::mailbox::Put;
 use crate::process::AnyProcess;
-use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, UnsafeCell, thread_local};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, UnsafeCell, thread_local};
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::Cell;
@@ -33,7 +41,8 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::{Poll, Waker};
+use waker::raw_waker;
 
 /// What a task is made of beside its code.
 pub(crate) trait Program: Send + Sync + Sized + 'static {
@@ -46,18 +55,20 @@ pub(crate) trait Program: Send + Sync + Sized + 'static {
     fn schedule(&self, runnable: Runnable, again: bool);
     /// The door of a task that brings its own.
     fn own_door(&self) -> Option<&Door>;
-    /// A run begins: takes over from the inbox what it can. Under the door's lock.
-    fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own);
+    /// What the worker shows while the task runs; the same for the same task, 0 for one that cannot be found by it.
+    fn number(&self) -> u64;
+    /// Takes over from the inbox, which holds `mail`, all there is or nothing. Under the door's lock.
+    fn enter(inbox: &mut Self::Inbox, own: &mut Self::Own, mail: MailState);
     /// The process that the task is, if it is one.
     fn any(&self) -> Option<&dyn AnyProcess>;
 }
 
 /// What arrives for a task.
 pub(crate) trait Inbox: Send + 'static {
-    /// What is there.
-    fn mail(&self) -> MailState;
-    /// How many messages were ever taken in, and their bytes where somebody counts them.
-    fn counts(&mut self) -> (u64, &mut usize);
+    /// Whether nothing is there.
+    fn is_empty(&self) -> bool;
+    /// How many messages were ever taken in.
+    fn messages_in(&self) -> u64;
     /// Appends a signal that has no type; what it is to the task.
     fn push_untyped(&mut self, signal: Untyped) -> MailState;
 }
@@ -101,8 +112,8 @@ impl<P: Program> OwnCell<'_, P> {
     #[inline]
     pub(crate) fn with<R>(&mut self, body: impl FnOnce(&mut P::Own) -> R) -> R {
         // SAFETY: an `OwnCell` exists only in a run of the task, of which there is one at a time, on this thread; the
-        // other way to the value, `TaskRef::with_own`, checks that it is called from this run, and neither calls code
-        // that calls the other.
+        // others, of `TaskRef::own` and of visits, are given out in this run only, or while there is none; and `body`
+        // is never code that asks for another.
         self.cell.with_mut(|own| body(unsafe { &mut *own }))
     }
 }
@@ -144,16 +155,42 @@ enum Life {
 struct Header {
     vtable: &'static Vtable,
     door: NonNull<Door>,
-    references: AtomicUsize,
+    references: AtomicU32,
     /// A [`MailState`], changed under the door's lock; who reads it without may be late, and looks again at the end of
     /// the run.
     mail: AtomicU8,
+    /// How many runnables the task has beside the one that it has while it is `Scheduled`. Changed under the door's lock.
+    extra: AtomicU8,
+    /// Whether the task has left its door. Only its own run looks at it and changes it.
+    has_left: AtomicBool,
+}
+
+/// So many references to one task may there be at a time; nothing but forgotten ones come near.
+const REFERENCES_MAX: u32 = u32::MAX / 2;
+
+impl Header {
+    #[inline]
+    fn count_reference(&self) {
+        if self.references.fetch_add(1, Ordering::Relaxed) > REFERENCES_MAX {
+            // One too many would free the task while it is in use.
+            std::process::abort();
+        }
+    }
+
+    #[inline]
+    fn mail(&self) -> MailState {
+        match self.mail.load(Ordering::Relaxed) {
+            0 => MailState::None,
+            1 => MailState::Messages,
+            _ => MailState::Urgent,
+        }
+    }
 }
 
 struct Vtable {
     /// Of the `Program`.
     program: TypeId,
-    run: unsafe fn(NonNull<Header>),
+    run: unsafe fn(NonNull<Header>, &AtomicU64),
     cancel: unsafe fn(NonNull<Header>),
     schedule: unsafe fn(NonNull<Header>, Runnable, bool),
     any: unsafe fn(NonNull<Header>) -> Option<NonNull<dyn AnyProcess>>,
@@ -163,11 +200,14 @@ struct Vtable {
 }
 
 /// A task up to its code, whose type only the vtable knows.
+///
+/// What others write to comes first, what the task writes in its runs last, so that a sender and the task that runs
+/// seldom need the same cache line.
 #[repr(C)]
 struct Body<P: Program> {
     header: Header,
-    program: P,
     inbox: UnsafeCell<P::Inbox>,
+    program: P,
     own: UnsafeCell<P::Own>,
 }
 
@@ -209,38 +249,61 @@ pub(crate) struct Visit<'a> {
     door: PhantomData<&'a Door>,
 }
 
+/// What a visitor finds of a task.
+pub(crate) struct Parts<'a, P: Program> {
+    pub(crate) program: &'a P,
+    pub(crate) inbox: &'a mut P::Inbox,
+    /// What is the task's own, while it does not run.
+    pub(crate) own: Option<&'a mut P::Own>,
+}
+
 impl Door {
     pub(crate) fn new() -> Self {
         Self { inside: Lock::new(Inside { task: None, life: Life::Idle }), generation: AtomicU32::new(0) }
     }
 
     /// The generation of the task that is or will be behind the door.
+    #[inline]
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Calls `body` with the task behind the door and `brought`, if it is of this generation; then schedules it, if
-    /// `body` said so. Gives `brought` back otherwise.
+    /// Calls `body` with the task behind the door, if it is of this generation; then schedules it, if `body` said so.
+    ///
+    /// What `body` brings it borrows: a value that would come back where nobody is would be moved in any case.
     #[inline]
-    pub(crate) fn visit<T, R>(
-        &self,
-        generation: u32,
-        brought: T,
-        body: impl FnOnce(&mut Visit<'_>, T) -> R,
-    ) -> Result<R, T> {
+    pub(crate) fn visit<R>(&self, generation: u32, body: impl FnOnce(&mut Visit<'_>) -> R) -> Option<R> {
         let (result, runnable) = self.inside.with(|inside| {
             let Some(header) = inside.task.filter(|_| self.generation() == generation) else {
-                return (Err(brought), None);
+                return (None, None);
             };
             let mut visit = Visit { header, life: inside.life, wakes: false, door: PhantomData };
-            let result = body(&mut visit, brought);
+            let result = body(&mut visit);
             let wakes = visit.wakes;
-            (Ok(result), if wakes { inside.wake(header, Life::Mail) } else { None })
+            (Some(result), if wakes { inside.wake(header, Life::Mail) } else { None })
         });
         if let Some(runnable) = runnable {
             runnable.schedule();
         }
         result
+    }
+
+    /// One more right to run the task behind the door, if it is scheduled, of this generation (or any), and each of its
+    /// rights may lie at one of `lost` places where nobody gets at it. Each of these holds one right at most.
+    pub(crate) fn rescue(&self, generation: Option<u32>, lost: u8) -> Option<Runnable> {
+        self.inside.with(|inside| {
+            let is_meant = generation.is_none_or(|generation| generation == self.generation());
+            let header = inside.task.filter(|_| is_meant)?;
+            // SAFETY: the task is not over while its door's lock is held and it is behind it.
+            let task = unsafe { header.as_ref() };
+            let extra = task.extra.load(Ordering::Relaxed);
+            if inside.life != Life::Scheduled || extra >= lost {
+                return None;
+            }
+            task.extra.store(extra + 1, Ordering::Relaxed);
+            task.count_reference();
+            Some(Runnable { header })
+        })
     }
 
     /// Whether a task of this generation is behind the door.
@@ -255,6 +318,27 @@ impl Door {
 }
 
 impl Inside {
+    /// A runnable of the task `header` is used up; false where the task is not to be run by it: there was one more.
+    #[inline]
+    fn begin(&mut self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        // Without extra ones there is a runnable only of a task that is scheduled.
+        let begins = extra.load(Ordering::Relaxed) == 0 || self.is_scheduled(header, extra);
+        if begins {
+            self.life = Life::Running;
+        }
+        begins
+    }
+
+    /// Whether the task, which has extra runnables, is to be run by this one; it is one of the extra ones otherwise.
+    #[cold]
+    fn is_scheduled(&self, header: NonNull<Header>, extra: &AtomicU8) -> bool {
+        let is_scheduled = self.task == Some(header) && self.life == Life::Scheduled;
+        if !is_scheduled {
+            extra.store(extra.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        }
+        is_scheduled
+    }
+
     /// Marks the task as one that has a reason to run; the right to run it, where it was idle.
     #[inline]
     fn wake(&mut self, header: NonNull<Header>, reason: Life) -> Option<Runnable> {
@@ -273,9 +357,9 @@ impl Inside {
 }
 
 impl Visit<'_> {
-    /// The task's program and inbox, if it is a `P`.
+    /// The task's parts, if it is a `P`.
     #[inline]
-    pub(crate) fn typed<P: Program>(&mut self) -> Option<(&P, &mut P::Inbox)> {
+    pub(crate) fn typed<P: Program>(&mut self) -> Option<Parts<'_, P>> {
         // SAFETY: the task is not over while its door's lock is held and it is behind it.
         let header = unsafe { self.header.as_ref() };
         if header.vtable.program != TypeId::of::<P>() {
@@ -286,7 +370,23 @@ impl Visit<'_> {
         let body = unsafe { body.as_ref() };
         // SAFETY: the inbox is only touched under the door's lock, which this visit has.
         let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
-        Some((&body.program, inbox))
+        let own = match self.life {
+            // SAFETY: a run begins and ends under the door's lock, which this visit has; outside of runs nobody else
+            // touches what is the task's own.
+            Life::Idle | Life::Scheduled => Some(body.own.with_mut(|own| unsafe { &mut *own })),
+            Life::Running | Life::Mail | Life::Woken => None,
+        };
+        Some(Parts { program: &body.program, inbox, own })
+    }
+
+    /// Says where a message was put. In the mailbox it wakes the task where it is the first there, as in
+    /// [`Visit::arrived`].
+    #[inline]
+    pub(crate) fn was_put(&mut self, put: Put) {
+        match put {
+            Put::InMailbox { is_first } => self.wakes |= is_first,
+            Put::Here => self.arrived(MailState::Messages),
+        }
     }
 
     /// Appends a signal that every process takes.
@@ -358,10 +458,12 @@ impl<P: Program> TaskRef<P> {
             vtable: const { &Vtable::of::<P, C>() },
             door: NonNull::dangling(),
             // One for the task's life, one for the code.
-            references: AtomicUsize::new(2),
+            references: AtomicU32::new(2),
             mail: AtomicU8::new(MailState::None as u8),
+            extra: AtomicU8::new(0),
+            has_left: AtomicBool::new(false),
         };
-        let body = Body { header, program, inbox: UnsafeCell::new(inbox), own: UnsafeCell::new(own) };
+        let body = Body { header, inbox: UnsafeCell::new(inbox), program, own: UnsafeCell::new(own) };
         let whole = cells::take(Layout::new::<Whole<P, C>>()).as_ptr().cast::<Whole<P, C>>();
         let place = whole.cast::<Body<P>>();
         // SAFETY: `Whole` is `repr(C)` and begins with its `Body`; the allocation is ours and large enough.
@@ -374,26 +476,22 @@ impl<P: Program> TaskRef<P> {
         let door = door.or(own_door).expect("a task has a door");
         // SAFETY: as above; the header has no references to it.
         unsafe { (*header.as_ptr()).door = NonNull::from(door) };
+        let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
+        // SAFETY: the place is part of the allocation.
+        let place = unsafe { &raw mut (*whole).code };
+        // SAFETY: it is not read before the first run; nobody finds the task yet.
+        unsafe { place.write(code) };
         door.inside.with(|inside| {
             inside.task = Some(header);
             inside.life = Life::Scheduled;
         });
-        let code = UnsafeCell::new(ManuallyDrop::new(code(Self { body })));
-        // SAFETY: the place is part of the allocation.
-        let place = unsafe { &raw mut (*whole).code };
-        // SAFETY: it is not read before the first run, whose right we have.
-        unsafe { place.write(code) };
         Runnable { header }
     }
 
     /// Whether mail has come that the run has not taken. May be late: what comes meanwhile makes the task run again.
     #[inline]
     pub(crate) fn mail(&self) -> MailState {
-        match self.header().mail.load(Ordering::Relaxed) {
-            0 => MailState::None,
-            1 => MailState::Messages,
-            _ => MailState::Urgent,
-        }
+        self.header().mail()
     }
 
     /// Takes over what has come since the run began.
@@ -413,6 +511,7 @@ impl<P: Program> TaskRef<P> {
     pub(crate) fn leave<R>(&self, take: impl FnOnce(&mut P::Inbox) -> R) -> R {
         // SAFETY: a task's program keeps its door alive.
         let door = unsafe { self.header().door.as_ref() };
+        self.header().has_left.store(true, Ordering::Relaxed);
         door.inside.with(|inside| {
             if inside.task == Some(self.body.cast()) {
                 inside.task = None;
@@ -423,11 +522,11 @@ impl<P: Program> TaskRef<P> {
         })
     }
 
-    /// Calls `body` with what is the task's own; `None` where it is not the one that runs on this thread.
+    /// The way to what is the task's own; `None` where it is not the one that runs on this thread.
     #[inline]
-    pub(crate) fn with_own<R>(&self, body: impl FnOnce(&mut OwnCell<'_, P>) -> R) -> Option<R> {
+    pub(crate) fn own(&self) -> Option<OwnCell<'_, P>> {
         let runs_here = RUNNING.with(Cell::get) == Some(self.body.cast());
-        runs_here.then(|| body(&mut OwnCell { cell: &self.body().own }))
+        runs_here.then(|| OwnCell { cell: &self.body().own })
     }
 
     /// Whether `waker` wakes this task and nothing else.
@@ -436,10 +535,12 @@ impl<P: Program> TaskRef<P> {
         waker.data() == self.body.as_ptr().cast_const().cast()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         &self.body().header
     }
 
+    #[inline]
     fn body(&self) -> &Body<P> {
         // SAFETY: a reference keeps the body.
         unsafe { self.body.as_ref() }
@@ -449,6 +550,7 @@ impl<P: Program> TaskRef<P> {
 impl<P: Program> Deref for TaskRef<P> {
     type Target = P;
 
+    #[inline]
     fn deref(&self) -> &P {
         &self.body().program
     }
@@ -456,7 +558,7 @@ impl<P: Program> Deref for TaskRef<P> {
 
 impl<P: Program> Clone for TaskRef<P> {
     fn clone(&self) -> Self {
-        self.header().references.fetch_add(1, Ordering::Relaxed);
+        self.header().count_reference();
         Self { body: self.body }
     }
 }
@@ -470,10 +572,12 @@ impl<P: Program> Drop for TaskRef<P> {
 
 impl Runnable {
     /// Puts the task into a run queue.
+    #[inline]
     pub(crate) fn schedule(self) {
         self.put(false);
     }
 
+    #[inline]
     fn put(self, again: bool) {
         let header = self.header;
         // SAFETY: a scheduled task is not over, so its header is there.
@@ -482,14 +586,14 @@ impl Runnable {
         unsafe { (vtable.schedule)(header, self, again) };
     }
 
-    /// Runs the task once.
+    /// Runs the task once, and shows its number meanwhile, and afterwards still.
     #[inline]
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, shown: &AtomicU64) {
         let header = ManuallyDrop::new(self).header;
         // SAFETY: a scheduled task is not over, so its header is there.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: the function is that of the task's own type, and this is the right to run it, used up here.
-        unsafe { (vtable.run)(header) };
+        unsafe { (vtable.run)(header, shown) };
     }
 }
 
@@ -522,22 +626,33 @@ impl Vtable {
 fn take_mail<P: Program>(body: &Body<P>, own: &mut OwnCell<'_, P>) {
     // SAFETY: the door's lock is held.
     let inbox = body.inbox.with_mut(|inbox| unsafe { &mut *inbox });
-    own.with(|own| P::enter(inbox, own));
-    body.header.mail.store(inbox.mail() as u8, Ordering::Relaxed);
+    own.with(|own| P::enter(inbox, own, body.header.mail()));
+    if inbox.is_empty() {
+        body.header.mail.store(MailState::None as u8, Ordering::Relaxed);
+    }
 }
 
-unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>) {
+unsafe fn run<P: Program, C: Code<P>>(header: NonNull<Header>, shown: &AtomicU64) {
     let whole = header.cast::<Whole<P, C>>();
-    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`.
+    // SAFETY: the task is of these types; its life's reference keeps it until it is given back in `over`, or that of
+    // one more runnable.
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
+    shown.store(body.program.number(), Ordering::Relaxed);
     // SAFETY: a task's program keeps its door alive.
     let door = unsafe { body.header.door.as_ref() };
     let mut own = OwnCell { cell: &body.own };
-    door.inside.with(|inside| {
-        inside.life = Life::Running;
-        take_mail::<P>(body, &mut own);
+    let begins = door.inside.with(|inside| {
+        let begins = inside.begin(header, &body.header.extra);
+        if begins && body.header.mail.load(Ordering::Relaxed) != MailState::None as u8 {
+            take_mail::<P>(body, &mut own);
+        }
+        begins
     });
+    if !begins {
+        // SAFETY: there was one more runnable than the task's life has; its reference is given back once.
+        return unsafe { release(header) };
+    }
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     // SAFETY: the waker is not dropped, so it uses the reference of the task's life without counting.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(header)) });
@@ -578,7 +693,12 @@ unsafe fn cancel<P: Program, C: Code<P>>(header: NonNull<Header>) {
     let whole_ref = unsafe { whole.as_ref() };
     let body = &whole_ref.body;
     // SAFETY: as in `run`.
-    unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.life = Life::Running);
+    let begins =
+        unsafe { body.header.door.as_ref() }.inside.with(|inside| inside.begin(header, &body.header.extra));
+    if !begins {
+        // SAFETY: as in `run`.
+        return unsafe { release(header) };
+    }
     let task = ManuallyDrop::new(TaskRef { body: header.cast() });
     let mut own = OwnCell { cell: &body.own };
     let cancelled = running(header, || {
@@ -610,8 +730,9 @@ fn running<R>(header: NonNull<Header>, body: impl FnOnce() -> R) -> std::thread:
 /// Drops the code and gives back the reference of the task's life.
 unsafe fn over<P: Program, C>(header: NonNull<Header>) {
     let task = TaskRef::<P> { body: header.cast() };
-    // Does nothing where the code has done so.
-    task.leave(|_| ());
+    if !task.header().has_left.load(Ordering::Relaxed) {
+        task.leave(|_| ());
+    }
     let whole = header.cast::<Whole<P, C>>();
     let dropped = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the life's reference, held by `task`, keeps the task.
@@ -657,7 +778,8 @@ unsafe fn free<P: Program, C>(header: NonNull<Header>) {
 unsafe fn release(header: NonNull<Header>) {
     // SAFETY: the reference to be given back keeps the header.
     let references = &unsafe { header.as_ref() }.references;
-    if references.fetch_sub(1, Ordering::Release) == 1 {
+    // Who has the only one gives it to nobody meanwhile: where a task can still be found, its life has one, too.
+    if references.load(Ordering::Acquire) == 1 || references.fetch_sub(1, Ordering::Release) == 1 {
         // What others did with the task comes before its end.
         references.load(Ordering::Acquire);
         // SAFETY: nobody has a reference any more, so it is still there.
@@ -665,54 +787,4 @@ unsafe fn release(header: NonNull<Header>) {
         // SAFETY: the function is that of the task's own type.
         unsafe { (vtable.free)(header) };
     }
-}
-
-static WAKER: RawWakerVTable = RawWakerVTable::new(waker_clone, waker_wake, waker_wake_by_ref, waker_drop);
-
-fn raw_waker(header: NonNull<Header>) -> RawWaker {
-    RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER)
-}
-
-/// The task of a waker, which has a counted reference to it.
-unsafe fn of_waker(data: *const ()) -> NonNull<Header> {
-    // SAFETY: wakers are made by `raw_waker` only.
-    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
-}
-
-unsafe fn waker_clone(data: *const ()) -> RawWaker {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: the waker has a reference.
-    unsafe { header.as_ref() }.references.fetch_add(1, Ordering::Relaxed);
-    raw_waker(header)
-}
-
-unsafe fn waker_wake(data: *const ()) {
-    // SAFETY: the waker has a reference, which is given back afterwards.
-    unsafe { waker_wake_by_ref(data) };
-    // SAFETY: as above.
-    unsafe { waker_drop(data) };
-}
-
-unsafe fn waker_wake_by_ref(data: *const ()) {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: the waker has a reference.
-    let door = unsafe { header.as_ref() }.door;
-    // SAFETY: the reference keeps the task's program, and that its door.
-    let door = unsafe { door.as_ref() };
-    let runnable = door.inside.with(|inside| {
-        let is_behind = inside.task == Some(header);
-        if is_behind { inside.wake(header, Life::Woken) } else { None }
-    });
-    if let Some(runnable) = runnable {
-        runnable.schedule();
-    }
-}
-
-unsafe fn waker_drop(data: *const ()) {
-    // SAFETY: the waker has a reference.
-    let header = unsafe { of_waker(data) };
-    // SAFETY: it is given back once.
-    unsafe { release(header) };
 }

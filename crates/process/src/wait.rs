@@ -4,6 +4,7 @@
 //! sent; who is about to call it follows them, see `waits.rs`. While it cannot be said whether a way is a circle, who
 //! wants to call lets others have their turn and looks again.
 
+use crate::carried::Carried;
 use crate::current::{self, AWAY, Current};
 use crate::info::Status;
 use crate::process::Process;
@@ -11,7 +12,6 @@ use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
 use crate::sync::{Ordering, fence};
-use crate::task::MailState;
 use crate::waits::{Way, follow};
 use engset_term::{Instant, Pid};
 use std::time::Duration;
@@ -175,19 +175,39 @@ pub fn send_request<M: Protocol>(to: &Dest, message: M) -> Result<Wait, Unsent<M
 #[inline]
 fn send_here<M: Protocol>(current: &Current<'_>, to: Pid, message: M) -> Result<Wait, Unsent<M>> {
     let wait = Wait::begin(current, to);
-    let pushed = current.processes.table.visit(to, message, |visit, message| {
-        let Some((process, inbox)) = visit.typed::<Process<M>>() else { return Some(message) };
-        if process.waits.is_calling() || process.has_guard() {
-            return Some(message);
+    let mut message = Carried::new(message);
+    match bring(current, to, &mut message) {
+        Some(true) => Ok(wait),
+        found => not_just_sent(current, found, to, message, wait),
+    }
+}
+
+/// Brings a request to the door of a process of this node that is in no call itself; whether it was left there.
+#[inline(never)]
+fn bring<M: Protocol>(current: &Current<'_>, to: Pid, message: &mut Carried<M>) -> Option<bool> {
+    current.processes.table.visit(to, |visit| {
+        let Some(parts) = visit.typed::<Process<M>>() else { return false };
+        if parts.program.waits.is_calling() || parts.program.has_guard() {
+            return false;
         }
-        inbox.push_message(message);
-        visit.arrived(MailState::Messages);
-        None
-    });
-    match pushed {
-        Ok(None) => Ok(wait),
-        Ok(Some(message)) => follow_and_send(current, Request { to, message, wait }),
-        Err(message) => Err(Unsent::Refused(SendError::NoProcess(message))),
+        let Some(put) = message.give(|message| parts.push(message)) else { return false };
+        visit.was_put(put);
+        true
+    })
+}
+
+#[inline(never)]
+fn not_just_sent<M: Protocol>(
+    current: &Current<'_>,
+    found: Option<bool>,
+    to: Pid,
+    message: Carried<M>,
+    wait: Wait,
+) -> Result<Wait, Unsent<M>> {
+    match (message.left(), found) {
+        (None, _) => Ok(wait),
+        (Some(message), Some(_)) => follow_and_send(current, Request { to, message, wait }),
+        (Some(message), None) => Err(Unsent::Refused(SendError::NoProcess(message))),
     }
 }
 
@@ -248,10 +268,10 @@ impl Processes {
 /// What distinguishes a process from others of its node.
 #[inline]
 pub(crate) const fn packed(pid: Pid) -> u64 {
-    (pid.id() as u64) << 32 | pid.serial() as u64
+    pid.number()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
 pub(crate) const fn unpacked(same_node: Pid, packed: u64) -> Pid {
-    Pid::new(same_node.node(), same_node.creation(), (packed >> 32) as u32, packed as u32)
+    Pid::new(same_node.node(), same_node.creation(), packed as u32, (packed >> 32) as u32)
 }

@@ -43,12 +43,14 @@ impl Pid {
     }
 
     /// `serial` and `id` as one number: `serial << 32 | id`.
+    #[inline]
     pub const fn number(self) -> u64 {
         ((self.serial as u64) << 32) | self.id as u64
     }
 }
 
 impl Ord for Pid {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.number()
             .cmp(&other.number())
@@ -58,6 +60,7 @@ impl Ord for Pid {
 }
 
 impl PartialOrd for Pid {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

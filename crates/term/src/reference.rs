@@ -78,6 +78,7 @@ impl Hash for Reference {
 }
 
 impl Ord for Reference {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.node
             .cmp(&other.node)
@@ -87,6 +88,7 @@ impl Ord for Reference {
 }
 
 impl PartialOrd for Reference {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

@@ -3,7 +3,7 @@
 use super::start;
 use crate::driver::{self, Done, Item, Laps};
 use crate::row::Row;
-use crate::workload::RING_PROCESSES;
+use crate::workload::{RING_PROCESSES, SPAWN_BATCH};
 use ::tokio::sync::mpsc::unbounded_channel;
 use engset::Processes;
 use engset::prelude::*;
@@ -94,18 +94,30 @@ pub(super) async fn start_and_call() {
 struct Number(u64);
 impl Protocol for Number {}
 
-pub(super) async fn spawn(cx: Cx<Term>) -> f64 {
-    let processes = Arc::clone(cx.processes());
-    driver::spawn(|done| {
-        let worker = start(&processes, |mut cx: Cx<Number>| async move {
-            if let Mail::Message(Number(1)) = cx.recv().await {
-                done.send(()).expect("the measuring task lives");
+/// A worker of the row `spawn` is through.
+pub(super) struct Through;
+impl Protocol for Through {}
+
+/// As on the BEAM, the workers report to the measuring process by a message.
+pub(super) async fn spawn(mut cx: Cx<Through>) -> f64 {
+    let mut laps = Laps::new(Row::Spawn);
+    let me: Addr<Through> = Addr::new(cx.pid());
+    while let Some(count) = laps.next() {
+        for _ in 0..count / SPAWN_BATCH {
+            for _ in 0..SPAWN_BATCH {
+                let worker = start(cx.processes(), move |mut cx: Cx<Number>| async move {
+                    if let Mail::Message(Number(1)) = cx.recv().await {
+                        me.send(Through).expect("the measuring process lives");
+                    }
+                });
+                worker.send(Number(1)).expect("the worker lives");
             }
-        });
-        worker.send(Number(1)).expect("the worker lives");
-        ready(())
-    })
-    .await
+            for _ in 0..SPAWN_BATCH {
+                cx.recv().await;
+            }
+        }
+    }
+    laps.ns_per_op()
 }
 
 pub(super) async fn spawn_monitor(mut cx: Cx<Term>) -> f64 {

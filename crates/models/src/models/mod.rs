@@ -7,6 +7,7 @@ mod pair;
 mod parked;
 mod references;
 mod relations;
+mod rescue;
 mod room;
 mod shutdown;
 mod slot;

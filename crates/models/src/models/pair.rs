@@ -3,7 +3,7 @@
 use crate::exit::ExitReason;
 use crate::lock::Lock;
 use crate::signal::{ControlSignal, Dest, Down, Trapped};
-use crate::state::{Effect, Monitored, State};
+use crate::state::{Effect, Effects, Monitored, State};
 use engset_term::{NodeName, Pid, Reference, Term};
 use loom::sync::Arc;
 use std::collections::VecDeque;
@@ -141,7 +141,7 @@ impl Peer {
         let mut any = false;
         while let Some(signal) = self.inboxes.of(self.me).with(|inbox| inbox.as_mut()?.pop_front()) {
             any = true;
-            let mut effects = Vec::new();
+            let mut effects = Effects::new();
             self.state.handle(self.me, signal, &mut effects);
             for effect in effects {
                 self.apply(effect);

@@ -1,7 +1,7 @@
 //! `process/src/scheduler/parked.rs`: no worker sleeps over work that nobody was woken for.
 
 use super::model;
-use crate::parked::Parked;
+use crate::parked::{Parked, Watcher};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use std::sync::Arc;
@@ -101,5 +101,47 @@ fn work_against_waking_up() {
         let seen = waking.join().unwrap();
         assert!(woken.is_some() || seen > 0 || office.work.load(Ordering::Relaxed) > 0);
         assert_ne!(office.parked.choose(), Some(0), "it is awake");
+    });
+}
+
+/// A worker that wakes while who looks after the workers goes to sleep is seen by it, or wakes it.
+#[test]
+fn waking_up_against_a_watcher_that_goes_to_sleep() {
+    model(|| {
+        let office = Arc::new((Parked::new(), Watcher::new()));
+        for worker in 0..2 {
+            assert!(office.0.enter(worker, || false));
+        }
+        let other = Arc::clone(&office);
+        let worker = thread::spawn(move || {
+            other.0.leave(1);
+            other.1.sleeps()
+        });
+        let sleeps = office.1.enter(&office.0, 0b11);
+        let is_woken = worker.join().unwrap();
+        assert!(!sleeps || is_woken, "it sleeps while a worker runs");
+        assert!(!office.1.enter(&office.0, 0b11), "a worker is awake");
+        assert!(office.1.enter(&office.0, 0b01), "who is not looked after does not matter");
+    });
+}
+
+/// A worker that brings work wakes a sleeper, and takes its bit away first: the watcher does not sleep meanwhile.
+#[test]
+fn work_against_a_watcher_that_goes_to_sleep() {
+    model(|| {
+        let office = Arc::new((Parked::new(), Watcher::new()));
+        assert!(office.0.enter(0, || false));
+        let other = Arc::clone(&office);
+        let bringing = thread::spawn(move || {
+            // The woken worker says itself that it is awake.
+            let woken = other.0.choose();
+            woken.map(|index| {
+                other.0.leave(index);
+                other.1.sleeps()
+            })
+        });
+        let sleeps = office.1.enter(&office.0, 1);
+        let is_woken = bringing.join().unwrap();
+        assert!(!sleeps || is_woken == Some(true));
     });
 }

@@ -1,7 +1,7 @@
 //! `process/src/task.rs`: a task is given back once, after all that was done with it; its code earlier, by its last run.
 
 use super::model;
-use super::stage::{LAST, Stage, send};
+use super::stage::{LAST, Stage, run, send};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -212,7 +212,7 @@ fn a_dropped_right_to_run_of_a_task_with_an_own_door() {
             })
             .schedule();
         let first = stage.next().expect("it was scheduled");
-        first.run();
+        run(first);
         let waker = stage.waker();
         let waking = thread::spawn(move || waker.wake());
         drop(stage.next());

@@ -4,7 +4,9 @@ use crate::cells::Mark;
 use crate::exit::ExitReason;
 use crate::mailbox::{Arrival, Mailbox};
 use crate::process::AnyProcess;
+use crate::protocol::Mail;
 use crate::signal::{ControlSignal, Signal};
+use crate::sync::AtomicU64;
 use crate::task::{Code, Door, MailState, OwnCell, Program, Runnable, TaskRef, Untyped};
 use engset_term::{NodeName, Pid};
 use loom::thread::{self, JoinHandle, ThreadId};
@@ -152,7 +154,7 @@ impl Stage {
     /// Runs what is in the queue, and what comes into it meanwhile.
     pub(super) fn run_all(&self) {
         while let Some(runnable) = self.next() {
-            runnable.run();
+            run(runnable);
         }
     }
 
@@ -200,14 +202,24 @@ impl Drop for Stage {
     }
 }
 
+/// Runs an actor as a worker does; nobody looks at what that one shows.
+pub(super) fn run(runnable: Runnable) {
+    runnable.run(&AtomicU64::new(0));
+}
+
 /// Sends to the actor of this generation; the message itself where there is none.
 pub(super) fn send(door: &Door, generation: u32, message: u32) -> Result<(), u32> {
-    door.visit(generation, message, |visit, message| {
-        let (actor, inbox) = visit.typed::<Actor>().expect("only actors stand behind doors");
-        actor.mark.touch();
-        inbox.push_message(message);
-        visit.arrived(MailState::Messages);
-    })
+    let sent = door.visit(generation, |visit| {
+        let parts = visit.typed::<Actor>().expect("only actors stand behind doors");
+        parts.program.mark.touch();
+        let mailbox = parts.own.map(|own| {
+            own.mark.touch();
+            &mut own.mailbox
+        });
+        let put = parts.inbox.push_message(mailbox, message);
+        visit.was_put(put);
+    });
+    sent.ok_or(message)
 }
 
 /// A thread that sends these messages, none of which is refused.
@@ -251,7 +263,7 @@ pub(super) fn forward(door: &Arc<Door>) -> impl FnMut(&mut Turn<'_, '_>) -> Poll
 pub(super) fn signal(door: &Door, generation: u32) -> bool {
     let from = Pid::new(NodeName::NONODE, 1, 1, 0);
     let kill = Untyped::Control(Box::new(ControlSignal::Exit { from, reason: ExitReason::Kill }));
-    door.visit(generation, kill, |visit, kill| visit.push_untyped(kill)).is_ok()
+    door.visit(generation, |visit| visit.push_untyped(kill)).is_some()
 }
 
 impl Turn<'_, '_> {
@@ -276,13 +288,15 @@ impl Turn<'_, '_> {
         }) {
             let mut known = self.task.stage.known();
             match signal {
-                Signal::Message(message) if message.get() == LAST => return Poll::Ready(()),
-                Signal::Message(message) => known.taken.push(message.get()),
+                Signal::Mail(Mail::Message(LAST)) => return Poll::Ready(()),
+                Signal::Mail(Mail::Message(message)) => known.taken.push(message),
                 Signal::Control(_) => {
                     known.signals += 1;
                     return Poll::Ready(());
                 }
-                Signal::Priority(_) | Signal::Encoded(_) => unreachable!("models send no such signal"),
+                Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) => {
+                    unreachable!("models send no such signal")
+                }
             }
         }
         self.own.with(|own| own.mailbox.calm_down());
@@ -320,6 +334,10 @@ impl Program for Actor {
         locked(&self.stage.queue).push_back(runnable);
     }
 
+    fn number(&self) -> u64 {
+        1
+    }
+
     fn own_door(&self) -> Option<&Door> {
         match &self.door {
             Kept::Shared { .. } => None,
@@ -327,8 +345,8 @@ impl Program for Actor {
         }
     }
 
-    fn enter(inbox: &mut Arrival<u32>, own: &mut Own) {
-        own.mailbox.take_over(inbox);
+    fn enter(inbox: &mut Arrival<u32>, own: &mut Own, mail: MailState) {
+        own.mailbox.take_over(inbox, mail);
     }
 
     fn any(&self) -> Option<&dyn AnyProcess> {
@@ -390,8 +408,8 @@ impl Play {
         let arrived = task.leave(Arrival::take);
         let left = std::iter::from_fn(|| own.with(|own| own.mailbox.pop_fresh())).chain(arrived);
         let messages = left.filter_map(|signal| match signal {
-            Signal::Message(message) => Some(message.get()),
-            Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
+            Signal::Mail(Mail::Message(message)) => Some(message),
+            Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
         });
         self.stage.known().unacted.extend(messages);
     }

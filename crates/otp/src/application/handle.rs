@@ -27,6 +27,7 @@ pub struct Applications {
 /// What an application controller is sent; made by the methods of [`Applications`].
 pub struct ControllerMsg(pub(super) Asked);
 
+#[diagnostic::do_not_recommend]
 impl Protocol for ControllerMsg {}
 
 pub(super) enum Asked {

@@ -24,6 +24,7 @@ pub(super) enum ToMaster {
     ConfigChange(ConfigChange, Reply<(), ExitReason>),
 }
 
+#[diagnostic::do_not_recommend]
 impl Protocol for MasterMsg {}
 
 impl fmt::Debug for MasterMsg {

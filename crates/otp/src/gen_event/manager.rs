@@ -63,6 +63,7 @@ pub(super) enum NewSupervisor {
     This(Option<Pid>),
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Send + Sync + 'static> Protocol for ManagerMsg<E> {}
 
 impl<E: Send + Sync + 'static> EventManager<E> {

@@ -35,7 +35,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
             Mail::Exit(trapped) if Some(trapped.from) == parent => break trapped.reason,
             Mail::Exit(trapped) => manager.exit(*trapped, &mut cx).await,
             Mail::Down(down) => manager.info(&Info::Down(*down), &mut cx).await,
-            Mail::Other(term) => manager.info(&Info::Message(term), &mut cx).await,
+            Mail::Other(term) => manager.info(&Info::Message(*term), &mut cx).await,
         }
         set_deadline(None);
     };

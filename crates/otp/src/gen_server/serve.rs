@@ -23,6 +23,8 @@ pub(super) fn serve<S: Server>(
     starting: Option<Starting>,
 ) -> impl Future<Output = ExitReason> + Send {
     let mut starting = starting;
+    let mut cx = cx;
+    let parent = Parent::note(parent, &mut cx);
     let mut serving = Serving { server, cx, parent, desk: Desk::default(), last: "", has_text: false };
     // What a block captures has its place once; the arguments of an `async fn` have it twice.
     async move {
@@ -52,12 +54,46 @@ pub(super) fn serve<S: Server>(
 struct Serving<S: Server> {
     server: S,
     cx: Cx<S::Msg>,
-    parent: Option<Pid>,
+    parent: Parent,
     desk: Desk,
     /// What was taken last.
     last: &'static str,
     /// Whether that is kept in full, too.
     has_text: bool,
+}
+
+/// Whose end ends the server, in one byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parent {
+    Nobody,
+    /// Who started the process.
+    Starter,
+    /// Kept as a value of the process's own.
+    Kept,
+}
+
+#[derive(Clone)]
+struct KeptParent(Pid);
+
+impl Parent {
+    fn note<M: Protocol>(parent: Option<Pid>, cx: &mut Cx<M>) -> Self {
+        match parent {
+            None => Self::Nobody,
+            parent if parent == cx.parent() => Self::Starter,
+            Some(parent) => {
+                cx.put(KeptParent(parent));
+                Self::Kept
+            }
+        }
+    }
+
+    fn pid<M: Protocol>(self, cx: &mut Cx<M>) -> Option<Pid> {
+        match self {
+            Self::Nobody => None,
+            Self::Starter => cx.parent(),
+            Self::Kept => cx.get::<KeptParent>().map(|KeptParent(parent)| parent),
+        }
+    }
 }
 
 /// A message in full, kept by the process while it is served.
@@ -140,7 +176,8 @@ impl<S: Server> Serving<S> {
             return self.server.info(Info::Timeout, &mut self.cx).await;
         };
         self.has_text = false;
-        let mail = match self.desk.serve(&mut self.cx, self.parent, mail, &mut Seen(&mut self.server)).await {
+        let parent = self.parent.pid(&mut self.cx);
+        let mail = match self.desk.serve(&mut self.cx, parent, mail, &mut Seen(&mut self.server)).await {
             Served::Done => return Ok(()),
             Served::End(reason) => return Err(Exit(reason)),
             Served::Other(mail) => mail,
@@ -150,13 +187,13 @@ impl<S: Server> Serving<S> {
                 self.takes(&message);
                 return self.server.handle(message, &mut self.cx).await;
             }
-            Mail::Exit(trapped) if Some(trapped.from) == self.parent => {
+            Mail::Exit(trapped) if Some(trapped.from) == parent => {
                 self.last = "an exit signal of its parent";
                 return Err(Exit(trapped.reason));
             }
             Mail::Exit(trapped) => Info::Exit(*trapped),
             Mail::Down(down) => Info::Down(*down),
-            Mail::Other(term) => Info::Message(term),
+            Mail::Other(term) => Info::Message(*term),
         };
         self.last = match info {
             Info::Exit(_) => "a trapped exit signal",

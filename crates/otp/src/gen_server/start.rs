@@ -153,5 +153,5 @@ pub async fn stop<P: Protocol>(
 }
 
 fn options<S: Server>(name: Option<Atom>) -> SpawnOptions {
-    SpawnOptions { name, initial_call: Some(std::any::type_name::<S>()), ..SpawnOptions::default() }
+    SpawnOptions { name, initial_call: Some(std::any::type_name::<S>), ..SpawnOptions::default() }
 }

@@ -182,7 +182,7 @@ impl<M: StateMachine> Running<M> {
             }
             Mail::Exit(trapped) => Event::Info(Info::Exit(*trapped)),
             Mail::Down(down) => Event::Info(Info::Down(*down)),
-            Mail::Other(term) => Event::Info(Info::Message(term)),
+            Mail::Other(term) => Event::Info(Info::Message(*term)),
         })
     }
 

@@ -31,6 +31,7 @@ pub struct Scope {
 /// What the process of a scope is sent; made by the methods of [`Scope`].
 pub struct ScopeMsg(pub(super) Asked);
 
+#[diagnostic::do_not_recommend]
 impl Protocol for ScopeMsg {}
 
 impl Scope {
@@ -225,7 +226,7 @@ impl Scope {
 fn is_event_of<M: Protocol>(mail: &Mail<M>, monitor: Reference) -> bool {
     let term = match mail {
         Mail::Message(message) => (message as &dyn Any).downcast_ref::<Term>(),
-        Mail::Other(term) => Some(term),
+        Mail::Other(term) => Some(&**term),
         Mail::Down(_) | Mail::Exit(_) => None,
     };
     term.and_then(GroupEvent::from_term).is_some_and(|event| event.monitor == monitor)

@@ -17,6 +17,7 @@ pub(super) enum KeeperMsg {
     Forget(Pid),
 }
 
+#[diagnostic::do_not_recommend]
 impl Protocol for KeeperMsg {}
 
 /// The life of the process of the partition with this number.

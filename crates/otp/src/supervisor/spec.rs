@@ -91,9 +91,9 @@ pub struct Child {
 
 /// Makes a server as often as it must be started.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be restarted",
+    message = "a supervisor cannot start `{Self}` again",
     label = "a value can be started only once",
-    note = "pass a closure that makes it: `|| MyServer::new()`"
+    note = "pass what makes a new one for each start: a closure such as `|| {Self}::new()`, or `{Self}::default` without parentheses"
 )]
 pub trait Factory: Send + Sync + 'static {
     /// What it makes.
@@ -125,7 +125,7 @@ impl Child {
     pub fn process<M, B, C, F>(id: &str, body: B) -> Self
     where
         M: Protocol,
-        B: Fn() -> C + Send + Sync + 'static,
+        B: Fn() -> C + Send + Sync + 'static, // makes what runs, for each start: `|| work`
         C: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
@@ -140,7 +140,7 @@ impl Child {
     pub fn named_process<M, B, C, F>(name: Atom, body: B) -> Self
     where
         M: Protocol,
-        B: Fn() -> C + Send + Sync + 'static,
+        B: Fn() -> C + Send + Sync + 'static, // makes what runs, for each start: `|| work`
         C: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {

@@ -29,6 +29,7 @@ enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 enum NoCast {}
 
+#[diagnostic::do_not_recommend]
 impl Protocol for SupervisorMsg {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
         match self {

@@ -160,6 +160,7 @@ struct SystemMsg {
     reply: Reply<Term>,
 }
 
+#[diagnostic::do_not_recommend]
 impl Protocol for SystemMsg {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
         self.reply.send_request_as("system", out, &self.request, decode_reply)

@@ -243,7 +243,7 @@ fn outcome<T>() -> (Outcome<T>, Reply<T>) {
 }
 
 fn options<F>() -> SpawnOptions {
-    SpawnOptions { initial_call: Some(std::any::type_name::<F>()), ..SpawnOptions::default() }
+    SpawnOptions { initial_call: Some(std::any::type_name::<F>), ..SpawnOptions::default() }
 }
 
 fn conclude<T>(answer: Answer<T, Infallible>, begun: bool) -> Result<T, TaskError> {

@@ -330,6 +330,7 @@ where
 /// What an interval's process understands.
 struct Stop;
 
+#[diagnostic::do_not_recommend]
 impl Protocol for Stop {}
 
 /// Whether an interval goes on, shared by its process and its [`Interval`].

@@ -123,7 +123,7 @@ fn a_process_with_a_protocol_of_its_own_is_told_too() {
             let exit = HandlerExit::from_term(&term).unwrap();
             assert!(exit.is(&DUMMY) && exit.why == WhyExit::Normal);
             assert_eq!(HandlerExit::from_term(&Term::atom("other")), None);
-            drop(Info::Message(term));
+            drop(Info::Message(*term));
         };
         let (_, _) = cx.spawn_monitor(SpawnOptions::default(), body).unwrap();
         assert_eq!(crate::node::down(&mut cx).await.reason, ExitReason::Normal);

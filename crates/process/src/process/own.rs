@@ -1,6 +1,9 @@
 //! What a process does with what is its own, in its time slices: receive, take back, keep, give back.
 
+#![expect(unsafe_code, reason = "a message is read where it lies")]
+
 use super::{Locals, Me, Process, Rare};
+use crate::mailbox::Place;
 use crate::protocol::{Mail, Protocol};
 use crate::receive::Select;
 use crate::signal::Signal;
@@ -26,44 +29,30 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
     waker: &Waker,
 ) -> Poll<T> {
     // A context that another process took away receives nothing.
-    me.with_own(|own| receive_own(me, own, save, select, waker)).unwrap_or(Poll::Pending)
-}
-
-#[inline]
-fn receive_own<M: Protocol, T, S: Select<M, T>>(
-    me: &Me<M>,
-    own: &mut OwnCell<'_, Process<M>>,
-    save: &mut SavePoint,
-    select: &mut S,
-    waker: &Waker,
-) -> Poll<T> {
+    let Some(mut own) = me.own() else { return Poll::Pending };
     // The way of nearly all messages, with as few moves as can be.
-    if me.guard.is_none() {
-        let message = own.with(|own| {
-            if own.left <= 1 {
-                return None;
-            }
-            own.left -= 1;
-            own.mailbox.pop_message()
-        });
-        if let Some(message) = message {
-            if let Some(take) = S::TAKE {
+    if let Some(take) = S::TAKE
+        && me.guard.is_none()
+    {
+        let place = own
+            .with(|own| if own.mailbox.left > 1 { own.mailbox.place_of_message() } else { Place::Elsewhere });
+        match place {
+            Place::First => {
                 me.count_out(1);
-                return take(message);
+                own.with(|own| own.mailbox.left -= 1);
+                // SAFETY: there it is.
+                return take(own.with(|own| unsafe { own.mailbox.take_first() }));
             }
-            match select.select(Mail::Message(message.into_inner())) {
-                Ok(chosen) => {
-                    me.count_out(1);
-                    return Poll::Ready(chosen);
-                }
-                Err(mail) => {
-                    own.with(|own| own.mailbox.push(mail));
-                    save.seen += 1;
-                }
+            Place::Behind => {
+                me.count_out(1);
+                own.with(|own| own.mailbox.left -= 1);
+                // SAFETY: there it is.
+                return take(own.with(|own| unsafe { own.mailbox.take_behind() }));
             }
+            Place::Elsewhere => {}
         }
     }
-    receive_with_care(me, own, save, select, waker)
+    receive_with_care(me, &mut own, save, select, waker)
 }
 
 #[inline(never)]
@@ -85,11 +74,11 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         me.drop_excess(guard, own);
     }
     let left = own.with(|own| {
-        own.left = own.left.saturating_sub(1);
-        own.left
+        own.mailbox.left = own.mailbox.left.saturating_sub(1);
+        own.mailbox.left
     });
     if left == 0 {
-        own.with(|own| own.has_listened = true);
+        own.with(|own| own.mailbox.has_listened = true);
         // Others have their turn; this process goes on behind them.
         waker.wake_by_ref();
         return Poll::Pending;
@@ -112,7 +101,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
         }
         while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
             let mail = match signal {
-                Signal::Message(message) => Mail::Message(message.into_inner()),
+                Signal::Mail(mail) => mail,
                 signal => match me.take(own, signal) {
                     Some(mail) => mail,
                     None => continue,
@@ -134,7 +123,7 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
             return Poll::Pending;
         }
         if me.mail() == MailState::None {
-            own.with(|own| own.has_listened = true);
+            own.with(|own| own.mailbox.has_listened = true);
             if !me.is_own_waker(waker) {
                 own.with(|own| own.mailbox.wake_on_mail(waker));
             }
@@ -146,12 +135,12 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process has received as much as it may in this time slice: it is not waiting for mail, but for its turn.
 pub(crate) fn waits_for_turn<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.left == 0)).unwrap_or(false)
+    me.own().is_some_and(|mut own| own.with(|own| own.mailbox.left == 0))
 }
 
 /// Takes back a monitor's message, if it waits; whether it did.
 pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bool) -> bool {
-    let was_there = me.with_own(|own| own.with(|own| own.mailbox.discard(&unwanted))).unwrap_or(false);
+    let was_there = me.own().is_some_and(|mut own| own.with(|own| own.mailbox.discard(&unwanted)));
     if was_there {
         me.received(|| 0);
     }
@@ -161,27 +150,30 @@ pub(crate) fn discard<M: Protocol>(me: &Me<M>, unwanted: impl Fn(&Mail<M>) -> bo
 /// Calls `body` with the process's own values; `None` where the process does not run on this thread.
 pub(crate) fn with_locals<M: Protocol, R>(me: &Me<M>, body: impl FnOnce(&mut Locals) -> R) -> Option<R> {
     // Taken out meanwhile: `body` may drop values of the process, whose code may do anything.
-    let locals = me.with_own(|own| own.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take())));
-    let mut locals = locals?.unwrap_or_default();
+    let locals = me.own()?.with(|own| own.rare.as_mut().and_then(|rare| rare.locals.take()));
+    let mut locals = locals.unwrap_or_default();
     let result = body(&mut locals);
-    me.with_own(|own| own.with(|own| own.rare().locals = Some(locals)));
+    if let Some(mut own) = me.own() {
+        own.with(|own| own.rare().locals = Some(locals));
+    }
     Some(result)
 }
 
 /// Gives back memory that the process does not need while it waits.
 pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
-    me.with_own(|own| {
+    if let Some(mut own) = me.own() {
         own.with(|own| {
             own.mailbox.shrink();
             let is_empty = |rare: &Rare| {
                 let has_locals = rare.locals.as_ref().is_some_and(|locals| !locals.is_empty());
-                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals
+                let serves = rare.deadline.is_some() || rare.caller != 0;
+                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals && !serves
             };
             if own.rare.as_deref().is_some_and(is_empty) {
                 own.rare = None;
             }
         });
-    });
+    }
     me.relations(|relations| {
         if relations.state.as_ref().is_some_and(|state| state.is_default()) {
             relations.state = None;
@@ -217,5 +209,5 @@ fn look_again<M: Protocol, T, S: Select<M, T>>(
 
 /// Whether the process must end: its code never runs past the receive in which this turned out.
 pub(crate) fn is_ending<M: Protocol>(me: &Me<M>) -> bool {
-    me.with_own(|own| own.with(|own| own.exiting().is_some())).unwrap_or(true)
+    me.own().is_none_or(|mut own| own.with(|own| own.exiting().is_some()))
 }

@@ -1,11 +1,21 @@
 //! What runs processes: their tasks, the clock and the timers, in one of two orders.
 
+mod blocking;
+mod blocking_pool;
 mod clock;
+mod config;
+mod numbered;
 mod parked;
 mod plain;
+mod pulse;
 mod seeded;
+mod stats;
 mod threads;
+mod watch;
+mod watchdog;
+mod worker;
 
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::timer::TimerId;
 use crate::wheel::WheelId;
@@ -13,13 +23,18 @@ use engset_term::Instant;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub use blocking::{BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError};
+pub use config::{OnStuck, SPARE_WORKERS_MAX, Stuck, StuckIn, ThreadsConfig, WORKERS_MAX};
+pub(crate) use numbered::Home;
 pub use seeded::{Seeded, Step};
+pub use stats::{BlockingStats, SchedulerStats, WorkerStats};
 pub use threads::Threads;
-pub(crate) use threads::worker_index;
+pub use watchdog::SLICE_MAX;
+pub(crate) use worker::worker_index;
 
 /// Runs processes, in one of two orders.
 #[derive(Clone)]
@@ -36,7 +51,16 @@ impl Scheduler {
     /// # Errors
     /// When the operating system refuses a thread or an I/O driver.
     pub fn threads(workers: usize) -> std::io::Result<Self> {
-        Threads::start(workers).map(Self::Threads)
+        Self::threads_with(ThreadsConfig::new(workers))
+    }
+
+    /// Starts worker threads as `config` says, and a watchdog that looks after them: see [`ThreadsConfig::slice_max`].
+    ///
+    /// # Errors
+    /// As of [`Scheduler::threads`].
+    #[expect(clippy::needless_pass_by_value, reason = "made for this call, and kept in part")]
+    pub fn threads_with(config: ThreadsConfig) -> std::io::Result<Self> {
+        Threads::start(&config).map(Self::Threads)
     }
 
     /// A scheduler that runs only when told to, always in the same order for the same seed.
@@ -66,7 +90,7 @@ impl Scheduler {
 
     /// Runs `action` at `due`, on a worker; it must not block.
     pub fn run_at(&self, due: Instant, action: impl FnOnce() + Send + 'static) -> Timer {
-        self.set_timer(due, Fire::Run(Box::new(action)))
+        self.set_timer(due, Action::new(action))
     }
 
     /// Runs a future that is no process, such as the driver of a connection.
@@ -74,17 +98,38 @@ impl Scheduler {
         plain::start(self.clone(), future).schedule();
     }
 
-    pub(crate) fn set_timer(&self, due: Instant, fire: Fire) -> Timer {
-        Timer { set: self.set(due, fire), scheduler: self.clone(), due }
+    /// What the scheduler has done since it was made, and what it has to do now.
+    ///
+    /// Costs a look at each worker, and the workers nothing.
+    ///
+    /// ```
+    /// use engset_process::Scheduler;
+    ///
+    /// let scheduler = Scheduler::threads(2)?;
+    /// let stats = scheduler.stats();
+    /// assert_eq!((stats.workers.len(), stats.spare_workers, stats.stuck), (2, 0, 0));
+    /// # if let Scheduler::Threads(threads) = scheduler { threads.shutdown() }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> SchedulerStats {
+        match self {
+            Self::Threads(threads) => threads.stats(),
+            Self::Seeded(seeded) => seeded.stats(),
+        }
     }
 
-    fn set(&self, due: Instant, fire: Fire) -> SetTimer {
+    pub(crate) fn set_timer(&self, due: Instant, action: Action) -> Timer {
+        Timer { set: self.set(due, action), scheduler: self.clone(), due }
+    }
+
+    fn set(&self, due: Instant, action: Action) -> SetTimer {
         match self {
             Self::Threads(threads) => {
-                let (worker, id) = threads.set_timer(due, fire);
+                let (worker, id) = threads.set_timer(due, action);
                 SetTimer::Wheel(worker, id)
             }
-            Self::Seeded(seeded) => SetTimer::Sorted(seeded.set_timer(due, fire)),
+            Self::Seeded(seeded) => SetTimer::Sorted(seeded.set_timer(due, action)),
         }
     }
 
@@ -101,16 +146,23 @@ impl Scheduler {
     /// allows that: for a process that waits for nothing but that one's answer.
     pub fn hand_over(&self) {
         match self {
-            Self::Threads(threads) => threads.hand_over(),
+            Self::Threads(threads) => worker::hand_over(threads),
             // The order is drawn from the seed.
             Self::Seeded(_) => {}
         }
     }
 
-    /// Puts a task into a run queue; behind all others there, where it runs `again` at once.
-    pub(crate) fn schedule(&self, runnable: Runnable, again: bool) {
+    /// Lets the watchdog find the processes of a node.
+    pub(crate) fn add_home(&self, home: Weak<dyn Home>) {
+        if let Self::Threads(threads) = self {
+            threads.numbered.add_home(home);
+        }
+    }
+
+    /// Puts the task of this number into a run queue; behind all others there, where it runs `again` at once.
+    pub(crate) fn schedule(&self, runnable: Runnable, again: bool, number: u64) {
         match self {
-            Self::Threads(threads) => threads.schedule(runnable, again),
+            Self::Threads(threads) => threads.schedule(runnable, again, number),
             Self::Seeded(seeded) => seeded.schedule(runnable),
         }
     }
@@ -121,21 +173,6 @@ impl fmt::Debug for Scheduler {
         match self {
             Self::Threads(threads) => fmt::Debug::fmt(threads, f),
             Self::Seeded(seeded) => fmt::Debug::fmt(seeded, f),
-        }
-    }
-}
-
-/// What a timer does when due.
-pub(crate) enum Fire {
-    Wake(Waker),
-    Run(Box<dyn FnOnce() + Send>),
-}
-
-impl Fire {
-    fn run(self) {
-        match self {
-            Self::Wake(waker) => waker.wake(),
-            Self::Run(action) => action(),
         }
     }
 }
@@ -194,7 +231,8 @@ impl Future for Sleep {
                 self.scheduler.cancel(timer);
             }
             let waker = task.waker().clone();
-            let timer = self.scheduler.set(self.due, Fire::Wake(waker.clone()));
+            let wake = waker.clone();
+            let timer = self.scheduler.set(self.due, Action::new(move || wake.wake()));
             self.timer = Some((timer, waker));
         }
         Poll::Pending

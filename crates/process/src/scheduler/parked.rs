@@ -2,13 +2,12 @@
 //!
 //! Both sides write first and look afterwards, with a fence in between: who brings work writes the work and looks for
 //! sleepers, who goes to sleep writes that and looks for work. So at least one of them sees what the other wrote.
+//!
+//! The same between the workers and who looks after them, and sleeps while all of them do.
 
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
-/// More workers than bits in the set make no sense.
-pub(crate) const WORKERS_MAX: usize = 64;
-
-/// A set of workers, by their index.
+/// A set of workers, one bit for each, by their index.
 #[derive(Debug)]
 pub(crate) struct Parked {
     bits: AtomicU64,
@@ -46,5 +45,40 @@ impl Parked {
         let index = parked.trailing_zeros() as usize;
         let bit = 1 << index;
         (self.bits.fetch_and(!bit, Ordering::SeqCst) & bit != 0).then_some(index)
+    }
+}
+
+/// Whether who looks after the workers sleeps.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    is_asleep: AtomicBool,
+}
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self { is_asleep: AtomicBool::new(false) }
+    }
+
+    /// Says that the watcher is about to sleep until it is woken; false, and unsaid, where one of `workers` is awake.
+    pub(crate) fn enter(&self, parked: &Parked, workers: u64) -> bool {
+        self.is_asleep.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let sleeps = parked.bits.load(Ordering::SeqCst) & workers == workers;
+        if !sleeps {
+            self.leave();
+        }
+        sleeps
+    }
+
+    /// Says that the watcher is awake.
+    pub(crate) fn leave(&self) {
+        self.is_asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the watcher sleeps, and is to be woken by the caller: a worker that has just said that it is awake.
+    #[inline]
+    pub(crate) fn sleeps(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.is_asleep.load(Ordering::SeqCst)
     }
 }

@@ -6,17 +6,32 @@ use crate::task::{Code, Door, Inbox, MailState, OwnCell, Program, Runnable, Task
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// A task of `future` that has not run yet.
 pub(super) fn start(scheduler: Scheduler, future: impl Future<Output = ()> + Send + 'static) -> Runnable {
-    let plain = Plain { scheduler, door: Door::new() };
-    TaskRef::start(None, plain, NoMail { bytes: 0 }, (), |_task| Work { future: Some(future) })
+    let door = Arc::new(Door::new());
+    let number = match &scheduler {
+        Scheduler::Threads(threads) => threads.numbered.add(&door),
+        Scheduler::Seeded(_) => 0,
+    };
+    let plain = Plain { scheduler, door, number };
+    TaskRef::start(None, plain, NoMail, (), |_task| Work { future: Some(future) })
 }
 
 struct Plain {
     scheduler: Scheduler,
-    door: Door,
+    door: Arc<Door>,
+    number: u64,
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        if let Scheduler::Threads(threads) = &self.scheduler {
+            threads.numbered.remove(self.number);
+        }
+    }
 }
 
 impl Program for Plain {
@@ -24,14 +39,19 @@ impl Program for Plain {
     type Own = ();
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.scheduler.schedule(runnable, again);
+        // Nobody could find a task without a number in a slot.
+        self.scheduler.schedule(runnable, again || self.number == 0, self.number);
+    }
+
+    fn number(&self) -> u64 {
+        self.number
     }
 
     fn own_door(&self) -> Option<&Door> {
         Some(&self.door)
     }
 
-    fn enter(_inbox: &mut NoMail, _own: &mut ()) {}
+    fn enter(_inbox: &mut NoMail, _own: &mut (), _mail: MailState) {}
 
     fn any(&self) -> Option<&dyn AnyProcess> {
         None
@@ -39,17 +59,15 @@ impl Program for Plain {
 }
 
 /// Nobody knows a plain task but its wakers.
-struct NoMail {
-    bytes: usize,
-}
+struct NoMail;
 
 impl Inbox for NoMail {
-    fn mail(&self) -> MailState {
-        MailState::None
+    fn is_empty(&self) -> bool {
+        true
     }
 
-    fn counts(&mut self) -> (u64, &mut usize) {
-        (0, &mut self.bytes)
+    fn messages_in(&self) -> u64 {
+        0
     }
 
     fn push_untyped(&mut self, signal: Untyped) -> MailState {

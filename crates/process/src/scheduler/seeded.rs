@@ -1,11 +1,13 @@
 //! Simulation: one thread, the order of tasks drawn from a seed, and virtual time that moves only when told to.
 
-use super::Fire;
+use super::stats::{SchedulerStats, WorkerStats};
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::timer::{TimerId, Timers};
 use engset_term::Instant;
 use parking_lot::Mutex;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 
 /// A scheduler for simulation. Same seed and same inputs: same order.
 pub struct Seeded {
@@ -17,8 +19,11 @@ struct Inner {
     rng: fastrand::Rng,
     now: Instant,
     ready: Vec<Runnable>,
-    timers: Timers<Fire>,
+    timers: Timers<Action>,
     trace: u64,
+    runs: u64,
+    timers_set: u64,
+    timers_fired: u64,
 }
 
 /// What a step did.
@@ -40,6 +45,9 @@ impl Seeded {
             ready: Vec::new(),
             timers: Timers::default(),
             trace: 0xCBF2_9CE4_8422_2325,
+            runs: 0,
+            timers_set: 0,
+            timers_fired: 0,
         };
         Self { seed, inner: Mutex::new(inner) }
     }
@@ -82,7 +90,10 @@ impl Seeded {
         let fire = {
             let mut inner = self.inner.lock();
             let now = inner.now;
-            inner.timers.pop_due(now)
+            let due = inner.timers.pop_due(now);
+            inner.runs += u64::from(due.is_some());
+            inner.timers_fired += u64::from(due.is_some());
+            due
         };
         if let Some(fire) = fire {
             fire.run();
@@ -98,9 +109,11 @@ impl Seeded {
             let now = inner.now.as_nanos();
             inner.mix(now);
             inner.mix(chosen as u64);
+            inner.runs += 1;
             inner.ready.swap_remove(chosen)
         };
-        runnable.run();
+        // Nobody looks at who runs.
+        runnable.run(&AtomicU64::new(0));
         Step::Ran
     }
 
@@ -154,12 +167,26 @@ impl Seeded {
         }
     }
 
+    pub(super) fn stats(&self) -> SchedulerStats {
+        let inner = self.inner.lock();
+        let worker = WorkerStats {
+            runs: inner.runs,
+            timers_set: inner.timers_set,
+            timers_fired: inner.timers_fired,
+            queue: inner.ready.len(),
+            ..WorkerStats::default()
+        };
+        SchedulerStats { workers: vec![worker], ..SchedulerStats::default() }
+    }
+
     pub(super) fn schedule(&self, runnable: Runnable) {
         self.inner.lock().ready.push(runnable);
     }
 
-    pub(super) fn set_timer(&self, due: Instant, fire: Fire) -> TimerId {
-        self.inner.lock().timers.insert(due, fire)
+    pub(super) fn set_timer(&self, due: Instant, action: Action) -> TimerId {
+        let mut inner = self.inner.lock();
+        inner.timers_set += 1;
+        inner.timers.insert(due, action)
     }
 
     pub(super) fn cancel_timer(&self, id: TimerId) -> bool {

@@ -1,114 +1,111 @@
 //! Production: worker threads that steal work from each other, each with an I/O driver of its own.
 //!
-//! Each worker is a tokio current-thread runtime whose root future runs the queues of this file. So tokio's sockets
-//! and timers work inside a process, an idle worker sleeps in tokio's epoll, and a socket's wake-up stays on its
-//! worker. A worker takes tasks from, in this order: a slot for the task woken last (cache-warm, cannot be stolen,
-//! used at most [`SLOT_RUNS`] times in a row), its own queue, the common queue, other workers' queues. After
-//! [`RUNS_PER_POLL`] runs it lets tokio look at its sockets.
-//!
-//! A wake-up that comes from the I/O driver or from a tokio task runs outside the root future; it must wake the root
-//! future too, since nobody else can see the worker's own queue in time.
+//! This file is what they share: queues, timers, who sleeps; their beginning and their end. `worker.rs` is what each of
+//! them does, `watchdog.rs` looks after those that are stuck, `blocking.rs` has threads for what may block.
 
-use super::Fire;
-use super::clock::Clock;
-use super::parked::{Parked, WORKERS_MAX};
+use super::blocking::BlockingThreads;
+use super::numbered::Numbered;
+use super::parked::Parked;
+use super::pulse::{Pulse, TIMERS};
+use super::stats::{SchedulerStats, WorkerStats};
+use super::watchdog::{self, Dog};
+use super::worker;
+use super::{SPARE_WORKERS_MAX, ThreadsConfig, WORKERS_MAX};
+use crate::action::Action;
 use crate::task::Runnable;
 use crate::wheel::{WheelId, Wheels};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Queue};
 use engset_term::Instant;
 use parking_lot::Mutex;
-use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
 use std::thread::JoinHandle;
 
 /// Task runs and fired timers between two looks at the sockets.
-const RUNS_PER_POLL: u32 = 128;
-/// Runs from the slot in a row before the other tasks get their turn.
-const SLOT_RUNS: u32 = 32;
-/// Every so many runs the common queue is looked at first.
-const COMMON_QUEUE_EVERY: u32 = 61;
-/// So many tasks may run inside each other.
-const DEPTH_MAX: u32 = 4;
-/// So many tasks may run inside one run that the worker chose: others have their turn then.
-const INSIDE_MAX: u32 = 32;
+pub(super) const RUNS_PER_POLL: u32 = 128;
 
 /// Worker threads.
 pub struct Threads {
-    epoch: std::time::Instant,
-    common: Injector<Runnable>,
-    workers: Box<[Remote]>,
-    parked: Parked,
-    stopping: AtomicBool,
-    handles: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) epoch: std::time::Instant,
+    pub(super) common: Injector<Runnable>,
+    /// The regular workers, then the spare ones.
+    pub(super) workers: Box<[Remote]>,
+    /// So many of them are regular.
+    pub(super) regular: usize,
+    /// So many of them, from the first on, were ever started.
+    pub(super) started: AtomicUsize,
+    pub(super) parked: Parked,
+    /// One bit for each worker that takes work: the regular ones, and the spare ones while they are needed.
+    pub(super) active: AtomicU64,
+    /// One bit for each worker that is stuck in a run, as far as the watchdog knows.
+    pub(super) stuck: AtomicU64,
+    pub(super) stopping: AtomicBool,
+    /// How many worker threads there are.
+    live: AtomicUsize,
+    pub(super) handles: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) dog: Dog,
+    /// Who finds the tasks whose numbers workers show.
+    pub(super) numbered: Numbered,
+    blocking: Arc<BlockingThreads>,
 }
 
 /// What other threads see of a worker.
-struct Remote {
-    stealer: Stealer<Runnable>,
-    waker: Mutex<Option<Waker>>,
-    timers: Mutex<Wheels<Fire>>,
+pub(super) struct Remote {
+    pub(super) stealer: Stealer<Runnable>,
+    pub(super) waker: Mutex<Option<Waker>>,
+    pub(super) timers: Mutex<Timers>,
+    pub(super) pulse: Arc<Pulse>,
 }
 
-/// What only the worker's own thread touches.
-struct Local {
-    threads: Arc<Threads>,
-    index: usize,
-    queue: Queue<Runnable>,
-    slot: Cell<Option<Runnable>>,
-    slot_runs: Cell<u32>,
-    runs: Cell<u32>,
-    /// Whether the root future is being polled.
-    in_root: Cell<bool>,
-    clock: Clock,
-    /// Whether the slot's task was woken by the task that runs.
-    slot_is_fresh: Cell<bool>,
-    /// How many tasks run inside each other.
-    depth: Cell<u32>,
-    /// How many tasks may still be run inside the one that runs, and inside those.
-    inside_left: Cell<u32>,
-}
-
-thread_local! {
-    static LOCAL: OnceCell<Local> = const { OnceCell::new() };
-}
-
-/// The place of the running worker among those of its scheduler; `None` on other threads.
-pub(crate) fn worker_index() -> Option<usize> {
-    LOCAL.try_with(|local| local.get().map(|local| local.index)).ok().flatten()
+/// A worker's timers, and how many were set and have fired.
+#[derive(Default)]
+pub(super) struct Timers {
+    pub(super) wheels: Wheels<Action>,
+    set: u64,
+    fired: u64,
 }
 
 impl Threads {
     #[expect(clippy::disallowed_methods, reason = "the clock of a scheduler with threads")]
-    pub(super) fn start(workers: usize) -> std::io::Result<Arc<Self>> {
-        let workers = workers.clamp(1, WORKERS_MAX);
-        let queues: Vec<Queue<Runnable>> = (0..workers).map(|_| Queue::new_fifo()).collect();
+    pub(super) fn start(config: &ThreadsConfig) -> std::io::Result<Arc<Self>> {
+        let regular = config.workers.clamp(1, WORKERS_MAX);
+        let spares = config.spare_workers_max.min(SPARE_WORKERS_MAX);
+        let mut queues: Vec<Queue<Runnable>> = (0..regular + spares).map(|_| Queue::new_fifo()).collect();
         let remotes = queues.iter().map(|queue| Remote {
             stealer: queue.stealer(),
             waker: Mutex::new(None),
-            timers: Mutex::new(Wheels::default()),
+            timers: Mutex::default(),
+            pulse: Arc::default(),
         });
         let threads = Arc::new(Self {
             epoch: std::time::Instant::now(),
             common: Injector::new(),
             workers: remotes.collect(),
+            regular,
+            started: AtomicUsize::new(regular),
             parked: Parked::new(),
+            active: AtomicU64::new((1 << regular) - 1),
+            stuck: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            live: AtomicUsize::new(0),
             handles: Mutex::default(),
+            dog: Dog::new(config),
+            numbered: Numbered::default(),
+            blocking: BlockingThreads::new(config),
         });
-        for (index, queue) in queues.into_iter().enumerate() {
-            let handle = threads.start_worker(index, queue);
-            match handle {
-                Ok(handle) => threads.handles.lock().push(handle),
-                Err(error) => {
-                    threads.shutdown();
-                    return Err(error);
-                }
+        let spare_queues = queues.split_off(regular);
+        let begin = || {
+            for (index, queue) in queues.drain(..).enumerate() {
+                threads.start_worker(index, queue)?;
             }
+            watchdog::start(&threads, spare_queues)
+        };
+        if let Err(error) = begin() {
+            threads.shutdown();
+            return Err(error);
         }
         Ok(threads)
     }
@@ -116,325 +113,241 @@ impl Threads {
     /// Nanoseconds since the scheduler was started.
     #[must_use]
     pub fn now(&self) -> Instant {
-        let here = LOCAL.try_with(|local| match local.get() {
+        let here = worker::with_local(|local| match local {
             Some(local) if local.threads.epoch == self.epoch => Some(local.clock.now()),
             _ => None,
         });
         let elsewhere = || u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Instant::from_nanos(here.ok().flatten().unwrap_or_else(elsewhere))
+        Instant::from_nanos(here.flatten().unwrap_or_else(elsewhere))
     }
 
-    /// Runs the task that the running one has just woken, if there is one, inside its run.
-    pub(super) fn hand_over(&self) {
-        let runnable = LOCAL.try_with(|local| {
-            let local = local.get().filter(|local| local.threads.epoch == self.epoch)?;
-            let (depth, left) = (local.depth.get(), local.inside_left.get());
-            if !local.slot_is_fresh.get() || depth >= DEPTH_MAX || left == 0 {
-                return None;
-            }
-            local.inside_left.set(left - 1);
-            local.depth.set(depth + 1);
-            local.slot_is_fresh.set(false);
-            local.slot.take()
-        });
-        if let Ok(Some(runnable)) = runnable {
-            run_caught(|| runnable.run());
-            LOCAL.with(|local| local.get().map(|local| local.depth.set(local.depth.get() - 1)));
-        }
-    }
-
-    /// Ends all workers and waits for their threads. Tasks that are ready and timers are dropped; processes among
-    /// them end as killed.
+    /// Ends all workers and the watchdog and waits for them. Tasks that are ready and timers are dropped; processes
+    /// among them end as killed. Blocking work that waits for a thread is given up; what runs is not waited for.
     ///
     /// A process that waits is kept by whoever can wake it: end those with [`crate::Processes::kill_all`] first.
-    /// Called from a worker, it does not wait for that worker.
+    /// Called from a worker, it does not wait for that worker, and what is left then is dropped when that one ends. A
+    /// worker that is stuck in a run for ever is waited for as long.
     pub fn shutdown(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.dog.wake();
         for index in 0..self.workers.len() {
             self.wake_worker(index);
         }
-        let handles = std::mem::take(&mut *self.handles.lock());
+        self.blocking.stop();
         let me = std::thread::current().id();
-        for handle in handles {
-            if handle.thread().id() != me && handle.join().is_err() {
-                tracing::error!("a worker thread panicked");
+        // The watchdog may have started one more worker until it had ended itself.
+        loop {
+            let handles = std::mem::take(&mut *self.handles.lock());
+            if handles.is_empty() {
+                break;
+            }
+            for handle in handles {
+                // The watchdog may have been about to sleep when it was woken first.
+                handle.thread().unpark();
+                if handle.thread().id() != me && handle.join().is_err() {
+                    tracing::error!("a thread of the scheduler panicked");
+                }
             }
         }
         self.clear();
     }
 
-    /// Drops what no worker will run any more.
-    fn clear(&self) {
+    /// Drops what no worker will run any more; whether there was anything.
+    pub(super) fn clear(&self) -> bool {
+        let mut had_any = false;
         loop {
-            let timers: Vec<Wheels<Fire>> =
-                self.workers.iter().map(|worker| std::mem::take(&mut *worker.timers.lock())).collect();
+            let timers: Vec<Wheels<Action>> =
+                self.workers.iter().map(|worker| std::mem::take(&mut worker.timers.lock().wheels)).collect();
             let had_timers = timers.iter().any(|timers| timers.poll_timeout().is_some());
             drop(timers);
             let runnable = retry(|| self.common.steal());
             if !had_timers && runnable.is_none() {
-                return;
+                return had_any;
             }
+            had_any = true;
             // Dropping a task may wake others and set timers.
             drop(runnable);
         }
     }
 
-    fn start_worker(
+    /// Starts the thread of worker `index`.
+    pub(super) fn start_worker(
         self: &Arc<Self>,
         index: usize,
         queue: Queue<Runnable>,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    ) -> std::io::Result<()> {
+        let runtime = worker::runtime()?;
         let threads = Arc::clone(self);
-        let run = move || {
-            let local = Local {
-                threads: Arc::clone(&threads),
-                index,
-                queue,
-                slot: Cell::new(None),
-                slot_runs: Cell::new(0),
-                runs: Cell::new(0),
-                in_root: Cell::new(false),
-                clock: Clock::new(threads.epoch),
-                slot_is_fresh: Cell::new(false),
-                depth: Cell::new(0),
-                inside_left: Cell::new(0),
-            };
-            LOCAL.with(|place| {
-                let local = place.get_or_init(|| local);
-                runtime.block_on(root(local));
-                // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
-                drop(runtime);
-                local.clear();
-            });
-        };
-        std::thread::Builder::new().name(format!("engset-{index}")).spawn(run)
-    }
-
-    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable, again: bool) {
-        let mut runnable = Some(runnable);
-        // The thread may be ending, its local values gone.
-        let looked = LOCAL.try_with(|local| {
-            if let Some(local) = local.get()
-                && Arc::ptr_eq(&local.threads, self)
-                && let Some(runnable) = runnable.take()
-            {
-                local.push(runnable, again);
+        self.live.fetch_add(1, Ordering::SeqCst);
+        let run = move || worker::run(&threads, index, queue, runtime);
+        match std::thread::Builder::new().name(format!("engset-{index}")).spawn(run) {
+            Ok(handle) => {
+                self.handles.lock().push(handle);
+                Ok(())
             }
-        });
-        if let (Some(runnable), Ok(()) | Err(_)) = (runnable, looked) {
-            // The task may run, end, and be the last to know of this scheduler before it is told to wake anybody.
-            let threads = Arc::clone(self);
-            threads.common.push(runnable);
-            threads.wake_one();
+            Err(error) => {
+                self.live.fetch_sub(1, Ordering::SeqCst);
+                Err(error)
+            }
         }
     }
 
-    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, fire: Fire) -> (usize, WheelId) {
-        let here = LOCAL.try_with(|local| match local.get() {
+    /// A worker thread takes nothing any more, and is about to drop what is left.
+    pub(super) fn worker_ends(&self) {
+        self.live.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable, again: bool, number: u64) {
+        let mut runnable = Some(runnable);
+        // The thread may be ending, its local values gone.
+        worker::with_local(|local| {
+            if let Some(local) = local
+                && Arc::ptr_eq(&local.threads, self)
+                && let Some(runnable) = runnable.take()
+            {
+                local.push(runnable, again, number);
+            }
+        });
+        if let Some(runnable) = runnable {
+            self.schedule_elsewhere(runnable);
+        }
+    }
+
+    #[inline(never)]
+    fn schedule_elsewhere(self: &Arc<Self>, runnable: Runnable) {
+        // The task may run, end, and be the last to know of this scheduler before it is told to wake anybody.
+        let threads = Arc::clone(self);
+        threads.push_common(runnable);
+        if threads.live.load(Ordering::SeqCst) == 0 && threads.stopping.load(Ordering::SeqCst) {
+            // All workers have ended, and the last one may not have seen this task.
+            threads.clear();
+        }
+    }
+
+    /// Puts a task where any worker takes it.
+    pub(super) fn push_common(&self, runnable: Runnable) {
+        self.common.push(runnable);
+        self.wake_one();
+    }
+
+    pub(super) fn set_timer(self: &Arc<Self>, due: Instant, action: Action) -> (usize, WheelId) {
+        let here = worker::with_local(|local| match local {
             Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root.get())),
             _ => None,
         });
-        let (index, in_root) = here.ok().flatten().unwrap_or((0, false));
+        let (index, in_root) = here.flatten().unwrap_or_else(|| (self.any_worker(), false));
         let (id, is_first) = {
             let mut timers = self.workers[index].timers.lock();
-            let is_first = timers.poll_timeout().is_none_or(|first| due < first);
-            (timers.insert(due, fire), is_first)
+            // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
+            let is_first = !in_root && timers.wheels.poll_timeout().is_none_or(|first| due < first);
+            timers.set += 1;
+            (timers.wheels.insert(due, action), is_first)
         };
-        // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
-        if is_first && !in_root {
+        if is_first {
             self.wake_worker(index);
         }
         (index, id)
     }
 
+    /// A regular worker that keeps timers for those who are none: the first that is not stuck.
+    fn any_worker(&self) -> usize {
+        let first = (!self.stuck.load(Ordering::Relaxed)).trailing_zeros() as usize;
+        if first < self.regular { first } else { 0 }
+    }
+
     pub(super) fn cancel_timer(&self, worker: usize, id: WheelId) -> bool {
-        let cancelled = self.workers[worker].timers.lock().cancel(id);
+        let cancelled = self.workers[worker].timers.lock().wheels.cancel(id);
         cancelled.is_some()
     }
 
     /// Wakes one sleeping worker, if there is one, to look for work.
-    fn wake_one(&self) {
+    pub(super) fn wake_one(&self) {
         if let Some(index) = self.parked.choose() {
             self.wake_worker(index);
         }
     }
 
-    fn wake_worker(&self, index: usize) {
+    pub(super) fn wake_worker(&self, index: usize) {
         if let Some(waker) = &*self.workers[index].waker.lock() {
             waker.wake_by_ref();
         }
     }
 
-    fn has_work_for_others(&self) -> bool {
-        !self.common.is_empty() || self.workers.iter().any(|worker| !worker.stealer.is_empty())
+    /// The workers that were ever started.
+    pub(super) fn started(&self) -> &[Remote] {
+        &self.workers[..self.started.load(Ordering::Relaxed).min(self.workers.len())]
     }
 
-    /// Runs the timers of worker `index` that are due, at most [`RUNS_PER_POLL`] of them; how many it were.
-    fn fire_due(&self, index: usize) -> u32 {
+    pub(super) fn has_work_for_others(&self) -> bool {
+        !self.common.is_empty() || self.started().iter().any(|worker| !worker.stealer.is_empty())
+    }
+
+    /// Runs the timers of worker `index` that are due, at most [`RUNS_PER_POLL`] of them, on the worker that shows
+    /// `pulse`; how many it were.
+    pub(super) fn fire_due(&self, index: usize, pulse: &Pulse) -> u32 {
         let now = self.now();
-        for fired in 0..RUNS_PER_POLL {
-            let due = self.workers[index].timers.lock().pop_due(now);
-            let Some(fire) = due else { return fired };
+        let mut fired = 0;
+        while fired < RUNS_PER_POLL {
+            let due = {
+                let mut timers = self.workers[index].timers.lock();
+                let due = timers.wheels.pop_due(now);
+                timers.fired += u64::from(due.is_some());
+                due
+            };
+            let Some(fire) = due else { break };
+            pulse.show_running(TIMERS);
+            pulse.run_begins();
             run_caught(|| fire.run());
+            fired += 1;
         }
-        RUNS_PER_POLL
+        fired
+    }
+
+    pub(super) fn blocking(&self) -> &Arc<BlockingThreads> {
+        &self.blocking
+    }
+
+    pub(super) fn stats(&self) -> SchedulerStats {
+        let now = self.now().as_nanos();
+        let stuck = self.stuck.load(Ordering::Relaxed);
+        let workers = self.started().iter().enumerate().map(|(index, worker)| {
+            let (steals, parks, busy) = worker.pulse.work(now);
+            let timers = worker.timers.lock();
+            WorkerStats {
+                runs: worker.pulse.runs(),
+                steals,
+                parks,
+                timers_set: timers.set,
+                timers_fired: timers.fired,
+                queue: worker.stealer.len(),
+                busy,
+                is_stuck: stuck & (1 << index) != 0,
+            }
+        });
+        let spares = self.active.load(Ordering::Relaxed).count_ones() as usize - self.regular;
+        SchedulerStats {
+            workers: workers.collect(),
+            spare_workers: spares,
+            common_queue: self.common.len(),
+            blocking: self.blocking.stats(),
+            ..self.dog.stats()
+        }
     }
 }
 
-impl Local {
-    fn push(&self, runnable: Runnable, again: bool) {
-        if !self.in_root.get() {
-            self.queue.push(runnable);
-            self.threads.wake_worker(self.index);
-        } else if again {
-            self.queue.push(runnable);
-            self.threads.wake_one();
-        } else {
-            self.slot_is_fresh.set(true);
-            if let Some(before) = self.slot.replace(Some(runnable)) {
-                self.queue.push(before);
-                self.threads.wake_one();
-            }
+/// The places of the bits that are set.
+pub(super) fn bits(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        if bits == 0 {
+            return None;
         }
-    }
-
-    /// Runs a task that the worker chose.
-    #[inline]
-    fn run(&self, runnable: Runnable) {
-        self.slot_is_fresh.set(false);
-        self.inside_left.set(INSIDE_MAX);
-        run_caught(|| runnable.run());
-    }
-
-    fn next(&self) -> Option<Runnable> {
-        let runs = self.runs.get().wrapping_add(1);
-        self.runs.set(runs);
-        if runs.is_multiple_of(COMMON_QUEUE_EVERY)
-            && let Some(runnable) = self.take_common()
-        {
-            return Some(runnable);
-        }
-        if self.slot_runs.get() < SLOT_RUNS
-            && let Some(runnable) = self.slot.take()
-        {
-            self.slot_runs.set(self.slot_runs.get() + 1);
-            return Some(runnable);
-        }
-        self.slot_runs.set(0);
-        let Some(runnable) = self.queue.pop().or_else(|| self.take_common()) else {
-            return self.slot.take().or_else(|| self.steal());
-        };
-        if let Some(waiting) = self.slot.take() {
-            // What goes before it may run for long; others can take it from the queue.
-            self.queue.push(waiting);
-            self.threads.wake_one();
-        }
-        Some(runnable)
-    }
-
-    /// Drops what will not be run any more.
-    fn clear(&self) {
-        while let Some(runnable) = self.slot.take().or_else(|| self.queue.pop()) {
-            drop(runnable);
-        }
-    }
-
-    fn take_common(&self) -> Option<Runnable> {
-        retry(|| self.threads.common.steal_batch_and_pop(&self.queue))
-    }
-
-    fn steal(&self) -> Option<Runnable> {
-        let workers = &self.threads.workers;
-        (1..workers.len()).find_map(|step| {
-            let victim = &workers[(self.index + step) % workers.len()];
-            retry(|| victim.stealer.steal_batch_and_pop(&self.queue))
-        })
-    }
-}
-
-/// The root future of each worker's tokio runtime.
-async fn root(local: &Local) {
-    let (threads, index) = (&*local.threads, local.index);
-    let mut alarm = Box::pin(alarm_at(threads, Instant::from_nanos(u64::MAX / 4)));
-    let mut alarm_set: Option<Instant> = None;
-    poll_fn(|task| {
-        note_waker(threads, index, task);
-        threads.parked.leave(index);
-        local.in_root.set(true);
-        // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
-        let mut left = RUNS_PER_POLL;
-        let poll = loop {
-            if threads.stopping.load(Ordering::Relaxed) {
-                break Poll::Ready(());
-            }
-            run_some(local, &mut left);
-            if left == 0 {
-                // Others may have work too; tokio gets a look at the sockets first.
-                task.waker().wake_by_ref();
-                break Poll::Pending;
-            }
-            if !park(threads, index) {
-                // Others may be faster and take it all: looking is not free either.
-                left -= 1;
-                continue;
-            }
-            let due = threads.workers[index].timers.lock().poll_timeout();
-            if due != alarm_set {
-                alarm_set = due;
-                if let Some(due) = due {
-                    alarm.set(alarm_at(threads, due));
-                }
-            }
-            if alarm_set.is_some() && alarm.as_mut().poll(task).is_ready() {
-                alarm_set = None;
-                threads.parked.leave(index);
-                continue;
-            }
-            break Poll::Pending;
-        };
-        local.in_root.set(false);
-        poll
+        let index = bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(index)
     })
-    .await;
 }
 
-/// Runs tasks and due timers until nothing is left to do, or nothing of the budget.
-fn run_some(local: &Local, left: &mut u32) {
-    loop {
-        while *left > 0 {
-            let Some(runnable) = local.next() else { break };
-            local.run(runnable);
-            *left -= 1;
-        }
-        // Timers get their turn also when the tasks have used up the budget.
-        let fired = local.threads.fire_due(local.index);
-        *left = left.saturating_sub(fired);
-        if *left == 0 || fired == 0 {
-            return;
-        }
-    }
-}
-
-/// Announces that the worker is about to sleep; false when work turned up meanwhile.
-fn park(threads: &Threads, index: usize) -> bool {
-    let stays = || threads.has_work_for_others() || threads.stopping.load(Ordering::SeqCst);
-    threads.parked.enter(index, stays)
-}
-
-fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
-    let mut waker = threads.workers[index].waker.lock();
-    if waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
-        *waker = Some(task.waker().clone());
-    }
-}
-
-fn alarm_at(threads: &Threads, due: Instant) -> tokio::time::Sleep {
-    let at = threads.epoch + std::time::Duration::from_nanos(due.as_nanos());
-    tokio::time::sleep_until(at.into())
-}
-
-fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
+pub(super) fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {
             Steal::Success(value) => return Some(value),
@@ -445,7 +358,7 @@ fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
 }
 
 /// A task that is no process must not end the worker by a panic.
-fn run_caught<R>(run: impl FnOnce() -> R) {
+pub(super) fn run_caught<R>(run: impl FnOnce() -> R) {
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!("a task that is no process panicked");
     }
@@ -453,6 +366,6 @@ fn run_caught<R>(run: impl FnOnce() -> R) {
 
 impl fmt::Debug for Threads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Threads").field("workers", &self.workers.len()).finish_non_exhaustive()
+        f.debug_struct("Threads").field("workers", &self.regular).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,12 @@
 //! How processes end, and who is told.
 
-use crate::stage::{Number, boom, down, ends, everywhere, gone, idle, number, quiet, spawn_idle, trapped};
-use engset_process::{Cx, Exit, ExitReason, Mail, Protocol, SpawnOptions};
+use crate::stage::{
+    Number, boom, down, ends, everywhere, gone, identity, idle, number, quiet, spawn_idle, trapped,
+};
+use engset_process::{
+    BlockOnError, ControlSignal, Cx, Dest, Exit, ExitReason, Mail, Processes, Protocol, Scheduler,
+    SpawnOptions,
+};
 use engset_term::{Pid, Term};
 use std::num::ParseIntError;
 
@@ -137,6 +142,25 @@ fn only_a_process_itself_can_send_itself_a_normal_exit() {
 }
 
 #[test]
+fn an_exit_signal_of_another_that_finds_the_code_at_its_end_changes_nothing() {
+    everywhere(|mut cx| async move {
+        let other = cx.pid();
+        // Both signals arrive in the last time slice.
+        let last = move |from: Option<Pid>| {
+            move |cx: Cx<Number>| async move {
+                let (me, from) = (cx.pid(), from.unwrap_or_else(|| cx.pid()));
+                let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
+                cx.processes().signal(from, &Dest::Pid(me), kill);
+            }
+        };
+        _ = cx.spawn_monitor(options(), last(Some(other))).expect("room");
+        assert_eq!(down(&mut cx).await, ExitReason::Normal);
+        _ = cx.spawn_monitor(options(), last(None)).expect("room");
+        assert_eq!(down(&mut cx).await, ExitReason::Killed, "what it sends to itself acts at once");
+    });
+}
+
+#[test]
 fn a_link_to_nobody_is_an_exit_noproc() {
     everywhere(|mut cx| async move {
         cx.trap_exit(true);
@@ -251,4 +275,20 @@ fn an_exit_signal_to_oneself_acts_before_the_end() {
         ends.expect("room");
         assert_eq!(down(&mut cx).await, boom());
     });
+}
+
+#[test]
+fn processes_that_the_end_of_the_node_kills_did_not_crash() {
+    let scheduler = Scheduler::seeded(1);
+    let processes = Processes::new(identity(10), scheduler.clone());
+    let child = spawn_idle(&processes);
+    let watch = move |mut cx: Cx<Number>| async move {
+        _ = cx.monitor(child);
+        cx.processes().kill_all();
+        quiet(&mut cx).await;
+    };
+    assert_eq!(processes.block_on(watch), Err(BlockOnError::Exit(ExitReason::Killed)));
+    let Scheduler::Seeded(seeded) = scheduler else { panic!("not seeded") };
+    seeded.run_until(seeded.now());
+    assert_eq!((processes.count(), processes.counters().read().crashed), (0, 0));
 }

@@ -1,7 +1,9 @@
 //! What processes can rely on, under several seeded orders and under worker threads.
 
 mod aliases;
+mod blocking;
 mod exits;
+mod fairness;
 mod io;
 mod limits;
 mod mailboxes;
@@ -12,3 +14,4 @@ mod own;
 mod stage;
 mod threads;
 mod time;
+mod watchdog;

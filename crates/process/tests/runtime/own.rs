@@ -47,7 +47,7 @@ fn process_info_other() {
         let options = SpawnOptions {
             name: Some(Atom::from_static("other")),
             label: Some("the other one".to_owned()),
-            initial_call: Some("shop:other/0"),
+            initial_call: Some(|| "shop:other/0"),
             ..SpawnOptions::default()
         };
         let other = cx.spawn_link(options, move |mut cx: Cx<Number>| async move {

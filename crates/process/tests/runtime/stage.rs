@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longer than anything takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const SEEDS: u64 = 25;
 
 /// A message that stays on its node.
@@ -59,6 +59,24 @@ where
     let Scheduler::Threads(threads) = scheduler else { panic!("no threads") };
     processes.kill_all();
     threads.shutdown();
+}
+
+/// Waits for something that has no wake-up, and fails when that takes too long.
+pub(crate) struct Patience {
+    scheduler: Scheduler,
+    end: engset_term::Instant,
+}
+
+impl Patience {
+    pub(crate) fn new(scheduler: &Scheduler) -> Self {
+        Self { scheduler: scheduler.clone(), end: scheduler.now().saturating_add(PATIENCE) }
+    }
+
+    /// Fails when it took too long.
+    pub(crate) fn check(&self, waits_for: &str) {
+        let stats = self.scheduler.stats();
+        assert!(self.scheduler.now() < self.end, "waits in vain: {waits_for}; {stats:?}");
+    }
 }
 
 /// The next mail.

@@ -53,7 +53,10 @@ impl Protocol for Order {
             }
             _ => None,
         };
-        Ok(numbered.map_or(Mail::Other(term), |(from, number)| Mail::Message(Self::Numbered(from, number))))
+        Ok(match numbered {
+            Some((from, number)) => Mail::Message(Self::Numbered(from, number)),
+            None => Mail::Other(Box::new(term)),
+        })
     }
 }
 

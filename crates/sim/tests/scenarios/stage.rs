@@ -106,7 +106,8 @@ pub(crate) fn observer(
 
 pub(crate) fn line(mail: &Mail<Term>) -> String {
     match mail {
-        Mail::Message(term) | Mail::Other(term) => format!("message {term}"),
+        Mail::Message(term) => format!("message {term}"),
+        Mail::Other(term) => format!("message {term}"),
         Mail::Down(down) => format!("down {}", down.reason),
         Mail::Exit(trapped) => format!("exit {}", trapped.reason),
     }

@@ -1,0 +1,382 @@
+//! One worker: a tokio current-thread runtime whose root future runs the queues.
+//!
+//! So tokio's sockets and timers work inside a process, an idle worker sleeps in tokio's epoll, and a socket's wake-up
+//! stays on its worker. A worker takes tasks from, in this order: a slot for the task woken last (cache-warm, cannot be
+//! stolen, used at most [`SLOT_RUNS`] times in a row), its own queue, the common queue, other workers' queues. After
+//! [`RUNS_PER_POLL`] runs it lets tokio look at its sockets.
+//!
+//! A wake-up that comes from the I/O driver or from a tokio task runs outside the root future; it must wake the root
+//! future too, since nobody else can see the worker's own queue in time.
+//!
+//! A spare worker that is not needed any more takes no work: what its sockets and timers wake goes to the common queue.
+//! Its thread stays, because sockets that were opened on it live on its I/O driver.
+
+use super::clock::Clock;
+use super::pulse::{NOTHING, Pulse};
+use super::threads::{RUNS_PER_POLL, Threads, bits, retry, run_caught};
+use crate::task::Runnable;
+use crossbeam_deque::Worker as Queue;
+use engset_term::Instant;
+use std::cell::{Cell, OnceCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+/// Runs from the slot in a row before the other tasks get their turn.
+const SLOT_RUNS: u32 = 32;
+/// Every so many runs the common queue is looked at first.
+const COMMON_QUEUE_EVERY: u64 = 61;
+/// So many tasks may run inside each other.
+const DEPTH_MAX: u32 = 4;
+/// So many tasks may run inside one run that the worker chose: others have their turn then.
+const INSIDE_MAX: u32 = 32;
+
+/// What only the worker's own thread touches.
+pub(super) struct Local {
+    pub(super) threads: Arc<Threads>,
+    pub(super) index: usize,
+    pub(super) clock: Clock,
+    /// Whether the root future is being polled, and takes work.
+    pub(super) in_root: Cell<bool>,
+    pulse: Arc<Pulse>,
+    queue: Queue<Runnable>,
+    slot: Cell<Option<Runnable>>,
+    slot_runs: Cell<u32>,
+    /// Whether the slot's task was woken by the task that runs.
+    slot_is_fresh: Cell<bool>,
+    /// How many tasks run inside each other.
+    depth: Cell<u32>,
+    /// How many tasks may still be run inside the one that runs, and inside those.
+    inside_left: Cell<u32>,
+    /// Whether this is a spare worker that is not needed.
+    is_retired: Cell<bool>,
+}
+
+thread_local! {
+    static LOCAL: OnceCell<Local> = const { OnceCell::new() };
+}
+
+/// Calls `body` with what is this worker's own, `None` on other threads; `None` also where the thread is ending.
+#[inline]
+pub(super) fn with_local<R>(body: impl FnOnce(Option<&Local>) -> R) -> Option<R> {
+    LOCAL.try_with(|local| body(local.get())).ok()
+}
+
+/// The place of the running worker among those of its scheduler; `None` on other threads.
+pub(crate) fn worker_index() -> Option<usize> {
+    with_local(|local| local.map(|local| local.index)).flatten()
+}
+
+/// What a worker sleeps in.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// The life of a worker's thread.
+pub(super) fn run(
+    threads: &Arc<Threads>,
+    index: usize,
+    queue: Queue<Runnable>,
+    runtime: tokio::runtime::Runtime,
+) {
+    let local = Local {
+        threads: Arc::clone(threads),
+        index,
+        clock: Clock::new(threads.epoch),
+        in_root: Cell::new(false),
+        pulse: Arc::clone(&threads.workers[index].pulse),
+        queue,
+        slot: Cell::new(None),
+        slot_runs: Cell::new(0),
+        slot_is_fresh: Cell::new(false),
+        depth: Cell::new(0),
+        inside_left: Cell::new(0),
+        is_retired: Cell::new(false),
+    };
+    LOCAL.with(|place| {
+        let local = place.get_or_init(|| local);
+        runtime.block_on(root(local));
+        // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
+        drop(runtime);
+        threads.worker_ends();
+        // Where the shutdown was called by this worker, nobody else drops what came meanwhile.
+        while local.clear() | threads.clear() {}
+    });
+}
+
+/// Runs the task that the running one has just woken, if there is one, inside its run.
+pub(super) fn hand_over(threads: &Threads) {
+    with_local(|local| {
+        let local = local.filter(|local| local.threads.epoch == threads.epoch)?;
+        let (depth, left) = (local.depth.get(), local.inside_left.get());
+        if !local.slot_is_fresh.get() || depth >= DEPTH_MAX || left == 0 {
+            return None;
+        }
+        local.inside_left.set(left - 1);
+        local.depth.set(depth + 1);
+        local.slot_is_fresh.set(false);
+        if let Some(runnable) = local.slot.take() {
+            let shown = local.pulse.running().load(Ordering::Relaxed);
+            local.pulse.run_begins();
+            run_caught(|| runnable.run(local.pulse.running()));
+            local.pulse.show_running(shown);
+        }
+        local.depth.set(local.depth.get() - 1);
+        Some(())
+    });
+}
+
+impl Local {
+    #[inline]
+    pub(super) fn push(&self, runnable: Runnable, again: bool, number: u64) {
+        if again || !self.in_root.get() {
+            return self.push_behind(runnable);
+        }
+        self.slot_is_fresh.set(true);
+        self.pulse.show_slot(number);
+        if let Some(before) = self.slot.replace(Some(runnable)) {
+            self.push_behind(before);
+        }
+    }
+
+    /// Puts a task behind the others, and sees to it that somebody comes to it.
+    #[inline(never)]
+    fn push_behind(&self, runnable: Runnable) {
+        if self.in_root.get() {
+            self.queue.push(runnable);
+            self.threads.wake_one();
+        } else if self.is_retired.get() {
+            self.threads.push_common(runnable);
+        } else {
+            self.queue.push(runnable);
+            self.threads.wake_worker(self.index);
+        }
+    }
+
+    /// Runs a task that the worker chose.
+    #[inline]
+    fn run(&self, runnable: Runnable) {
+        self.slot_is_fresh.set(false);
+        self.inside_left.set(INSIDE_MAX);
+        self.pulse.run_begins();
+        run_caught(|| runnable.run(self.pulse.running()));
+    }
+
+    fn next(&self) -> Option<Runnable> {
+        if self.pulse.runs().is_multiple_of(COMMON_QUEUE_EVERY)
+            && let Some(runnable) = self.take_common()
+        {
+            return Some(runnable);
+        }
+        if self.slot_runs.get() < SLOT_RUNS
+            && let Some(runnable) = self.slot.take()
+        {
+            self.slot_runs.set(self.slot_runs.get() + 1);
+            return Some(runnable);
+        }
+        self.slot_runs.set(0);
+        let Some(runnable) = self.queue.pop().or_else(|| self.take_common()) else {
+            return self.slot.take().or_else(|| self.steal());
+        };
+        if let Some(waiting) = self.slot.take() {
+            // What goes before it may run for long; others can take it from the queue.
+            self.queue.push(waiting);
+            self.threads.wake_one();
+        }
+        Some(runnable)
+    }
+
+    /// Drops what will not be run any more; whether there was anything.
+    fn clear(&self) -> bool {
+        let mut had_any = false;
+        while let Some(runnable) = self.slot.take().or_else(|| self.queue.pop()) {
+            had_any = true;
+            drop(runnable);
+        }
+        had_any
+    }
+
+    /// Gives all that is to be run to others.
+    fn give_away(&self) {
+        while let Some(runnable) = self.slot.take().or_else(|| self.queue.pop()) {
+            self.threads.push_common(runnable);
+        }
+    }
+
+    fn take_common(&self) -> Option<Runnable> {
+        retry(|| self.threads.common.steal_batch_and_pop(&self.queue))
+    }
+
+    fn steal(&self) -> Option<Runnable> {
+        let workers = self.threads.started();
+        let stolen = (1..workers.len()).find_map(|step| {
+            let victim = &workers[(self.index + step) % workers.len()];
+            retry(|| victim.stealer.steal_batch_and_pop(&self.queue))
+        });
+        if stolen.is_some() {
+            self.pulse.stole();
+        }
+        stolen
+    }
+
+    /// Fires the timers that are due: this worker's, and those of workers that are stuck; how many it were.
+    fn fire_due(&self) -> u32 {
+        let threads = &*self.threads;
+        let mut fired = threads.fire_due(self.index, &self.pulse);
+        let stuck = threads.stuck.load(Ordering::Relaxed);
+        if stuck != 0 {
+            for index in bits(stuck & !(1 << self.index)) {
+                let taken_over = threads.fire_due(index, &self.pulse);
+                threads.dog.rescued(taken_over);
+                fired += taken_over;
+            }
+        }
+        fired
+    }
+}
+
+/// The root future of each worker's tokio runtime.
+async fn root(local: &Local) {
+    let (threads, index) = (&*local.threads, local.index);
+    let mut alarm = Alarm::new(threads);
+    poll_fn(|task| {
+        note_waker(threads, index, task);
+        local.pulse.wakes(local.clock.now());
+        threads.parked.leave(index);
+        threads.dog.notice();
+        let takes_work = threads.active.load(Ordering::SeqCst) & (1 << index) != 0;
+        local.is_retired.set(!takes_work);
+        local.in_root.set(takes_work);
+        let poll = if threads.stopping.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else if takes_work {
+            work(local, &mut alarm, task)
+        } else {
+            serve(local, &mut alarm, task)
+        };
+        local.in_root.set(false);
+        local.slot_is_fresh.set(false);
+        local.pulse.show_running(NOTHING);
+        local.pulse.rests(local.clock.now());
+        poll
+    })
+    .await;
+}
+
+/// Runs what there is to run, until there is nothing or tokio must have its turn.
+fn work(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
+    let (threads, index) = (&*local.threads, local.index);
+    // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
+    let mut left = RUNS_PER_POLL;
+    loop {
+        if threads.stopping.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        run_some(local, &mut left);
+        if left == 0 {
+            // Others may have work too; tokio gets a look at the sockets first.
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !park(threads, index) {
+            // Others may be faster and take it all: looking is not free either.
+            left -= 1;
+            continue;
+        }
+        if !alarm.rings(threads, index, task) {
+            local.pulse.parks();
+            return Poll::Pending;
+        }
+        // Whoever has work must not wake this worker in vain, and so no other.
+        threads.parked.leave(index);
+    }
+}
+
+/// What a spare worker does that is not needed: its timers fire, and all that is to be run goes to others.
+fn serve(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
+    let (threads, index) = (&*local.threads, local.index);
+    let mut left = RUNS_PER_POLL;
+    loop {
+        local.give_away();
+        // It may have been woken for work before it knew that it is to take none.
+        if threads.has_work_for_others() {
+            threads.wake_one();
+        }
+        let fired = threads.fire_due(index, &local.pulse);
+        left = left.saturating_sub(fired);
+        if left == 0 {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if fired == 0 && !alarm.rings(threads, index, task) {
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Runs tasks and due timers until nothing is left to do, or nothing of the budget.
+fn run_some(local: &Local, left: &mut u32) {
+    loop {
+        while *left > 0 {
+            let Some(runnable) = local.next() else { break };
+            local.run(runnable);
+            *left -= 1;
+        }
+        // Timers get their turn also when the tasks have used up the budget.
+        let fired = local.fire_due();
+        *left = left.saturating_sub(fired);
+        if *left == 0 || fired == 0 {
+            return;
+        }
+    }
+}
+
+/// Announces that the worker is about to sleep; false when work turned up meanwhile.
+fn park(threads: &Threads, index: usize) -> bool {
+    let stays = || threads.has_work_for_others() || threads.stopping.load(Ordering::SeqCst);
+    threads.parked.enter(index, stays)
+}
+
+fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
+    let mut waker = threads.workers[index].waker.lock();
+    if waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
+        *waker = Some(task.waker().clone());
+    }
+}
+
+/// Ends the sleep of a worker when its next timer is due.
+struct Alarm {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+    due: Option<Instant>,
+}
+
+impl Alarm {
+    fn new(threads: &Threads) -> Self {
+        Self { sleep: Box::pin(alarm_at(threads, Instant::from_nanos(u64::MAX / 4))), due: None }
+    }
+
+    /// Sets the alarm to the next timer of the worker, or of one that is stuck; whether it rings already.
+    fn rings(&mut self, threads: &Threads, index: usize, task: &mut Context<'_>) -> bool {
+        let stuck = threads.stuck.load(Ordering::Relaxed);
+        let first = |index: usize| threads.workers[index].timers.lock().wheels.poll_timeout();
+        let due = bits(stuck | 1 << index).filter_map(first).min();
+        if due != self.due {
+            self.due = due;
+            if let Some(due) = due {
+                self.sleep.set(alarm_at(threads, due));
+            }
+        }
+        let rings = self.due.is_some() && self.sleep.as_mut().poll(task).is_ready();
+        if rings {
+            self.due = None;
+        }
+        rings
+    }
+}
+
+fn alarm_at(threads: &Threads, due: Instant) -> tokio::time::Sleep {
+    let at = threads.epoch + std::time::Duration::from_nanos(due.as_nanos());
+    tokio::time::sleep_until(at.into())
+}
