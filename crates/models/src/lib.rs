@@ -42,5 +42,7 @@ mod state;
 mod table;
 #[path = "../../process/src/task.rs"]
 mod task;
+#[path = "../../process/src/waits.rs"]
+mod waits;
 
 use stand_ins::{Mutex, error, process, protocol, scheduler};

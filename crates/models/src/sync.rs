@@ -13,6 +13,11 @@ pub(crate) mod sizes {
     pub(crate) const BATCH: usize = 2;
 }
 
+/// The fence that it is on machines whose locks are none.
+pub(crate) fn fence_before_lock() {
+    fence(Ordering::SeqCst);
+}
+
 /// Lets the other side go on: the model runs this thread again when another has done a step.
 pub(crate) fn relax() {
     loom::thread::yield_now();

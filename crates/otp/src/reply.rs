@@ -73,14 +73,23 @@ impl<T, E> Reply<T, E> {
         T: Serialize,
         E: Serialize,
     {
-        Self { to: Some(To::Term(TermReply::new(caller, processes, engset_etf::to_body))) }
+        Self::from_term_as(caller, processes, engset_etf::to_body)
+    }
+
+    /// The reply to a call that arrived as a term, where the answer has a form of its own.
+    pub(crate) fn from_term_as(
+        caller: Caller,
+        processes: &Arc<Processes>,
+        encode: EncodeReply<T, E>,
+    ) -> Self {
+        Self { to: Some(To::Term(TermReply::new(caller, processes, encode))) }
     }
 
     /// Marks the request as begun, and lets calls made meanwhile inherit its deadline. `None` where nobody waits for
     /// the answer any more: the request must not be executed then.
     #[must_use = "a request that is begun must be answered: `None` says that nobody waits for it"]
     pub fn begin(mut self) -> Option<Self> {
-        let (caller, deadline) = match self.to.take() {
+        match self.to.take() {
             Some(To::Slot(slot)) => {
                 let deadline = slot.deadline();
                 if is_over(deadline) {
@@ -93,14 +102,14 @@ impl<T, E> Reply<T, E> {
                 }
                 let caller = slot.caller();
                 self.to = Some(To::Slot(slot));
-                (caller, deadline)
+                engset_process::request_begins(caller, deadline);
             }
-            to => {
-                self.to = to;
-                (0, None)
+            Some(To::Term(to)) => {
+                engset_process::request_begins_from(to.caller.pid);
+                self.to = Some(To::Term(to));
             }
-        };
-        engset_process::request_begins(caller, deadline);
+            None => engset_process::request_begins(0, None),
+        }
         Some(self)
     }
 

@@ -119,7 +119,9 @@ impl<M: Protocol> Cx<M> {
 
     /// Sends `message` after `delay`, unless cancelled before.
     ///
-    /// The timer outlives this process, as on the BEAM.
+    /// The timer outlives this process, as on the BEAM. It outlives the receiver too, unlike there: until it is due it
+    /// keeps the message, which is then dropped and counted. Who sends much, much later, to processes that end soon keeps
+    /// the [`TimerRef`] and cancels.
     pub fn send_after<N: Protocol>(&self, delay: Duration, to: impl Into<Dest>, message: N) -> TimerRef {
         TimerRef::start(self.processes(), delay, self.pid(), to.into(), message)
     }

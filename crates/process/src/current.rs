@@ -23,8 +23,10 @@ pub(crate) struct Current<'a> {
     pub(crate) dying: RefCell<Option<ExitReason>>,
     /// The deadline of the request that the process is serving.
     pub(crate) deadline: Cell<Option<Instant>>,
-    /// Who called for it: id and serial of a process of this node, or 0.
+    /// Who called for it: id and serial of a process of this node, [`AWAY`], or 0.
     pub(crate) caller: Cell<u64>,
+    /// The process of another node that called for it, where `caller` is [`AWAY`].
+    pub(crate) caller_away: Cell<Option<Pid>>,
     /// What the processes that it starts inherit.
     pub(crate) group_leader: Cell<Option<Pid>>,
     /// For whom the process waits.
@@ -34,6 +36,9 @@ pub(crate) struct Current<'a> {
     /// What its behaviour knows of its crash.
     pub(crate) crash: RefCell<Option<Box<CrashDetails>>>,
 }
+
+/// In place of a caller's id and serial: it is a process of another node. No process has this id.
+pub(crate) const AWAY: u64 = u64::MAX;
 
 thread_local! {
     static CURRENT: Cell<Option<NonNull<Current<'static>>>> = const { Cell::new(None) };

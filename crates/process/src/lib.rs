@@ -71,6 +71,7 @@ mod timer;
 mod wait;
 #[cfg(test)]
 mod waiting_tests;
+mod waits;
 mod wheel;
 
 pub use addr::{Addr, Service, Target};
@@ -99,4 +100,7 @@ pub use scheduler::{
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
 pub use table::TooManyProcesses;
-pub use wait::{CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, request_begins, send_request};
+pub use wait::{
+    CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,
+    send_request,
+};

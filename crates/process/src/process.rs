@@ -128,6 +128,8 @@ struct Rare {
     /// Who waits for it, as [`Current`] has it.
     caller: u64,
     group_leader: Option<Pid>,
+    /// As [`Current`] has it.
+    caller_away: Option<Pid>,
     locals: Option<Locals>,
 }
 
@@ -501,9 +503,9 @@ impl<M: Protocol> Process<M> {
 
     #[inline]
     fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
-        let (deadline, caller, group_leader) = own.with(|own| match own.rare.as_deref() {
-            Some(rare) => (rare.deadline, rare.caller, rare.group_leader),
-            None => (None, 0, None),
+        let (deadline, caller, caller_away, group_leader) = own.with(|own| match own.rare.as_deref() {
+            Some(rare) => (rare.deadline, rare.caller, rare.caller_away, rare.group_leader),
+            None => (None, 0, None, None),
         });
         let current = Current {
             processes: &self.processes,
@@ -511,6 +513,7 @@ impl<M: Protocol> Process<M> {
             dying: RefCell::new(None),
             deadline: Cell::new(deadline),
             caller: Cell::new(caller),
+            caller_away: Cell::new(caller_away),
             group_leader: Cell::new(group_leader),
             crash: RefCell::new(None),
             waits: &self.waits,
@@ -523,6 +526,7 @@ impl<M: Protocol> Process<M> {
             if deadline.is_some() || caller != 0 || own.rare.is_some() {
                 let rare = own.rare();
                 (rare.deadline, rare.caller) = (deadline, caller);
+                rare.caller_away = current.caller_away.get();
             }
         });
         if self.waits.is_calling() {

@@ -1,4 +1,7 @@
 //! Messages that are sent later.
+//!
+//! A timer is no part of its receiver. The BEAM cancels the timers of a process that ends; here that would cost each
+//! process a list of them, and each timer a place in it, for memory that is given back when the timer is due anyhow.
 
 use crate::action::Action;
 use crate::processes::Processes;

@@ -20,6 +20,14 @@ pub(crate) mod sizes {
     pub(crate) const BATCH: usize = 128;
 }
 
+/// What this thread wrote before is seen by whoever comes after it in the order of fences, if this thread takes a lock
+/// next: where the exchange that a lock is taken with is such a fence, nothing else is needed.
+#[inline]
+pub(crate) fn fence_before_lock() {
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "x86")))]
+    fence(Ordering::SeqCst);
+}
+
 /// Lets the other side of a lock go on.
 #[inline]
 pub(crate) fn relax() {

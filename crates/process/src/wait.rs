@@ -1,115 +1,23 @@
 //! Which process waits for which other: so that a call which would wait for itself is refused before it is sent.
 //!
 //! A process that calls another one of its node says so in two words of its own ([`Waits`]), before its request is
-//! sent; who is about to call it reads them, and follows them from one process to the next. A way that leads back is a
-//! circle if each process on it waits for nothing but its call. That shows at the end of a time slice: one that polled
-//! the call and no receive is blocked; one that polled a receive, too, can still serve. While a process on the way is
-//! in its slice, who wants to call waits for the end of that slice.
-//!
-//! Race: of processes that call each other at the same moment each has said so before it reads the others' words, so
-//! that at least the last one sees the circle.
+//! sent; who is about to call it follows them, see `waits.rs`. While it cannot be said whether a way is a circle, who
+//! wants to call lets others have their turn and looks again.
 
 use crate::carried::Carried;
-use crate::current::{self, Current};
+use crate::current::{self, AWAY, Current};
+use crate::info::Status;
 use crate::process::Process;
 use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
+use crate::sync::{Ordering, fence};
+use crate::waits::{Way, follow};
 use engset_term::{Instant, Pid};
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
-/// So many processes are looked at to see whether a call would wait for itself; a longer circle ends by the time limits
-/// of its calls.
-pub const CALL_CHAIN_MAX: usize = 256;
-
-/// So often a way that changes while it is followed is followed again at once.
-const FOLLOWED_MAX: usize = 8;
-
-/// It was in a call, and in nothing else, when its last time slice ended.
-const BLOCKED: u64 = 1;
-/// It was in a call, and could also receive, when its last time slice ended.
-const OPEN: u64 = 2;
-/// One call, in the count of those under way.
-const ONE: u64 = 4;
-/// The count of calls under way.
-const COUNT: u64 = (NUMBER - 1) & !(BLOCKED | OPEN);
-/// One change, in their number.
-const NUMBER: u64 = 1 << 32;
-
-/// What a process waits for, changed by itself only.
-#[derive(Debug, Default)]
-pub(crate) struct Waits {
-    /// Id and serial of the one callee; nothing where there are several.
-    callee: AtomicU64,
-    /// Number of changes, count of calls, and what the last slice's end showed.
-    word: AtomicU64,
-}
-
-/// A process's call as another process reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Link {
-    callee: u64,
-    word: u64,
-}
-
-impl Waits {
-    #[inline]
-    fn begin(&self, callee: Pid) {
-        let before = self.word.load(Ordering::Relaxed);
-        let callee = if before & COUNT == 0 { packed(callee) } else { 0 };
-        self.callee.store(callee, Ordering::Relaxed);
-        self.word.store((before & !(BLOCKED | OPEN)).wrapping_add(NUMBER + ONE), Ordering::Release);
-        // What is read of others from here on is read after they can read this. Here the lock of the callee's door, an
-        // exchange, is such a fence already.
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "x86")))]
-        fence(Ordering::SeqCst);
-    }
-
-    #[inline]
-    fn end(&self) {
-        let before = self.word.load(Ordering::Relaxed);
-        self.word.store((before & !(BLOCKED | OPEN)) - ONE, Ordering::Release);
-    }
-
-    /// Whether a call is under way.
-    #[inline]
-    pub(crate) fn is_calling(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & COUNT != 0
-    }
-
-    /// At the end of a time slice in a call: whether the process waits for nothing else.
-    pub(crate) fn slice_ended(&self, is_blocked: bool) {
-        let before = self.word.load(Ordering::Relaxed);
-        let flag = if is_blocked { BLOCKED } else { OPEN };
-        self.word.store((before & !(BLOCKED | OPEN)) | flag, Ordering::Release);
-    }
-
-    /// The one call under way, unless the process can do something else meanwhile.
-    fn link(&self) -> Option<Link> {
-        loop {
-            let word = self.word.load(Ordering::Acquire);
-            if word & COUNT != ONE || word & OPEN != 0 {
-                return None;
-            }
-            let callee = self.callee.load(Ordering::Acquire);
-            if self.word.load(Ordering::Relaxed) & !BLOCKED == word & !BLOCKED {
-                return (callee != 0).then_some(Link { callee, word });
-            }
-        }
-    }
-}
-
-/// Where a call to a process leads.
-#[derive(Debug, PartialEq, Eq)]
-enum Way {
-    /// Not back to the caller.
-    Free,
-    /// Back to the caller, by processes of which one may yet do something else in its time slice.
-    Undecided,
-    /// Back to the caller.
-    Circle(Vec<Pid>),
-}
+pub use crate::waits::CALL_CHAIN_MAX;
+pub(crate) use crate::waits::Waits;
 
 /// Says that the running process waits for another, until it is dropped.
 #[derive(Debug)]
@@ -132,7 +40,7 @@ impl Wait {
 
     #[inline]
     fn begin(current: &Current<'_>, callee: Pid) -> Self {
-        current.waits.begin(callee);
+        current.waits.begin(packed(callee));
         Self { caller: packed(current.pid) }
     }
 
@@ -188,11 +96,36 @@ pub fn request_begins(caller: u64, deadline: Option<Instant>) {
     });
 }
 
+/// As [`request_begins`], of a request that arrived as a term and says that `caller`, of any node, made it.
+pub fn request_begins_from(caller: Pid) {
+    current::with(|current| {
+        let Some(current) = current else { return };
+        current.deadline.set(None);
+        if current.processes.is_here(caller) {
+            current.caller.set(packed(caller));
+        } else {
+            current.caller.set(AWAY);
+            current.caller_away.set(Some(caller));
+        }
+    });
+}
+
+/// Who waits for the request that the running process serves, as far as the request said so; of any node.
+///
+/// `None` where it serves none, or one that nobody waits for, and outside of processes.
+#[must_use]
+pub fn caller() -> Option<Pid> {
+    current::with(|current| current.and_then(Current::caller))
+}
+
 impl Current<'_> {
-    /// Who waits for the request that the process serves, if it is a process of this node.
+    /// Who waits for the request that the process serves.
     pub(crate) fn caller(&self) -> Option<Pid> {
-        let caller = self.caller.get();
-        (caller != 0).then(|| unpacked(self.pid, caller))
+        match self.caller.get() {
+            0 => None,
+            AWAY => self.caller_away.get(),
+            caller => Some(unpacked(self.pid, caller)),
+        }
     }
 }
 
@@ -288,10 +221,17 @@ fn send_away<M: Protocol>(current: &Current<'_>, to: &Dest, message: M) -> Resul
 #[inline(never)]
 fn follow_and_send<M: Protocol>(current: &Current<'_>, request: Request<M>) -> Result<Wait, Unsent<M>> {
     fence(Ordering::SeqCst);
-    match current.processes.follow(current.pid, request.to) {
-        Way::Circle(chain) => Err(Unsent::Circle(chain)),
-        Way::Undecided => Err(Unsent::NotYet(request)),
+    let circle = |chain: Vec<u64>| chain.into_iter().map(|process| unpacked(current.pid, process)).collect();
+    match follow(packed(current.pid), packed(request.to), |process| {
+        current.processes.link_of(unpacked(current.pid, process))
+    }) {
+        Way::Circle(chain) => Err(Unsent::Circle(circle(chain))),
+        Way::Undecided => {
+            current.waits.tries_again();
+            Err(Unsent::NotYet(request))
+        }
         Way::Free => {
+            current.waits.sends();
             let Request { to, message, wait } = request;
             match current.processes.send(current.pid, &Dest::Pid(to), message) {
                 Ok(()) => Ok(wait),
@@ -320,35 +260,8 @@ impl<M: Protocol> Request<M> {
 }
 
 impl Processes {
-    /// Follows who waits for whom from `first` on, until somebody does not wait or it is `me`.
-    fn follow(&self, me: Pid, first: Pid) -> Way {
-        for _ in 0..FOLLOWED_MAX {
-            let mut chain: Vec<(Pid, u64)> = Vec::new();
-            let mut next = first;
-            while next != me {
-                if chain.len() == CALL_CHAIN_MAX {
-                    return Way::Free;
-                }
-                let Some(link) = self.link_of(next) else { return Way::Free };
-                chain.push((next, link.word));
-                next = unpacked(me, link.callee);
-            }
-            // Only what was so at one moment is a circle.
-            let is_as_it_was =
-                |(pid, word): &(Pid, u64)| self.link_of(*pid).is_some_and(|link| link.word == *word);
-            if !chain.iter().all(is_as_it_was) {
-                continue;
-            }
-            if chain.iter().any(|(_, word)| word & BLOCKED == 0) {
-                return Way::Undecided;
-            }
-            return Way::Circle([me].into_iter().chain(chain.into_iter().map(|(pid, _)| pid)).collect());
-        }
-        Way::Undecided
-    }
-
-    fn link_of(&self, pid: Pid) -> Option<Link> {
-        self.look(pid, |process, _| process.waits().link()).flatten()
+    fn link_of(&self, pid: Pid) -> Option<crate::waits::Link> {
+        self.look(pid, |process, seen| process.waits().link(seen.status == Status::Waiting)).flatten()
     }
 }
 

@@ -13,6 +13,7 @@ mod shutdown;
 mod slot;
 mod stage;
 mod table;
+mod waits;
 mod wake;
 
 /// Preemptions of one thread by another, apart from those where a thread waits. Two are enough for nearly all faults.

@@ -52,7 +52,12 @@ enum Status<W> {
     Loaded,
     /// Started, without permission to run.
     Held(Restart),
-    Starting(Restart, Vec<W>),
+    Starting {
+        restart: Restart,
+        waiters: Vec<W>,
+        /// Who said that it may not run: they wait until it has started and stopped.
+        forbidders: Vec<W>,
+    },
     /// Without a process where it is a library.
     Running(Restart, Option<Running>),
     Stopping {
@@ -134,7 +139,7 @@ impl<W> Core<W> {
             return Err((waiter, AppError::NotLoaded(name.clone())));
         };
         match &mut entry.status {
-            Status::Starting(_, waiters) => waiters.push(waiter),
+            Status::Starting { waiters, .. } => waiters.push(waiter),
             Status::Running(..) | Status::Held(_) => {
                 return Err((waiter, AppError::AlreadyStarted(name.clone())));
             }
@@ -162,7 +167,7 @@ impl<W> Core<W> {
             self.running.push(name.clone());
             self.answer(waiters, &Ok(()));
         } else {
-            entry.status = Status::Starting(restart, waiters);
+            entry.status = Status::Starting { restart, waiters, forbidders: Vec::new() };
             self.effects.push_back(Effect::Spawn(Arc::clone(&entry.spec), entry.env.clone()));
         }
     }
@@ -181,13 +186,15 @@ impl<W> Core<W> {
     pub(super) fn handle_started(&mut self, master: Pid, top: Pid) {
         let Some(name) = self.masters.get(&master).cloned() else { return };
         let Some(entry) = self.apps.get_mut(&name) else { return };
-        let Status::Starting(restart, waiters) = &mut entry.status else { return };
-        let (restart, waiters) = (*restart, std::mem::take(waiters));
+        let Status::Starting { restart, waiters, forbidders } = &mut entry.status else { return };
+        let (restart, waiters, forbidders) = (*restart, std::mem::take(waiters), std::mem::take(forbidders));
         entry.status = Status::Running(restart, Some(Running { master, top }));
         self.running.push(name.clone());
         self.answer(waiters, &Ok(()));
         if self.forbidden.contains(&name) {
-            self.stop_running(&name, true, Vec::new());
+            self.stop_running(&name, true, forbidders);
+        } else {
+            self.answer(forbidders, &Ok(()));
         }
     }
 
@@ -196,7 +203,7 @@ impl<W> Core<W> {
         let Some(name) = self.masters.remove(&master) else { return };
         let Some(entry) = self.apps.get_mut(&name) else { return };
         match std::mem::replace(&mut entry.status, Status::Loaded) {
-            status @ Status::Starting(..) => {
+            status @ Status::Starting { .. } => {
                 entry.status = status;
                 self.start_failed(&name, &reason);
             }
@@ -224,11 +231,14 @@ impl<W> Core<W> {
 
     fn start_failed(&mut self, name: &Atom, reason: &ExitReason) {
         let Some(entry) = self.apps.get_mut(name) else { return };
-        let Status::Starting(restart, waiters) = std::mem::replace(&mut entry.status, Status::Loaded) else {
+        let Status::Starting { restart, waiters, forbidders } =
+            std::mem::replace(&mut entry.status, Status::Loaded)
+        else {
             return;
         };
         let error = AppError::Start { app: name.clone(), reason: reason.clone() };
         self.answer(waiters, &Err(error));
+        self.answer(forbidders, &Ok(()));
         self.effects.push_back(Effect::Report(name.clone(), reason.clone(), restart));
         if takes_all_down(restart, reason) {
             self.effects.push_back(Effect::End(because("application_start_failure", name, reason)));
@@ -244,7 +254,9 @@ impl<W> Core<W> {
             return self.refuse(waiter, AppError::NotLoaded(name.clone()));
         };
         match &mut entry.status {
-            Status::Loaded | Status::Starting(..) => self.refuse(waiter, AppError::NotStarted(name.clone())),
+            Status::Loaded | Status::Starting { .. } => {
+                self.refuse(waiter, AppError::NotStarted(name.clone()));
+            }
             Status::Held(_) => {
                 entry.status = Status::Loaded;
                 self.effects.push_back(Effect::Answer(waiter, Ok(())));
@@ -276,6 +288,7 @@ impl<W> Core<W> {
                 self.begin(name, restart, vec![waiter]);
             }
             Some(Status::Running(..)) if !may_run => self.stop_running(name, true, vec![waiter]),
+            Some(Status::Starting { forbidders, .. }) if !may_run => forbidders.push(waiter),
             Some(Status::Stopping { is_held: true, waiters, .. }) => waiters.push(waiter),
             _ => self.effects.push_back(Effect::Answer(waiter, Ok(()))),
         }
@@ -342,11 +355,10 @@ impl<W> Core<W> {
         let (mut starting, mut stopping, mut untold) = (Vec::new(), Vec::new(), Vec::new());
         for (master, name) in &self.masters {
             match self.apps.get_mut(name).map(|entry| &mut entry.status) {
-                Some(Status::Starting(_, waiters)) => {
+                Some(Status::Starting { waiters, forbidders, .. }) => {
                     starting.push((name.clone(), *master, Ending::Kill));
-                    let waiters = std::mem::take(waiters);
-                    let answers =
-                        waiters.into_iter().map(|waiter| Effect::Answer(waiter, Err(AppError::Ending)));
+                    let waiters = std::mem::take(waiters).into_iter().chain(std::mem::take(forbidders));
+                    let answers = waiters.map(|waiter| Effect::Answer(waiter, Err(AppError::Ending)));
                     self.effects.extend(answers);
                 }
                 Some(Status::Stopping { waiters, .. }) => {

@@ -115,14 +115,41 @@ fn a_permission_lost_while_it_starts_counts_then() {
     core.handle_spawned(&A, pid(1));
     core.handle_permit(&A, false, None, 2);
     core.handle_started(pid(1), pid(2));
-    assert_eq!(effects(&mut core), ["spawn a", "2 ok", "1 ok", "stop 1"]);
+    assert_eq!(effects(&mut core), ["spawn a", "1 ok", "stop 1"], "who forbids it waits for its end");
     // It is given back before it has stopped: so it starts again.
     core.handle_permit(&A, true, None, 3);
     core.handle_ended(pid(1), ExitReason::Normal);
     assert_eq!(effects(&mut core), ["report a normal", "spawn a"]);
     core.handle_spawned(&A, pid(3));
     core.handle_started(pid(3), pid(4));
-    assert_eq!(effects(&mut core), ["3 ok"]);
+    assert_eq!(effects(&mut core), ["2 ok", "3 ok"]);
+}
+
+#[test]
+fn whoever_forbids_what_starts_waits_until_that_is_decided() {
+    let starting = || {
+        let mut core = core();
+        core.handle_start(&A, Restart::Temporary, None, 1);
+        core.handle_spawned(&A, pid(1));
+        core.handle_permit(&A, false, None, 2);
+        assert_eq!(effects(&mut core), ["spawn a"]);
+        core
+    };
+    let mut stops = starting();
+    stops.handle_started(pid(1), pid(2));
+    stops.handle_ended(pid(1), ExitReason::Normal);
+    assert_eq!(effects(&mut stops), ["1 ok", "stop 1", "report a normal", "2 ok"]);
+    let mut fails = starting();
+    fails.handle_ended(pid(1), ExitReason::Shutdown);
+    let answer = "1 Start { app: a, reason: shutdown }";
+    assert_eq!(effects(&mut fails), [answer, "2 ok", "report a shutdown"]);
+    let mut permitted = starting();
+    permitted.handle_permit(&A, true, None, 3);
+    permitted.handle_started(pid(1), pid(2));
+    assert_eq!(effects(&mut permitted), ["3 ok", "1 ok", "2 ok"], "it was permitted again");
+    let mut ends = starting();
+    assert_eq!(ends.handle_end().len(), 1);
+    assert_eq!(effects(&mut ends), ["1 Ending", "2 Ending"]);
 }
 
 #[test]

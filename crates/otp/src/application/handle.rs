@@ -172,6 +172,9 @@ impl Applications {
     /// again when it may. One that may not run is not started by [`Applications::start`] until it may. Answered when
     /// that is done.
     ///
+    /// One that may not run any more while it starts is stopped when it has started. The answer waits for both, so that
+    /// no process may wait for it that the start itself waits for. (OTP answers at once then, and lets it run.)
+    ///
     /// Answers [`AppError::NotLoaded`], or [`AppError::Start`].
     pub fn permit(&self, name: Atom, may_run: bool) -> Call<ControllerMsg, (), AppError> {
         let asker = current_pid();

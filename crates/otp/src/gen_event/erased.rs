@@ -16,6 +16,10 @@ pub(super) trait Erased<E: Send + Sync + 'static>: Send {
     fn event<'a>(&'a mut self, event: &'a E, cx: &'a mut ManagerCx<E>) -> Working<'a, After<E>>;
     fn info<'a>(&'a mut self, info: &'a Info, cx: &'a mut ManagerCx<E>) -> Working<'a, After<E>>;
     fn terminate<'a>(&'a mut self, why: &'a Leaving, cx: &'a mut ManagerCx<E>) -> Working<'a, ()>;
+    /// See [`EventHandler::format_event`].
+    fn format_event(&self, event: &E) -> Option<String>;
+    /// See [`EventHandler::format_state`].
+    fn format_state(&self) -> Option<String>;
     fn as_any(&mut self) -> &mut (dyn Any + Send);
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
@@ -56,6 +60,14 @@ impl<E: Send + Sync + 'static, H: EventHandler<Event = E>> Erased<E> for H {
         })
     }
 
+    fn format_event(&self, event: &E) -> Option<String> {
+        H::format_event(event)
+    }
+
+    fn format_state(&self) -> Option<String> {
+        EventHandler::format_state(self)
+    }
+
     fn as_any(&mut self) -> &mut (dyn Any + Send) {
         self
     }
@@ -69,6 +81,10 @@ impl<E: Send + Sync + 'static, H: EventHandler<Event = E>> Erased<E> for H {
 pub(super) trait Request<E: Send + Sync + 'static>: Send {
     /// Whether somebody still waits for the answer.
     fn begin(&mut self) -> bool;
+    /// Its type.
+    fn kind(&self) -> &'static str;
+    /// It in full, where the handler says it; before it is run.
+    fn text(&self) -> Option<String>;
     fn run<'a>(&'a mut self, handler: &'a mut Handler<E>, cx: &'a mut ManagerCx<E>) -> Working<'a, After<E>>;
     /// Answers it where the handler did not.
     fn fail(self: Box<Self>, error: HandlerError);
@@ -95,6 +111,14 @@ where
     fn begin(&mut self) -> bool {
         self.reply = self.reply.take().and_then(Reply::begin);
         self.reply.is_some()
+    }
+
+    fn kind(&self) -> &'static str {
+        std::any::type_name::<Q>()
+    }
+
+    fn text(&self) -> Option<String> {
+        self.request.as_ref().and_then(H::format_request)
     }
 
     fn run<'a>(&'a mut self, handler: &'a mut Handler<E>, cx: &'a mut ManagerCx<E>) -> Working<'a, After<E>> {

@@ -59,6 +59,7 @@ mod erased;
 mod handlers;
 mod id;
 mod manager;
+mod report;
 mod run;
 
 pub use id::{AnyHandlerId, HandlerExit, HandlerId, WhyExit};
@@ -131,6 +132,19 @@ pub trait EventHandler: Sized + Send + 'static {
         let _ = (why, cx);
         async {}
     }
+
+    /// An event in full, for the report of this handler's failure. Reports do not say it without an own version: an event
+    /// may hold secrets. It is asked for when the handler has failed, not before.
+    fn format_event(event: &Self::Event) -> Option<String> {
+        let _ = event;
+        None
+    }
+
+    /// The handler's state, for the report of its failure. Reports do not say it without an own version: a state may hold
+    /// secrets. After a panic it may be torn.
+    fn format_state(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Answers requests of type `Q`, see [`EventManager::call`].
@@ -152,6 +166,13 @@ pub trait HandleCall<Q>: EventHandler {
         request: Q,
         cx: &mut ManagerCx<Self::Event>,
     ) -> impl Future<Output = Result<(Self::Answer, Next<Self>), Exit>> + Send;
+
+    /// The request in full, for the report of a failure while it is served. Reports do not say it without an own version:
+    /// a request may hold secrets. It is asked for before each request: what it costs, each request costs more.
+    fn format_request(request: &Q) -> Option<String> {
+        let _ = request;
+        None
+    }
 }
 
 /// What becomes of a handler that served something.

@@ -3,6 +3,7 @@
 use super::erased::{After, Handler, Request, Swap};
 use super::handlers::{Handlers, Key, Refused};
 use super::manager::{Adding, Asked, NewSupervisor, Swapping};
+use super::report::{self, Given};
 use super::{AnyHandlerId, HANDLERS_MAX, HandlerError, HandlerExit, Leaving, ManagerCx, ManagerMsg, WhyExit};
 use crate::caught::{Failure, caught, guarded};
 use crate::gen_server::{Info, Starting};
@@ -18,7 +19,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
 ) -> ExitReason {
     cx.trap_exit(true);
     starting.done(Ok(()));
-    let mut manager = Manager { handlers: Handlers::new(HANDLERS_MAX), parent };
+    let mut manager = Manager { handlers: Handlers::new(HANDLERS_MAX), parent, last: "" };
     let mut desk = Desk::default();
     let reason = loop {
         let mail = cx.recv().await;
@@ -28,6 +29,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
             Served::Done => continue,
             Served::End(reason) => break reason,
         };
+        manager.last = kind(&mail);
         match mail {
             Mail::Message(ManagerMsg(asked)) => manager.serve(asked, &mut cx).await,
             Mail::Exit(trapped) if Some(trapped.from) == parent => break trapped.reason,
@@ -48,6 +50,32 @@ pub(super) async fn run<E: Send + Sync + 'static>(
 struct Manager<E: Send + Sync + 'static> {
     handlers: Handlers<Handler<E>>,
     parent: Option<Pid>,
+    /// What kind of mail was taken last.
+    last: &'static str,
+}
+
+impl<E: Send + Sync + 'static> Drop for Manager<E> {
+    fn drop(&mut self) {
+        let handlers = || self.handlers.ids().iter().map(ToString::to_string).collect::<Vec<String>>();
+        report::manager_ends::<E>(self.last, || format!("handlers: {}", handlers().join(", ")));
+    }
+}
+
+/// What is about to be served, for reports.
+fn kind<E: Send + Sync + 'static>(mail: &Mail<ManagerMsg<E>>) -> &'static str {
+    match mail {
+        Mail::Message(ManagerMsg(asked)) => match asked {
+            Asked::Notify(_) | Asked::SyncNotify(..) => "an event",
+            Asked::Add(_) => "add_handler",
+            Asked::Delete(..) => "delete_handler",
+            Asked::Swap(_) => "swap_handler",
+            Asked::Call(_, request) => request.kind(),
+            Asked::Which(_) => "which_handlers",
+        },
+        Mail::Exit(_) => "a trapped exit signal",
+        Mail::Down(_) => "a down message",
+        Mail::Other(_) => "a message that is no request",
+    }
 }
 
 /// What system messages see of a manager: its handlers, by what they are.
@@ -106,7 +134,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
         for key in self.handlers.keys() {
             if let Some(entry) = self.handlers.get_mut(key) {
                 let after = caught(entry.handler.event(event, cx)).await;
-                self.after(key, after, cx).await;
+                self.after(key, after, &Given::Event(event), cx).await;
             }
         }
     }
@@ -115,7 +143,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
         for key in self.handlers.keys() {
             if let Some(entry) = self.handlers.get_mut(key) {
                 let after = caught(entry.handler.info(info, cx)).await;
-                self.after(key, after, cx).await;
+                self.after(key, after, &Given::Info(self.last), cx).await;
             }
         }
     }
@@ -138,11 +166,12 @@ impl<E: Send + Sync + 'static> Manager<E> {
             request.fail(HandlerError::NoHandler);
             return;
         };
+        let given = Given::Request(request.kind(), guarded(|| request.text()).ok().flatten());
         let after = caught(request.run(&mut entry.handler, cx)).await;
         if let Err(failure) = &after {
             request.fail(HandlerError::Failed(failure.reason().clone()));
         }
-        self.after(key, after, cx).await;
+        self.after(key, after, &given, cx).await;
     }
 
     async fn add(
@@ -223,7 +252,13 @@ impl<E: Send + Sync + 'static> Manager<E> {
     }
 
     /// Does what a handler decided.
-    async fn after(&mut self, key: Key, after: Result<After<E>, Failure>, cx: &mut ManagerCx<E>) {
+    async fn after(
+        &mut self,
+        key: Key,
+        after: Result<After<E>, Failure>,
+        given: &Given<'_, E>,
+        cx: &mut ManagerCx<E>,
+    ) {
         match after {
             Ok(After::Stay) => {}
             Ok(After::Remove) => self.remove(key, Leaving::Removed, WhyExit::Normal, cx).await,
@@ -235,11 +270,11 @@ impl<E: Send + Sync + 'static> Manager<E> {
                 }
             }
             Err(Failure::Exit(reason)) => {
-                self.report(key, &reason, cx);
+                self.report(key, given, &reason, cx);
                 self.remove(key, Leaving::Failed(reason.clone()), WhyExit::Failed(reason), cx).await;
             }
             Err(Failure::Panic(reason)) => {
-                self.report(key, &reason, cx);
+                self.report(key, given, &reason, cx);
                 // Without `terminate`: its state may be torn.
                 if let Some(entry) = self.handlers.remove(key) {
                     self.tell(entry.supervisor, &entry.id, WhyExit::Failed(reason), cx);
@@ -262,7 +297,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
         let terminated = caught(entry.handler.terminate(leaving, cx)).await;
         let terminated = terminated.map_err(|failure| failure.reason().clone());
         if let Err(reason) = &terminated {
-            tracing::error!(manager = %cx.pid(), handler = %entry.id, "event handler failed to terminate: {reason}");
+            report::not_terminated(&entry, reason, cx);
         }
         Some(Removed { id: entry.id, supervisor: entry.supervisor, handler: entry.handler, terminated })
     }
@@ -291,9 +326,9 @@ impl<E: Send + Sync + 'static> Manager<E> {
         }
     }
 
-    fn report(&mut self, key: Key, reason: &ExitReason, cx: &ManagerCx<E>) {
+    fn report(&mut self, key: Key, given: &Given<'_, E>, reason: &ExitReason, cx: &ManagerCx<E>) {
         if let Some(entry) = self.handlers.get_mut(key) {
-            tracing::error!(manager = %cx.pid(), handler = %entry.id, "event handler removed: {reason}");
+            report::handler_failed(entry, given, reason, cx);
         }
     }
 }

@@ -186,6 +186,26 @@ pub trait StateMachine: Sized + Send + 'static {
         let _ = (reason, state, cx);
         async {}
     }
+
+    /// What kind of request a message is, for the report of a crash.
+    fn message_name(message: &Self::Msg) -> &'static str {
+        let _ = message;
+        std::any::type_name::<Self::Msg>()
+    }
+
+    /// An event in full, for the report of a crash while it is served. Reports do not say it without an own version: an
+    /// event may hold secrets. It is asked for before each event: what it costs, each event costs more.
+    fn format_event(event: &Event<Self>) -> Option<String> {
+        let _ = event;
+        None
+    }
+
+    /// State and data, for the report of a crash. Reports do not say them without an own version: they may hold
+    /// secrets. After a panic they may be torn.
+    fn format_state(&self, state: &Self::State) -> Option<String> {
+        let _ = state;
+        None
+    }
 }
 
 /// What a state machine is given.
@@ -203,6 +223,22 @@ pub enum Event<M: StateMachine> {
     StateTimeout(M::Own),
     /// The time of [`Step::timeout`] is over.
     Timeout(M::Timer, M::Own),
+}
+
+impl<M: StateMachine> Event<M> {
+    /// What kind of event it is, for reports.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Message(message) => M::message_name(message),
+            Self::Info(Info::Exit(_)) => "a trapped exit signal",
+            Self::Info(Info::Down(_)) => "a down message",
+            Self::Info(Info::Message(_) | Info::Timeout) => "a message that is no request",
+            Self::Internal(_) => "an internal event",
+            Self::EventTimeout(_) => "the event time-out",
+            Self::StateTimeout(_) => "the state time-out",
+            Self::Timeout(..) => "a time-out",
+        }
+    }
 }
 
 impl<M: StateMachine> fmt::Debug for Event<M> {

@@ -6,10 +6,16 @@ use super::timeouts::Setting;
 use super::{Beginning, Event, StateMachine};
 use crate::gen_server::{Info, Starting};
 use crate::sys::{Desk, Inspect, Served};
-use engset_process::{Cx, Exit, ExitReason, Mail, Processes, Protocol, set_deadline};
+use engset_process::{
+    CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
+};
 use engset_term::{Pid, Term};
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::task::Poll;
+
+/// What reports call the process.
+const BEHAVIOUR: &str = "state machine";
 
 /// After how many events in a row without a receive the machine lets others run, and signals act on it.
 const EVENTS_PER_TURN: usize = 256;
@@ -21,15 +27,37 @@ pub(super) async fn run<M: StateMachine>(
     parent: Option<Pid>,
     starting: Starting,
 ) -> ExitReason {
+    let mut before_first = BeforeFirst::<M> { is_over: false, machine: PhantomData };
     match machine.init(&mut cx).await {
         Ok(step) => {
             starting.done(Ok(()));
+            before_first.is_over = true;
             serve(machine, step, &mut cx, parent).await
         }
         Err(Exit(reason)) => {
             starting.done(Err(reason.clone()));
+            Processes::set_dying(reason.clone());
             reason
         }
+    }
+}
+
+/// Says of a crash in `init` whose it was.
+struct BeforeFirst<M: StateMachine> {
+    is_over: bool,
+    machine: PhantomData<fn() -> M>,
+}
+
+impl<M: StateMachine> Drop for BeforeFirst<M> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        describe_crash(|| CrashDetails {
+            behaviour: BEHAVIOUR,
+            module: std::any::type_name::<M>(),
+            ..CrashDetails::default()
+        });
     }
 }
 
@@ -41,8 +69,15 @@ pub(super) async fn serve<M: StateMachine>(
     parent: Option<Pid>,
 ) -> ExitReason {
     let (state, first) = first.into_first();
-    let mut running =
-        Running { machine, core: Core::new(state, M::LIMITS), parent, events: 0, desk: Desk::default() };
+    let mut running = Running {
+        machine,
+        core: Core::new(state, M::LIMITS),
+        parent,
+        events: 0,
+        desk: Desk::default(),
+        last: "",
+        text: None,
+    };
     let reason = match running.make(first, cx).await {
         Err(reason) => reason,
         Ok(()) => running.events(cx).await,
@@ -62,6 +97,10 @@ struct Running<M: StateMachine> {
     /// How many events were served since others could run.
     events: usize,
     desk: Desk,
+    /// What kind of event was served last.
+    last: &'static str,
+    /// That event in full, where the machine says it.
+    text: Option<String>,
 }
 
 /// What system messages see of a machine.
@@ -92,6 +131,7 @@ impl<M: StateMachine> Running<M> {
                 Ok(event) => event,
                 Err(reason) => return reason,
             };
+            (self.last, self.text) = (event.kind(), M::format_event(&event));
             let step = self.machine.handle(self.core.state(), event, cx).await;
             set_deadline(None);
             let made = match step {
@@ -133,10 +173,13 @@ impl<M: StateMachine> Running<M> {
         }
     }
 
-    fn event(&self, mail: Mail<M::Msg>) -> Result<Event<M>, ExitReason> {
+    fn event(&mut self, mail: Mail<M::Msg>) -> Result<Event<M>, ExitReason> {
         Ok(match mail {
             Mail::Message(message) => Event::Message(message),
-            Mail::Exit(trapped) if Some(trapped.from) == self.parent => return Err(trapped.reason),
+            Mail::Exit(trapped) if Some(trapped.from) == self.parent => {
+                (self.last, self.text) = ("an exit signal of its parent", None);
+                return Err(trapped.reason);
+            }
             Mail::Exit(trapped) => Event::Info(Info::Exit(*trapped)),
             Mail::Down(down) => Event::Info(Info::Down(*down)),
             Mail::Other(term) => Event::Info(Info::Message(*term)),
@@ -206,6 +249,18 @@ impl<M: StateMachine> Running<M> {
             Poll::Pending
         })
         .await;
+    }
+}
+
+impl<M: StateMachine> Drop for Running<M> {
+    fn drop(&mut self) {
+        describe_crash(|| CrashDetails {
+            behaviour: BEHAVIOUR,
+            module: std::any::type_name::<M>(),
+            last_message: Some(self.last).filter(|last| !last.is_empty()),
+            message: self.text.take(),
+            state: self.machine.format_state(self.core.state()),
+        });
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::keeper::KeeperMsg;
 use super::partition::Partition;
-use super::{Key, Keys, META_MAX, RegistryBuilder, RegistryError, RegistryEvent, Shared, Value, Via};
+use super::{Key, Keys, META_MAX, Part, RegistryBuilder, RegistryError, RegistryEvent, Shared, Value, Via};
 use engset_process::{Addr, current};
 use engset_term::{Atom, Pid, Term};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,6 +55,8 @@ impl<K: Key, V: Value> Registry<K, V> {
     pub fn register(&self, key: K, value: V) -> Result<(), RegistryError> {
         let me = self.me()?;
         let part = self.shared.part(&key);
+        // Shared, so that nothing is copied or dropped under a lock: both are others' code.
+        let (key, value) = (Arc::new(key), Arc::new(value));
         let mut lost = None;
         {
             let keeper = part.keeper.lock();
@@ -66,21 +69,22 @@ impl<K: Key, V: Value> Registry<K, V> {
                     return Err(RegistryError::AlreadyRegistered { pid: holder });
                 }
                 // Its DOWN is on the way; it finds the other keys of that process only.
-                table.remove(&key, holder, |_| true);
-                lost = Some(holder);
+                lost = Some((holder, table.remove(&key, holder, |_| true)));
             }
             // The place of one that is lost is taken as it is.
             if lost.is_none() {
                 self.take_room()?;
             }
-            if table.insert(key.clone(), me, value.clone()) {
+            if table.insert(&key, me, Arc::clone(&value)) {
                 self.tell_keeper(me, *keeper, KeeperMsg::Watch(me));
             }
         }
-        if let Some(pid) = lost {
-            self.shared.tell(me, &RegistryEvent::Unregistered { key: key.clone(), pid });
+        if let Some((pid, _)) = lost {
+            self.shared.tell(me, || RegistryEvent::Unregistered { key: K::clone(&key), pid });
         }
-        self.shared.tell(me, &RegistryEvent::Registered { key, pid: me, value });
+        let registered =
+            || RegistryEvent::Registered { key: K::clone(&key), pid: me, value: V::clone(&value) };
+        self.shared.tell(me, registered);
         Ok(())
     }
 
@@ -89,47 +93,42 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// # Errors
     /// [`RegistryError::OutsideNode`].
     pub fn unregister(&self, key: &K) -> Result<usize, RegistryError> {
-        self.unregister_match(key, |_| true)
+        self.give_up(key, |_| true)
     }
 
     /// Gives up those entries that the running process has under `key` whose value `unwanted` says so of; how many there
-    /// were. It runs while the partition is locked, and must not use the registry.
+    /// were.
     ///
     /// # Errors
     /// [`RegistryError::OutsideNode`].
     pub fn unregister_match(&self, key: &K, unwanted: impl Fn(&V) -> bool) -> Result<usize, RegistryError> {
         let me = self.me()?;
-        let part = self.shared.part(key);
-        let removed = {
-            let keeper = part.keeper.lock();
-            let removed = part.table.write().remove(key, me, unwanted);
-            self.shared.entries.fetch_sub(removed.entries, Ordering::Relaxed);
-            if let Some(keeper) = keeper.filter(|_| removed.was_last) {
-                self.tell_keeper(me, keeper, KeeperMsg::Forget(me));
-            }
-            removed
-        };
-        for _ in 0..removed.entries {
-            self.shared.tell(me, &RegistryEvent::Unregistered { key: key.clone(), pid: me });
-        }
-        Ok(removed.entries)
+        // What is chosen here stays where it is until it is removed: values by their places.
+        let mut chosen = self.holding(key, |holder| holder == me);
+        chosen.retain(|(_, value)| unwanted(value));
+        let places: HashSet<*const V> = chosen.iter().map(|(_, value)| Arc::as_ptr(value)).collect();
+        self.give_up(key, |value| places.contains(&Arc::as_ptr(value)))
     }
 
-    /// Changes the value of a unique key that the running process holds; the new and the old one. `change` runs while the
-    /// partition is locked, and must not use the registry.
+    /// Changes the value of a unique key that the running process holds; the new and the old one.
     ///
     /// # Errors
-    /// [`RegistryError::NotHolder`]; [`RegistryError::Duplicate`] where keys are not unique.
+    /// [`RegistryError::NotHolder`], also where `change` itself gives up the key; [`RegistryError::Duplicate`] where keys
+    /// are not unique.
     pub fn update_value(&self, key: &K, change: impl FnOnce(&V) -> V) -> Result<(V, V), RegistryError> {
         let me = self.me()?;
         if self.shared.keys == Keys::Duplicate {
             return Err(RegistryError::Duplicate);
         }
-        let mut table = self.shared.part(key).table.write();
-        let value = table.value_mut(key, me).ok_or(RegistryError::NotHolder)?;
-        let new = change(value);
-        let old = std::mem::replace(value, new.clone());
-        Ok((new, old))
+        let (_, old) = self.holding(key, |holder| holder == me).pop().ok_or(RegistryError::NotHolder)?;
+        let new = Arc::new(change(&old));
+        let replaced = {
+            let mut table = self.shared.part(key).table.write();
+            table.value_mut(key, me).map(|value| std::mem::replace(value, Arc::clone(&new)))
+        };
+        let replaced = replaced.ok_or(RegistryError::NotHolder)?;
+        drop(old);
+        Ok((V::clone(&new), Arc::unwrap_or_clone(replaced)))
     }
 
     /// The live processes that hold `key` with their values, in order of registration.
@@ -138,13 +137,11 @@ impl<K: Key, V: Value> Registry<K, V> {
         self.match_values(key, |_, _| true)
     }
 
-    /// The live processes that hold `key` and of whose values `wanted` says so, in order of registration. It runs while
-    /// the partition is locked, and must not use the registry.
+    /// The live processes that hold `key` and of whose values `wanted` says so, in order of registration.
     pub fn match_values(&self, key: &K, wanted: impl Fn(Pid, &V) -> bool) -> Vec<(Pid, V)> {
-        let table = self.shared.part(key).table.read();
-        let live =
-            table.of(key).iter().filter(|entry| self.is_alive(entry.pid) && wanted(entry.pid, &entry.value));
-        live.map(|entry| (entry.pid, entry.value.clone())).collect()
+        let mut live = self.holding(key, |pid| self.is_alive(pid));
+        live.retain(|(pid, value)| wanted(*pid, value));
+        live.into_iter().map(|(pid, value)| (pid, V::clone(&value))).collect()
     }
 
     /// The live process that holds `key`; the first of several.
@@ -167,7 +164,8 @@ impl<K: Key, V: Value> Registry<K, V> {
         if !self.is_alive(pid) {
             return Vec::new();
         }
-        self.shared.partitions.iter().flat_map(|part| part.table.read().keys(pid).to_vec()).collect()
+        let held = |part: &Part<K, V>| part.table.read().keys(pid).to_vec();
+        self.shared.partitions.iter().flat_map(held).map(|key| K::clone(&key)).collect()
     }
 
     /// Hands the live holders of `key` to `deliver`, if there are any; in the running process, with no lock held.
@@ -177,13 +175,16 @@ impl<K: Key, V: Value> Registry<K, V> {
     }
 
     /// What `choose` makes of the entries of live processes that it wants, in no particular order. It looks at every
-    /// entry, while that entry's partition is locked, and must not use the registry.
+    /// entry; each partition is looked at as it is at one moment.
     pub fn select<T>(&self, mut choose: impl FnMut(&K, Pid, &V) -> Option<T>) -> Vec<T> {
         let mut chosen = Vec::new();
         for part in &self.shared.partitions {
-            let table = part.table.read();
-            let live = table.iter().filter(|(_, entry)| self.is_alive(entry.pid));
-            chosen.extend(live.filter_map(|(key, entry)| choose(key, entry.pid, &entry.value)));
+            let live: Vec<(Arc<K>, Pid, Arc<V>)> = {
+                let table = part.table.read();
+                let live = table.iter().filter(|(_, entry)| self.is_alive(entry.pid));
+                live.map(|(key, entry)| (Arc::clone(key), entry.pid, Arc::clone(&entry.value))).collect()
+            };
+            chosen.extend(live.into_iter().filter_map(|(key, pid, value)| choose(&key, pid, &value)));
         }
         chosen
     }
@@ -200,12 +201,8 @@ impl<K: Key, V: Value> Registry<K, V> {
     /// How many entries live processes have under `key` of whose values `wanted` says so, see
     /// [`Registry::match_values`].
     pub fn count_match(&self, key: &K, wanted: impl Fn(Pid, &V) -> bool) -> usize {
-        let table = self.shared.part(key).table.read();
-        table
-            .of(key)
-            .iter()
-            .filter(|entry| self.is_alive(entry.pid) && wanted(entry.pid, &entry.value))
-            .count()
+        let live = self.holding(key, |pid| self.is_alive(pid));
+        live.iter().filter(|(pid, value)| wanted(*pid, value)).count()
     }
 
     /// Whoever holds `key` when something is sent, taken to understand `P`: the target of messages and calls. Where nobody
@@ -244,6 +241,32 @@ impl<K: Key, V: Value> Registry<K, V> {
             Some((processes, me)) if Arc::ptr_eq(&processes, &self.shared.processes) => Ok(me),
             Some(_) | None => Err(RegistryError::OutsideNode),
         }
+    }
+
+    /// Gives up those entries that the running process has under `key` and `unwanted` says so of; how many there were.
+    fn give_up(&self, key: &K, unwanted: impl Fn(&Arc<V>) -> bool) -> Result<usize, RegistryError> {
+        let me = self.me()?;
+        let part = self.shared.part(key);
+        let removed = {
+            let keeper = part.keeper.lock();
+            let removed = part.table.write().remove(key, me, unwanted);
+            self.shared.entries.fetch_sub(removed.keys.len(), Ordering::Relaxed);
+            if let Some(keeper) = keeper.filter(|_| removed.was_last) {
+                self.tell_keeper(me, keeper, KeeperMsg::Forget(me));
+            }
+            removed
+        };
+        for key in &removed.keys {
+            self.shared.tell(me, || RegistryEvent::Unregistered { key: K::clone(key), pid: me });
+        }
+        Ok(removed.keys.len())
+    }
+
+    /// The entries of `key` whose holders are `wanted`, in order of registration.
+    fn holding(&self, key: &K, wanted: impl Fn(Pid) -> bool) -> Vec<(Pid, Arc<V>)> {
+        let table = self.shared.part(key).table.read();
+        let entries = table.of(key).iter().filter(|entry| wanted(entry.pid));
+        entries.map(|entry| (entry.pid, Arc::clone(&entry.value))).collect()
     }
 
     fn is_alive(&self, pid: Pid) -> bool {

@@ -71,10 +71,10 @@ struct Duty<K: Key, V: Value> {
 
 impl<K: Key, V: Value> Duty<K, V> {
     fn purge(&self, me: Pid, pid: Pid) {
-        let keys = self.shared.partitions[self.number].table.write().purge(pid);
-        self.shared.entries.fetch_sub(keys.len(), Ordering::Relaxed);
-        for key in keys {
-            self.shared.tell(me, &RegistryEvent::Unregistered { key, pid });
+        let removed = self.shared.partitions[self.number].table.write().purge(pid);
+        self.shared.entries.fetch_sub(removed.keys.len(), Ordering::Relaxed);
+        for key in &removed.keys {
+            self.shared.tell(me, || RegistryEvent::Unregistered { key: K::clone(key), pid });
         }
     }
 }
@@ -82,12 +82,15 @@ impl<K: Key, V: Value> Duty<K, V> {
 impl<K: Key, V: Value> Drop for Duty<K, V> {
     fn drop(&mut self) {
         let part = &self.shared.partitions[self.number];
-        let mut keeper = part.keeper.lock();
-        *keeper = None;
         // After a crash the successor goes on with what is there.
-        if dying().is_none_or(|reason| reason.is_orderly()) {
-            let removed = part.table.write().clear();
-            self.shared.entries.fetch_sub(removed, Ordering::Relaxed);
+        let is_orderly = dying().is_none_or(|reason| reason.is_orderly());
+        let cleared = {
+            let mut keeper = part.keeper.lock();
+            *keeper = None;
+            is_orderly.then(|| part.table.write().clear())
+        };
+        if let Some(cleared) = cleared {
+            self.shared.entries.fetch_sub(cleared.entries(), Ordering::Relaxed);
         }
     }
 }

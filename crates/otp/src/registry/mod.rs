@@ -40,12 +40,13 @@ pub const LISTENERS_MAX: usize = 64;
 /// How many values a registry keeps about itself.
 pub const META_MAX: usize = 1_024;
 
-/// What may be a key.
+/// What may be a key. Its `Hash` and `Eq` run while a part of the registry is locked, and must not use the registry; its
+/// `Clone` and `Drop` may.
 pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {}
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Key for K {}
 
-/// What may be kept with a key.
+/// What may be kept with a key. Nothing of it runs while the registry is locked.
 pub trait Value: Clone + Send + Sync + 'static {}
 
 impl<V: Clone + Send + Sync + 'static> Value for V {}
@@ -107,10 +108,10 @@ impl<K: Key, V: Value> Shared<K, V> {
         &self.partitions[usize::try_from(hasher.finish() % count).unwrap_or(0)]
     }
 
-    /// Tells all listeners, from `from`.
-    fn tell(&self, from: Pid, event: &RegistryEvent<K, V>) {
+    /// Tells all listeners, from `from`. With no lock held: events hold copies of keys and values.
+    fn tell(&self, from: Pid, event: impl Fn() -> RegistryEvent<K, V>) {
         for listener in &self.listeners {
-            listener(&self.processes, from, event.clone());
+            listener(&self.processes, from, event());
         }
     }
 }

@@ -120,6 +120,7 @@ pub enum ChildError {
     /// A dynamic supervisor does this only for pids, or not at all; OTP's `simple_one_for_one`.
     Dynamic,
     /// The child asked not to be run. It is in the list, not running, unless it is temporary or the supervisor dynamic.
+    /// To callers on other nodes this is OTP's `{ok, undefined}`.
     Ignored,
     /// Its specification cannot be accepted; only on the supervisor's own node.
     Refused(SpecError),

@@ -62,7 +62,7 @@ impl Protocol for SupervisorMsg {
                 Self::TerminateChild(ChildId::from_term(&id), Reply::from_term_fallible(caller, at))
             }
             Request::RestartChild(id) => {
-                Self::RestartChild(ChildId::from_term(&id), Reply::from_term_fallible(caller, at))
+                Self::RestartChild(ChildId::from_term(&id), Reply::from_term_as(caller, at, encode_pid))
             }
             Request::DeleteChild(id) => {
                 Self::DeleteChild(ChildId::from_term(&id), Reply::from_term_fallible(caller, at))
@@ -75,7 +75,7 @@ impl Protocol for SupervisorMsg {
     }
 }
 
-/// A supervisor elsewhere says `{ok, undefined}` of a child that asked not to be run.
+/// A supervisor says to other nodes `{ok, undefined}` of a child that asked not to be run.
 fn decode_pid(body: &[u8]) -> Result<Result<Pid, ChildError>, engset_etf::DeError> {
     let decode: DecodeReply<Term, ChildError> = decode_fallible_reply;
     let answer = decode(body)?;
@@ -83,6 +83,14 @@ fn decode_pid(body: &[u8]) -> Result<Result<Pid, ChildError>, engset_etf::DeErro
         return Ok(Err(ChildError::Ignored));
     }
     decode_fallible_reply(body)
+}
+
+/// As [`decode_pid`] reads it.
+fn encode_pid(answer: &Result<Pid, ChildError>, out: &mut Vec<u8>) -> Result<(), engset_etf::SerError> {
+    match answer {
+        Err(ChildError::Ignored) => engset_etf::to_body(&Ok::<_, ChildError>(Term::atom("undefined")), out),
+        answer => engset_etf::to_body(answer, out),
+    }
 }
 
 impl ChildId {

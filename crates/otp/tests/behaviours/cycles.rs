@@ -54,6 +54,12 @@ impl Link {
         3
     }
 
+    /// Waits for `to`, which keeps the reply until `give`.
+    #[call]
+    async fn wait_later(&mut self, to: LinkRef) -> u32 {
+        to.later().await.unwrap()
+    }
+
     /// Waits for `to`, and for time to pass.
     #[call]
     async fn wait_for(&mut self, to: LinkRef, cx: &mut Cx<LinkMsg>) -> Result<u32, CallError> {
@@ -303,6 +309,30 @@ fn a_kept_reply_is_no_circle_as_long_as_its_holder_serves_others() {
         settle(&cx).await;
         assert_eq!(record.take(), ["Ok(7)"]);
     });
+}
+
+/// Of two processes of which one waits for the other; that one answers, and calls back at once.
+async fn answered_and_called_back(cx: Cx<Term>) {
+    let (one, two) = (link().await, link().await);
+    for _ in 0..20 {
+        let waiting = cx.spawn(move |_: Cx<Term>| async move {
+            assert_eq!(two.wait_later(one).await, Ok(7));
+        });
+        waiting.unwrap();
+        // Until `one` has the reply, and `two` waits.
+        cx.sleep(millis(1)).await;
+        assert_eq!(one.give(two).await, Ok(3));
+    }
+}
+
+#[test]
+fn whoever_was_answered_waits_no_more() {
+    each_seed(answered_and_called_back);
+}
+
+#[test]
+fn whoever_was_answered_waits_no_more_with_threads() {
+    on_threads(answered_and_called_back);
 }
 
 #[test]

@@ -5,8 +5,11 @@
 mod cases;
 mod dummy;
 mod failures;
+#[path = "../gen_server_suite/log.rs"]
+mod log;
 mod manager;
 #[expect(dead_code, reason = "shared with the tests of the other behaviours")]
 #[path = "../behaviours/node.rs"]
 mod node;
+mod reports;
 mod supervised;

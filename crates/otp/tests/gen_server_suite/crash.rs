@@ -5,7 +5,7 @@ use crate::node::{atom, millis, settle, with_seed};
 use engset_macros::server;
 use engset_otp::{start, start_named};
 use engset_process::{Cx, Exit, ExitReason, Mail, SpawnOptions};
-use engset_term::Term;
+use engset_term::{NodeName, Pid, Term};
 
 /// Tells nothing of what it holds.
 struct Safe {
@@ -104,6 +104,51 @@ fn a_panic_is_told_with_place_caller_and_deadline() {
         assert!(report["ancestors"].starts_with(&format!("burglar {}", cx.pid())), "{report:?}");
         assert!(matches!(cx.recv().await, Mail::Exit(_) | Mail::Down(_)));
         cx.demonitor(watch);
+    });
+}
+
+/// Reached by terms.
+struct Reachable;
+
+#[server(crate = "engset_otp")]
+impl Reachable {
+    #[call]
+    async fn divide(&mut self, by: u32, cx: &mut Cx<ReachableMsg>) -> u32 {
+        cx.sleep(millis(1)).await;
+        1 / by
+    }
+
+    #[cast]
+    fn wear_out(&mut self) -> Result<(), Exit> {
+        Err(Exit(ExitReason::from(atom("worn_out"))))
+    }
+}
+
+/// `{'$gen_call', {Caller, Tag}, {divide, By}}`
+fn divide(caller: Pid, by: u32) -> Term {
+    let request = Term::tuple([Term::atom("divide"), Term::from(u64::from(by))]);
+    Term::tuple([Term::atom("$gen_call"), Term::tuple([Term::Pid(caller), Term::atom("tag")]), request])
+}
+
+#[test]
+fn a_caller_of_another_node_is_named() {
+    with_seed(1, |cx| async move {
+        let log = Log::listen();
+        let away = Pid::new(NodeName::new("shop@elsewhere").unwrap(), 7, 8, 9);
+        for caller in [away, cx.pid()] {
+            let server = start(Reachable).await.unwrap();
+            // What was served before leaves no trace.
+            cx.send(server.pid(), divide(away, 1)).unwrap();
+            cx.send(server.pid(), divide(caller, 0)).unwrap();
+            cx.sleep(millis(10)).await;
+            assert_eq!(log.only()["caller"], caller.to_string());
+        }
+        let server = start(Reachable).await.unwrap();
+        cx.send(server.pid(), divide(away, 1)).unwrap();
+        server.wear_out().unwrap();
+        cx.sleep(millis(10)).await;
+        let report = log.only();
+        assert_eq!((report["reason"].as_str(), report.get("caller")), ("worn_out", None));
     });
 }
 

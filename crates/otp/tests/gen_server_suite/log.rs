@@ -51,7 +51,7 @@ impl Subscriber for Everywhere {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "engset_process::crash"
+        ["engset_process::crash", "engset_otp::gen_event::report"].contains(&metadata.target())
             && *metadata.level() == Level::ERROR
             && LISTENING.with_borrow(Option::is_some)
     }

@@ -7,6 +7,7 @@ mod ends;
 mod entries;
 mod limits;
 mod listeners;
+mod nosy;
 #[expect(dead_code, reason = "shared with the tests of tasks")]
 #[path = "../task/stage.rs"]
 mod stage;
