@@ -193,8 +193,14 @@ mod tests {
             chunks.push(Arc::clone(&value));
         }
         drop(chunks.pop());
+        let read = |front: Option<&Arc<()>>| {
+            front.map(|front| {
+                // SAFETY: the queue forgets it.
+                unsafe { std::ptr::read(front) }
+            })
+        };
         // SAFETY: there are more, and the reading takes all of it.
-        let read = unsafe { chunks.pop_by(|front| front.map(|front| std::ptr::read(front))) };
+        let read = unsafe { chunks.pop_by(read) };
         drop(read);
         assert_eq!(Arc::strong_count(&value), 99);
         drop(chunks);

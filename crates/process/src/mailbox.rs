@@ -287,8 +287,12 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) unsafe fn take_behind(&mut self) -> Mail<M> {
         let message = match &mut self.fresh.rest {
-            // SAFETY: as the caller promises.
-            Some(rest) => unsafe { rest.pop_by(|front| message(front)) },
+            Some(rest) => {
+                // SAFETY: as the caller promises.
+                let read = |front: Option<&Signal<M>>| unsafe { message(front) };
+                // SAFETY: as the caller promises; all of it is read.
+                unsafe { rest.pop_by(read) }
+            }
             // SAFETY: as the caller promises.
             None => unsafe { unreachable_unchecked() },
         };

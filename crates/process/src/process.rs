@@ -133,6 +133,23 @@ struct Rare {
     locals: Option<Locals>,
 }
 
+impl Rare {
+    #[inline(never)]
+    fn show(&self, current: &Current<'_>) {
+        current.deadline.set(self.deadline);
+        current.caller.set(self.caller);
+        current.caller_away.set(self.caller_away);
+        current.group_leader.set(self.group_leader);
+    }
+
+    #[inline(never)]
+    fn note(&mut self, current: &Current<'_>) {
+        self.deadline = current.deadline.get();
+        self.caller = current.caller.get();
+        self.caller_away = current.caller_away.get();
+    }
+}
+
 impl<M> Own<M> {
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
@@ -260,10 +277,15 @@ impl<M: Protocol> Process<M> {
                 Some(mail) => mail,
                 None => match own.with(|own| own.mailbox.pop_fresh()) {
                     Some(signal) => {
-                        // One that is refused has made room as well.
-                        left -= usize::from(matches!(signal, Signal::Encoded(_)));
-                        let Some(mail) = self.take(me, own, signal) else { continue };
-                        mail
+                        let is_message = matches!(signal, Signal::Encoded(_));
+                        match self.take(me, own, signal) {
+                            Some(mail) => mail,
+                            None => {
+                                // One that is refused has made room as well.
+                                left -= usize::from(is_message);
+                                continue;
+                            }
+                        }
                     }
                     None if me.mail() == MailState::None => return,
                     None => {
@@ -272,7 +294,7 @@ impl<M: Protocol> Process<M> {
                     }
                 },
             };
-            left = left.saturating_sub(1);
+            left -= 1;
             guard.dropped.fetch_add(1, Ordering::Relaxed);
             self.processes.counters.dropped();
             self.received(|| size_of_mail(&mail));
@@ -503,30 +525,28 @@ impl<M: Protocol> Process<M> {
 
     #[inline]
     fn enter<R>(&self, own: &mut OwnCell<'_, Self>, body: impl FnOnce(&mut OwnCell<'_, Self>) -> R) -> R {
-        let (deadline, caller, caller_away, group_leader) = own.with(|own| match own.rare.as_deref() {
-            Some(rare) => (rare.deadline, rare.caller, rare.caller_away, rare.group_leader),
-            None => (None, 0, None, None),
-        });
         let current = Current {
             processes: &self.processes,
             pid: self.pid(),
             dying: RefCell::new(None),
-            deadline: Cell::new(deadline),
-            caller: Cell::new(caller),
-            caller_away: Cell::new(caller_away),
-            group_leader: Cell::new(group_leader),
+            deadline: Cell::new(None),
+            caller: Cell::new(0),
+            caller_away: Cell::new(None),
+            group_leader: Cell::new(None),
             crash: RefCell::new(None),
             waits: &self.waits,
             polled_call: Cell::new(false),
         };
+        own.with(|own| {
+            if let Some(rare) = &own.rare {
+                rare.show(&current);
+            }
+        });
         let result = current::enter(&current, || body(own));
-        let (deadline, caller) = (current.deadline.get(), current.caller.get());
         own.with(|own| {
             // Nearly always there is none: a request is served within a time slice.
-            if deadline.is_some() || caller != 0 || own.rare.is_some() {
-                let rare = own.rare();
-                (rare.deadline, rare.caller) = (deadline, caller);
-                rare.caller_away = current.caller_away.get();
+            if current.deadline.get().is_some() || current.caller.get() != 0 || own.rare.is_some() {
+                own.rare().note(&current);
             }
         });
         if self.waits.is_calling() {
