@@ -48,7 +48,9 @@ pub(crate) enum Place {
     First,
     /// In the chunks behind.
     Behind,
-    /// Nowhere, or it is not just the next.
+    /// Nowhere: nothing is there at all.
+    Nowhere,
+    /// It is not just the next.
     Elsewhere,
 }
 
@@ -108,10 +110,13 @@ impl<M> Batch<M> {
 
     #[inline]
     fn place_of_message(&self) -> Place {
-        match (&self.first, &self.rest) {
-            (Some(Signal::Mail(_)), _) => Place::First,
-            (None, Some(rest)) if matches!(rest.front(), Some(Signal::Mail(_))) => Place::Behind,
-            _ => Place::Elsewhere,
+        if let Some(first) = &self.first {
+            return if matches!(first, Signal::Mail(_)) { Place::First } else { Place::Elsewhere };
+        }
+        match self.rest.as_ref().and_then(|rest| rest.front()) {
+            Some(Signal::Mail(_)) => Place::Behind,
+            Some(_) => Place::Elsewhere,
+            None => Place::Nowhere,
         }
     }
 

@@ -30,26 +30,28 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
 ) -> Poll<T> {
     // A context that another process took away receives nothing.
     let Some(mut own) = me.own() else { return Poll::Pending };
-    // The way of nearly all messages, with as few moves as can be.
-    if let Some(take) = S::TAKE
-        && me.guard.is_none()
-    {
+    // The ways of nearly all messages, with as few moves as can be, and of finding none.
+    if me.guard.is_none() {
         let place = own
             .with(|own| if own.mailbox.left > 1 { own.mailbox.place_of_message() } else { Place::Elsewhere });
-        match place {
-            Place::First => {
+        match (place, S::TAKE) {
+            (Place::First, Some(take)) => {
                 me.count_out(1);
                 own.with(|own| own.mailbox.left -= 1);
                 // SAFETY: there it is.
                 return take(own.with(|own| unsafe { own.mailbox.take_first() }));
             }
-            Place::Behind => {
+            (Place::Behind, Some(take)) => {
                 me.count_out(1);
                 own.with(|own| own.mailbox.left -= 1);
                 // SAFETY: there it is.
                 return take(own.with(|own| unsafe { own.mailbox.take_behind() }));
             }
-            Place::Elsewhere => {}
+            (Place::Nowhere, _) if me.mail() == MailState::None && me.is_own_waker(waker) => {
+                own.with(|own| own.mailbox.has_listened = true);
+                return Poll::Pending;
+            }
+            _ => {}
         }
     }
     receive_with_care(me, &mut own, save, select, waker)
