@@ -111,7 +111,7 @@ impl Relations {
     }
 }
 
-/// What only the process itself touches.
+/// What is a process's own: touched by its runs, and by who brings a message while it does not run.
 pub(crate) struct Own<M> {
     pub(crate) mailbox: Mailbox<M>,
     rare: Option<Box<Rare>>,

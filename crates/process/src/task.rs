@@ -1,9 +1,9 @@
-//! A task: one allocation with a counted header, what others may see, an inbox, what only its own run may touch, and
-//! the code. And its door, the one lock by which anybody reaches it.
+//! A task: one allocation with a counted header, what others may see, an inbox, what is
+//! its own, and the code. And its door, the one lock by which anybody reaches it.
 //!
 //! A door outlives its task: it stands in a table that is never given back while the node lives, and says by a
 //! generation whether the task that somebody means is still behind it. So a send costs one lock: it finds the task,
-//! keeps it alive, puts the message into the inbox, and decides whether the task must be scheduled.
+//! keeps it alive, puts the message into the inbox (or with what is the task's own, while it does not run), and decides whether the task must be scheduled.
 //!
 //! The life of a task, changed under its door's lock only:
 //!
@@ -48,7 +48,7 @@ use waker::raw_waker;
 pub(crate) trait Program: Send + Sync + Sized + 'static {
     /// Filled by anybody, under the door's lock.
     type Inbox: Inbox;
-    /// Touched by the task's own run only.
+    /// Touched by the task's own run, and under the door's lock while there is none.
     type Own: Send;
 
     /// Puts the task into a run queue; behind all others there, where it runs `again` at once.
