@@ -2,6 +2,7 @@
 
 use crate::alias::{AliasMode, AliasOptions, OfProcess};
 use crate::context::Cx;
+use crate::info::Callback;
 use crate::overload::Room;
 use crate::process;
 use crate::protocol::{Protocol, SendError};
@@ -149,6 +150,13 @@ impl<M: Protocol> Cx<M> {
     /// Makes `leader` the group leader of a process of any node; this one, too.
     pub fn set_group_leader(&self, of: Pid, leader: Pid) {
         self.processes().signal(self.pid(), &Dest::Pid(of), ControlSignal::GroupLeader { leader });
+    }
+
+    /// Says which callback of its behaviour this process is in, for [`crate::ProcessInfo::callback`]; `None` when it is
+    /// over. For code that is a behaviour; it costs one store.
+    #[inline]
+    pub fn set_callback(&self, callback: Option<Callback>) {
+        self.process.set_callback(callback);
     }
 
     /// The process that started this one; `None` where that was no process of this node.

@@ -14,6 +14,50 @@ pub enum Status {
     Running,
 }
 
+/// The callback of its behaviour that a process runs, or in which it waits for something.
+///
+/// A behaviour says so by [`crate::Cx::set_callback`]; the names are those of OTP's behaviours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Callback {
+    /// The first one: the state is made.
+    Init = 1,
+    /// A request, of a server or of an event handler (`handle_call`, `handle_cast`).
+    HandleRequest,
+    /// An event, of a state machine or of event handlers (`handle_event`).
+    HandleEvent,
+    /// What is no request (`handle_info`).
+    HandleInfo,
+    /// What a server wanted to go on with (`handle_continue`).
+    HandleContinue,
+    /// A state is entered (`enter` of a state machine).
+    StateEnter,
+    /// The last one.
+    Terminate,
+}
+
+impl Callback {
+    const ALL: [Self; 7] = [
+        Self::Init,
+        Self::HandleRequest,
+        Self::HandleEvent,
+        Self::HandleInfo,
+        Self::HandleContinue,
+        Self::StateEnter,
+        Self::Terminate,
+    ];
+
+    /// As one byte, 0 for none.
+    pub(crate) fn to_byte(callback: Option<Self>) -> u8 {
+        callback.map_or(0, |callback| callback as u8)
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|callback| *callback as u8 == byte)
+    }
+}
+
 /// What can be seen of a process from outside, at one moment.
 ///
 /// Taking it neither stops nor wakes the process, and works also for one that computes without end.
@@ -30,6 +74,8 @@ pub struct ProcessInfo {
     pub label: Option<String>,
     /// What it began with: the type of its code, or of its server.
     pub initial_call: &'static str,
+    /// The callback of its behaviour that it is in; `None` between two, and for a process without behaviour.
+    pub callback: Option<Callback>,
     /// The processes that it descends from, the one that started it first, as far as they are alive.
     pub ancestors: Vec<Pid>,
     /// Its group leader, see [`crate::Cx::group_leader`].

@@ -6,7 +6,7 @@ use crate::context::Cx;
 use crate::crash;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
-use crate::info::{ProcessInfo, Status};
+use crate::info::{Callback, ProcessInfo, Status};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
@@ -27,7 +27,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use own::{SavePoint, discard, is_ending, receive, shrink, waits_for_turn, with_locals};
@@ -84,6 +84,8 @@ pub(crate) struct Process<M> {
     slices: AtomicU32,
     /// Changed under the lock of the relations.
     has_ended: AtomicBool,
+    /// A [`Callback`], or 0. Only the process changes it.
+    callback: AtomicU8,
     /// How many messages have left the mailbox. Only the process adds.
     messages_out: AtomicU64,
     message: std::marker::PhantomData<fn(M)>,
@@ -193,6 +195,7 @@ impl<M: Protocol> Process<M> {
             messages_out: AtomicU64::new(0),
             slices: AtomicU32::new(0),
             has_ended: AtomicBool::new(false),
+            callback: AtomicU8::new(0),
             guard: birth.limits.map(|limits| Box::new(Guard::new(limits))),
             waits: Waits::default(),
             message: std::marker::PhantomData,
@@ -215,6 +218,11 @@ impl<M: Protocol> Process<M> {
     /// The process of this node that started it.
     pub(crate) fn starter(&self) -> Option<Pid> {
         (self.parent != 0).then(|| unpacked(self.pid(), self.parent))
+    }
+
+    #[inline]
+    pub(crate) fn set_callback(&self, callback: Option<Callback>) {
+        self.callback.store(Callback::to_byte(callback), Ordering::Relaxed);
     }
 
     /// Whether its mailbox has limits.
@@ -612,6 +620,7 @@ impl<M: Protocol> AnyProcess for Process<M> {
                 names: state.names.clone(),
                 label: state.label.as_deref().map(str::to_owned),
                 initial_call: (self.initial_call)(),
+                callback: Callback::from_byte(self.callback.load(Ordering::Relaxed)),
                 ancestors: Vec::new(),
                 group_leader: state.group_leader,
                 links: state.links().collect(),

@@ -8,7 +8,7 @@ use super::{AnyHandlerId, HANDLERS_MAX, HandlerError, HandlerExit, Leaving, Mana
 use crate::caught::{Failure, caught, guarded};
 use crate::gen_server::{Info, Starting};
 use crate::sys::{Desk, Inspect, Served};
-use engset_process::{ExitReason, Mail, Processes, Trapped, set_deadline};
+use engset_process::{Callback, ExitReason, Mail, Processes, Trapped, set_deadline};
 use engset_term::{Pid, Term};
 
 /// From its start to its end.
@@ -38,6 +38,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
             Mail::Other(term) => manager.info(&Info::Message(*term), &mut cx).await,
         }
         set_deadline(None);
+        cx.set_callback(None);
     };
     for key in manager.handlers.keys() {
         manager.remove(key, Leaving::Stopped(reason.clone()), WhyExit::Shutdown, &mut cx).await;
@@ -133,6 +134,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
     async fn notify(&mut self, event: &E, cx: &mut ManagerCx<E>) {
         for key in self.handlers.keys() {
             if let Some(entry) = self.handlers.get_mut(key) {
+                cx.set_callback(Some(Callback::HandleEvent));
                 let after = caught(entry.handler.event(event, cx)).await;
                 self.after(key, after, &Given::Event(event), cx).await;
             }
@@ -142,6 +144,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
     async fn info(&mut self, info: &Info, cx: &mut ManagerCx<E>) {
         for key in self.handlers.keys() {
             if let Some(entry) = self.handlers.get_mut(key) {
+                cx.set_callback(Some(Callback::HandleInfo));
                 let after = caught(entry.handler.info(info, cx)).await;
                 self.after(key, after, &Given::Info(self.last), cx).await;
             }
@@ -167,6 +170,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
             return;
         };
         let given = Given::Request(request.kind(), guarded(|| request.text()).ok().flatten());
+        cx.set_callback(Some(Callback::HandleRequest));
         let after = caught(request.run(&mut entry.handler, cx)).await;
         if let Err(failure) = &after {
             request.fail(HandlerError::Failed(failure.reason().clone()));
@@ -183,6 +187,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
     ) -> Result<(), HandlerError> {
         let begun = match self.handlers.check(&id, None) {
             Ok(()) => {
+                cx.set_callback(Some(Callback::Init));
                 let begun = caught(handler.init(cx)).await;
                 begun.map_err(|failure| HandlerError::Failed(failure.reason().clone()))
             }
@@ -294,6 +299,7 @@ impl<E: Send + Sync + 'static> Manager<E> {
     /// Takes a handler out after its `terminate`.
     async fn take(&mut self, key: Key, leaving: &Leaving, cx: &mut ManagerCx<E>) -> Option<Removed<E>> {
         let mut entry = self.handlers.remove(key)?;
+        cx.set_callback(Some(Callback::Terminate));
         let terminated = caught(entry.handler.terminate(leaving, cx)).await;
         let terminated = terminated.map_err(|failure| failure.reason().clone());
         if let Err(reason) = &terminated {
@@ -349,6 +355,7 @@ async fn begin<E: Send + Sync + 'static>(
     cx: &mut ManagerCx<E>,
 ) -> Result<Handler<E>, ExitReason> {
     let mut handler = guarded(|| make(before))?;
+    cx.set_callback(Some(Callback::Init));
     match caught(handler.init(cx)).await {
         Ok(()) => Ok(handler),
         Err(failure) => {

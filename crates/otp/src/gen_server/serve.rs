@@ -6,7 +6,7 @@
 use super::{Info, Server, Starting};
 use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
-    CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
+    Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
 };
 use engset_term::{Pid, Term};
 use pin_project_lite::pin_project;
@@ -41,6 +41,7 @@ pub(super) fn serve<S: Server>(
             };
             let result = serving.turn(mail).await;
             set_deadline(None);
+            serving.cx.set_callback(None);
             if (result.is_err() || serving.server.wants_continue())
                 && let Some(reason) = Box::pin(serving.turn_ends(result)).await
             {
@@ -102,7 +103,9 @@ struct Text(String);
 impl<S: Server> Serving<S> {
     /// Runs `init` and what it continues with; `Err` ends the process.
     async fn begin(&mut self, starting: Starting) -> Result<(), ExitReason> {
+        self.cx.set_callback(Some(Callback::Init));
         let result = self.server.init(&mut self.cx).await;
+        self.cx.set_callback(None);
         let told = result.clone().map_err(|Exit(reason)| reason);
         starting.done(told);
         match result {
@@ -140,6 +143,7 @@ impl<S: Server> Serving<S> {
     /// Notes what is about to be served.
     #[inline]
     fn takes(&mut self, message: &S::Msg) {
+        self.cx.set_callback(Some(Callback::HandleRequest));
         self.last = S::message_name(message);
         self.has_text = false;
         if let Some(text) = S::format_message(message) {
@@ -173,6 +177,7 @@ impl<S: Server> Serving<S> {
     async fn take(&mut self, mail: Option<Mail<S::Msg>>) -> Result<(), Exit> {
         let Some(mail) = mail else {
             self.last = "an idle timeout";
+            self.cx.set_callback(Some(Callback::HandleInfo));
             return self.server.info(Info::Timeout, &mut self.cx).await;
         };
         self.has_text = false;
@@ -200,6 +205,7 @@ impl<S: Server> Serving<S> {
             Info::Down(_) => "a down message",
             Info::Message(_) | Info::Timeout => "a message that is no request",
         };
+        self.cx.set_callback(Some(Callback::HandleInfo));
         self.server.info(info, &mut self.cx).await
     }
 
@@ -211,9 +217,12 @@ impl<S: Server> Serving<S> {
                 let_others_run().await;
             }
             self.last = "a continue";
+            self.cx.set_callback(Some(Callback::HandleContinue));
             result = self.server.handle_continue(&mut self.cx).await;
+            self.cx.set_callback(None);
         }
         let Err(Exit(reason)) = result else { return None };
+        self.cx.set_callback(Some(Callback::Terminate));
         self.server.terminate(&reason, &mut self.cx).await;
         // Whoever waits for a reply that the server keeps hears of its end.
         Processes::set_dying(reason.clone());

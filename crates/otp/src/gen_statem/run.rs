@@ -7,7 +7,7 @@ use super::{Beginning, Event, StateMachine};
 use crate::gen_server::{Info, Starting};
 use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
-    CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
+    Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
 };
 use engset_term::{Pid, Term};
 use std::future::poll_fn;
@@ -28,7 +28,10 @@ pub(super) async fn run<M: StateMachine>(
     starting: Starting,
 ) -> ExitReason {
     let mut before_first = BeforeFirst::<M> { is_over: false, machine: PhantomData };
-    match machine.init(&mut cx).await {
+    cx.set_callback(Some(Callback::Init));
+    let begun = machine.init(&mut cx).await;
+    cx.set_callback(None);
+    match begun {
         Ok(step) => {
             starting.done(Ok(()));
             before_first.is_over = true;
@@ -83,6 +86,7 @@ pub(super) async fn serve<M: StateMachine>(
         Ok(()) => running.events(cx).await,
     };
     set_deadline(None);
+    cx.set_callback(Some(Callback::Terminate));
     running.machine.terminate(&reason, running.core.state(), cx).await;
     // Whoever waits for a reply that the machine keeps, or has postponed, hears of its end.
     Processes::set_dying(reason.clone());
@@ -132,7 +136,9 @@ impl<M: StateMachine> Running<M> {
                 Err(reason) => return reason,
             };
             (self.last, self.text) = (event.kind(), M::format_event(&event));
+            cx.set_callback(Some(Callback::HandleEvent));
             let step = self.machine.handle(self.core.state(), event, cx).await;
+            cx.set_callback(None);
             set_deadline(None);
             let made = match step {
                 Ok(step) => self.make(step.into_parts(), cx).await,
@@ -218,7 +224,9 @@ impl<M: StateMachine> Running<M> {
                 Entered::Same => state,
                 Entered::From(before) => before,
             };
+            cx.set_callback(Some(Callback::StateEnter));
             let step = self.machine.enter(before, state, cx).await;
+            cx.set_callback(None);
             set_deadline(None);
             let parts = step.map_err(|Exit(reason)| reason)?.into_parts();
             parts.replies.send();
