@@ -61,7 +61,8 @@ pub enum CallError<E = Infallible> {
     CallingSelf,
     /// The call would have waited for itself; the request was not sent. Each of these processes of one node waits for
     /// nothing but the next one's answer, and the last one for the first one's, which is the one that called. Let one
-    /// of them answer later ([`Reply`]) or cast.
+    /// of them answer later ([`Reply`]) or cast. A process that has given its `Reply` to another one still counts as the
+    /// one that answers: it may cast to its caller meanwhile, but a call is refused.
     ///
     /// A circle of more than [`engset_process::CALL_CHAIN_MAX`] processes, or one that goes over another node, ends by
     /// the deadlines of its calls instead.
