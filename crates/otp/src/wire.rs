@@ -187,7 +187,7 @@ pub fn open_reply(payload: &[u8]) -> Result<&[u8], engset_etf::DecodeError> {
 }
 
 /// The reason with which the monitor of a caller fires whose request was not understood: `{bad_request, Text}`. The
-/// text begins with [`NOT_RUN`], by which callers know that it is not a server's own reason to end.
+/// text begins with `NOT_RUN`, by which callers know that it is not a server's own reason to end.
 #[must_use]
 pub fn bad_request_reason(why: &str) -> ExitReason {
     let text = format!("{NOT_RUN}{why}");
