@@ -73,7 +73,7 @@ impl<T> Chunks<T> {
 
     /// Whether there is room for one more without an allocation.
     #[inline]
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.back.len() < self.back.capacity()
     }
 

@@ -48,7 +48,11 @@ pub(crate) fn receive<M: Protocol, T, S: Select<M, T>>(
                 return take(own.with(|own| unsafe { own.mailbox.take_behind() }));
             }
             (Place::Nowhere, _) if me.mail() == MailState::None && me.is_own_waker(waker) => {
-                own.with(|own| own.mailbox.has_listened = true);
+                own.with(|own| {
+                    // Who looks again and again without waiting has no more turns than who receives.
+                    own.mailbox.left -= 1;
+                    own.mailbox.has_listened = true;
+                });
                 return Poll::Pending;
             }
             _ => {}

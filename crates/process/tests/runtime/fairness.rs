@@ -1,6 +1,6 @@
 //! Nobody takes all the time: a flood of processes that wake themselves keeps nobody else from running.
 
-use crate::stage::{Number, everywhere, number, on_threads};
+use crate::stage::{Number, everywhere, number, on_threads, seeded};
 use engset_process::{Cx, Scheduler, SpawnOptions, yield_now};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -194,4 +194,30 @@ fn what_was_done_is_counted() {
     let stats = &scheduler.stats().workers[0];
     assert_eq!((stats.timers_set, stats.timers_fired, stats.queue), (1, 1, 0));
     assert_eq!(stats.runs, 3, "twice the process, once the timer");
+}
+
+/// A receive that finds nothing counts as one that finds something: else its process would never let go of its worker.
+/// Seeded, where no watchdog helps.
+#[test]
+fn who_asks_for_mail_without_waiting_lets_others_run() {
+    for seed in 0..25 {
+        seeded(seed, |mut cx| async move {
+            let over = Arc::new(AtomicBool::new(false));
+            let (me, seen) = (cx.pid(), Arc::clone(&over));
+            let body = move |mut cx: Cx<Number>| async move {
+                cx.send(me, Number(1)).expect("the test waits");
+                for _ in 0..100_000 {
+                    assert!(cx.recv_timeout(Duration::ZERO).await.is_none());
+                    if seen.load(Ordering::Relaxed) {
+                        return cx.send(me, Number(2)).expect("the test waits");
+                    }
+                }
+                cx.send(me, Number(3)).expect("the test waits");
+            };
+            cx.processes().spawn(SpawnOptions::default(), body).expect("room");
+            assert_eq!(number(&mut cx).await, 1);
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(number(&mut cx).await, 2, "3: nobody else ran in all that time");
+        });
+    }
 }
