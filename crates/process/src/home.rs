@@ -25,11 +25,3 @@ impl Home for Processes {
         }
     }
 }
-
-impl Processes {
-    /// The pid of this node with this number.
-    fn pid_of_number(&self, number: u64) -> Pid {
-        let low = |number: u64| u32::try_from(number & 0xFFFF_FFFF).unwrap_or(0);
-        Pid::new(self.node(), self.creation(), low(number), low(number >> 32))
-    }
-}

@@ -16,7 +16,7 @@ use crate::protocol::{Mail, Protocol, Rejected};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
-use crate::wait::{Waits, packed, unpacked};
+use crate::waits::Waits;
 use engset_term::{Atom, Instant, Pid};
 use own::size_of_mail;
 use pin_project_lite::pin_project;
@@ -187,8 +187,8 @@ impl<M: Protocol> Process<M> {
         prepare(&mut relations);
         let group_leader = relations.state.as_ref().and_then(|state| state.group_leader);
         let process = Self {
-            pid: packed(birth.pid),
-            parent: birth.parent.map_or(0, packed),
+            pid: birth.pid.number(),
+            parent: birth.parent.map_or(0, Pid::number),
             initial_call: birth.initial_call,
             processes: Arc::clone(birth.processes),
             relations: Lock::new(relations),
@@ -212,12 +212,12 @@ impl<M: Protocol> Process<M> {
 
     #[inline]
     pub(crate) fn pid(&self) -> Pid {
-        unpacked(Pid::new(self.processes.node(), self.processes.creation(), 0, 0), self.pid)
+        self.processes.pid_of_number(self.pid)
     }
 
     /// The process of this node that started it.
     pub(crate) fn starter(&self) -> Option<Pid> {
-        (self.parent != 0).then(|| unpacked(self.pid(), self.parent))
+        (self.parent != 0).then(|| self.processes.pid_of_number(self.parent))
     }
 
     #[inline]

@@ -159,6 +159,13 @@ impl Processes {
         self.node
     }
 
+    /// The pid of this node with this number, see [`Pid::number`]: what is kept of a process's own node's pids.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+    pub(crate) fn pid_of_number(&self, number: u64) -> Pid {
+        Pid::new(self.node, self.creation, number as u32, (number >> 32) as u32)
+    }
+
     /// The node's creation.
     #[must_use]
     pub fn creation(&self) -> u32 {
@@ -513,7 +520,7 @@ impl Processes {
     pub fn kill_all(&self) {
         self.halting.store(true, Ordering::Relaxed);
         // No process: none has this number.
-        let from = Pid::new(self.node, self.creation, 0, 0);
+        let from = self.pid_of_number(0);
         for pid in self.pids() {
             let kill = ControlSignal::Exit { from, reason: ExitReason::Kill };
             // One that ended meanwhile needs no killing.

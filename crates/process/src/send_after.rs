@@ -8,7 +8,6 @@ use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::scheduler::Timer;
 use crate::signal::Dest;
-use crate::wait::{packed, unpacked};
 use engset_term::Pid;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,10 +39,10 @@ impl TimerRef {
         let action = match to {
             // As small as can be: with a message of two words it needs no allocation.
             Dest::Pid(to) if processes.is_here(to) && processes.is_here(from) => {
-                let (from, to) = (packed(from), packed(to));
+                let (from, to) = (from.number(), to.number());
                 Action::new(move || {
-                    let here = Pid::new(owner.node(), owner.creation(), 0, 0);
-                    let sent = owner.send_to(unpacked(here, from), unpacked(here, to), message);
+                    let (from, to) = (owner.pid_of_number(from), owner.pid_of_number(to));
+                    let sent = owner.send_to(from, to, message);
                     count(&owner, &sent);
                 })
             }

@@ -40,8 +40,8 @@ impl Wait {
 
     #[inline]
     fn begin(current: &Current<'_>, callee: Pid) -> Self {
-        current.waits.begin(packed(callee));
-        Self { caller: packed(current.pid) }
+        current.waits.begin(callee.number());
+        Self { caller: current.pid.number() }
     }
 
     /// To be said in each time slice in which the process finds that it must wait still.
@@ -52,7 +52,7 @@ impl Wait {
     #[inline]
     fn of_running(&self, body: impl FnOnce(&Current<'_>)) {
         current::with(|current| match current {
-            Some(current) if packed(current.pid) == self.caller => body(current),
+            Some(current) if current.pid.number() == self.caller => body(current),
             // It was carried to another process, or the process has ended.
             _ => {}
         });
@@ -80,7 +80,7 @@ pub fn call_begins(timeout: Option<Duration>) -> (u64, Option<Instant>) {
             (Some(own), Some(deadline)) => Some(own.min(deadline)),
             (own, deadline) => own.or(deadline),
         };
-        (packed(current.pid), due)
+        (current.pid.number(), due)
     })
 }
 
@@ -102,7 +102,7 @@ pub fn request_begins_from(caller: Pid) {
         let Some(current) = current else { return };
         current.deadline.set(None);
         if current.processes.is_here(caller) {
-            current.caller.set(packed(caller));
+            current.caller.set(caller.number());
         } else {
             current.caller.set(AWAY);
             current.caller_away.set(Some(caller));
@@ -124,7 +124,7 @@ impl Current<'_> {
         match self.caller.get() {
             0 => None,
             AWAY => self.caller_away.get(),
-            caller => Some(unpacked(self.pid, caller)),
+            caller => Some(self.processes.pid_of_number(caller)),
         }
     }
 }
@@ -221,9 +221,10 @@ fn send_away<M: Protocol>(current: &Current<'_>, to: &Dest, message: M) -> Resul
 #[inline(never)]
 fn follow_and_send<M: Protocol>(current: &Current<'_>, request: Request<M>) -> Result<Wait, Unsent<M>> {
     fence(Ordering::SeqCst);
-    let circle = |chain: Vec<u64>| chain.into_iter().map(|process| unpacked(current.pid, process)).collect();
-    match follow(packed(current.pid), packed(request.to), |process| {
-        current.processes.link_of(unpacked(current.pid, process))
+    let circle =
+        |chain: Vec<u64>| chain.into_iter().map(|process| current.processes.pid_of_number(process)).collect();
+    match follow(current.pid.number(), request.to.number(), |process| {
+        current.processes.link_of(current.processes.pid_of_number(process))
     }) {
         Way::Circle(chain) => Err(Unsent::Circle(circle(chain))),
         Way::Undecided => {
@@ -263,15 +264,4 @@ impl Processes {
     fn link_of(&self, pid: Pid) -> Option<crate::waits::Link> {
         self.look(pid, |process, seen| process.waits().link(seen.status == Status::Waiting)).flatten()
     }
-}
-
-/// What distinguishes a process from others of its node.
-#[inline]
-pub(crate) const fn packed(pid: Pid) -> u64 {
-    pid.number()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
-pub(crate) const fn unpacked(same_node: Pid, packed: u64) -> Pid {
-    Pid::new(same_node.node(), same_node.creation(), packed as u32, (packed >> 32) as u32)
 }

@@ -18,12 +18,10 @@ use std::task::{Context, Poll};
 /// From `init` on; from the first request on where there is no starter.
 pub(super) fn serve<S: Server>(
     server: S,
-    cx: Cx<S::Msg>,
+    mut cx: Cx<S::Msg>,
     parent: Option<Pid>,
-    starting: Option<Starting>,
+    mut starting: Option<Starting>,
 ) -> impl Future<Output = ExitReason> + Send {
-    let mut starting = starting;
-    let mut cx = cx;
     let parent = Parent::note(parent, &mut cx);
     let mut serving = Serving { server, cx, parent, desk: Desk::default(), last: "", has_text: false };
     // What a block captures has its place once; the arguments of an `async fn` have it twice.
