@@ -115,8 +115,8 @@ pub mod net {
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
     pub use engset_net::{ConnectError, NodeBuilder, StartNodeError, Step, epmd};
     pub use engset_node::{
-        Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, Network, Node as NodeCore, NodeConfig,
-        TooManyConnections,
+        Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, MonitorNodes, Network, Node as NodeCore,
+        NodeConfig, NodeInfo, NodeType, TooManyConnections, TooManyWatchers, WATCHERS_MAX,
     };
 }
 

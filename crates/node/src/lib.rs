@@ -9,9 +9,11 @@ mod kernel;
 mod node;
 mod peers;
 mod router;
+mod watchers;
 
 pub use channel::{Channel, CloseReason};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use peers::{AttemptId, DialError};
+pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};
