@@ -18,14 +18,24 @@ fn cookie() -> Cookie {
 }
 
 fn told(error: &ConnectError) -> Failure {
-    let failure = explain(NodeName::new("n2@10.0.0.9").unwrap(), error, Some(&cookie()));
+    checked(explain(NodeName::new("n2@10.0.0.9").unwrap(), error))
+}
+
+fn told_close(reason: CloseReason) -> Failure {
+    checked(explain_dial(NodeName::new("n2@10.0.0.9").unwrap(), &(Arc::new(reason) as DialError), &cookie()))
+}
+
+fn checked(failure: Failure) -> Failure {
     assert!(failure.summary.contains("n2@10.0.0.9"), "{failure:?}");
     assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
     failure
 }
 
 fn step_and_status(error: &ConnectError) -> (String, Status) {
-    let failure = told(error);
+    step_and_status_of(&told(error))
+}
+
+fn step_and_status_of(failure: &Failure) -> (String, Status) {
     let step = failure.facts.iter().find(|(label, _)| *label == "step");
     (step.map(|(_, step)| step.clone()).unwrap_or_default(), failure.status)
 }
@@ -34,8 +44,8 @@ fn refused() -> Arc<io::Error> {
     Arc::new(io::Error::from(ErrorKind::ConnectionRefused))
 }
 
-fn closed(error: HandshakeError) -> ConnectError {
-    ConnectError::Closed { at: at(), reason: CloseReason::Handshake(error) }
+fn closed(error: HandshakeError) -> (String, Status) {
+    step_and_status_of(&told_close(CloseReason::Handshake(error)))
 }
 
 #[test]
@@ -54,22 +64,22 @@ fn each_error_names_its_step_and_has_its_exit_code() {
     let slow = ConnectError::Timeout { step: Step::Tcp, at: Some(at()) };
     assert_eq!(step_and_status(&slow), expected("timeout (tcp)", Status::Unreachable));
     let mute = closed(HandshakeError::Timeout { step: HandshakeStep::Status });
-    assert_eq!(step_and_status(&mute), expected("timeout (handshake)", Status::Unreachable));
-    let cut = ConnectError::Closed { at: at(), reason: CloseReason::ClosedByPeer };
-    assert_eq!(step_and_status(&cut), expected("handshake", Status::Unreachable));
+    assert_eq!(mute, expected("timeout (handshake)", Status::Unreachable));
+    let cut = step_and_status_of(&told_close(CloseReason::ClosedByPeer));
+    assert_eq!(cut, expected("handshake", Status::Unreachable));
     let not_allowed = closed(HandshakeError::NotAllowed);
-    assert_eq!(step_and_status(&not_allowed), expected("handshake", Status::Refused));
+    assert_eq!(not_allowed, expected("handshake", Status::Refused));
     let old = closed(HandshakeError::OldHandshake { version: 5 });
-    assert_eq!(step_and_status(&old), expected("handshake", Status::Refused));
+    assert_eq!(old, expected("handshake", Status::Refused));
     let other = HandshakeError::NameMismatch { expected: "n2@10.0.0.9".to_owned(), got: "x@y".to_owned() };
-    assert_eq!(step_and_status(&closed(other)), expected("name", Status::NotFound));
+    assert_eq!(closed(other), expected("name", Status::NotFound));
 }
 
 #[test]
 fn different_cookies_are_told_with_the_fingerprint_of_ours() {
     let mismatch = HandshakeError::CookieMismatch { peer: "n2@10.0.0.9".to_owned() };
     for error in [mismatch, HandshakeError::ClosedByPeer { step: HandshakeStep::Ack }] {
-        let failure = told(&closed(error));
+        let failure = told_close(CloseReason::Handshake(error));
         assert_eq!(failure.summary, "n2@10.0.0.9 refused us: the cookies differ");
         assert_eq!(failure.status, Status::Refused);
         let facts = format!("{:?}", failure.facts);
@@ -88,9 +98,8 @@ fn an_unknown_name_tells_how_to_list_the_known_ones() {
 fn errors_of_a_connection_are_told_in_the_same_way_from_wherever_they_come() {
     let peer = NodeName::new("n2@10.0.0.9").unwrap();
     let reason = CloseReason::Handshake(HandshakeError::ClosedByPeer { step: HandshakeStep::Ack });
-    let while_connecting = ConnectError::Closed { at: at(), reason: reason.clone() };
     let told = |error: DialError| explain_dial(peer, &error, &cookie());
-    assert_eq!(told(Arc::new(reason)), told(Arc::new(while_connecting)));
+    assert_eq!(told(Arc::new(reason.clone())), told_close(reason));
     let other = told(Arc::new(io::Error::other("something else")));
     assert_eq!(other.summary, "n2@10.0.0.9 was not reached: something else");
 }
