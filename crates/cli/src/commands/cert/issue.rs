@@ -8,6 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
+use std::net::IpAddr;
 use time::Duration;
 
 /// The name of every authority; their keys tell them apart.
@@ -64,7 +65,12 @@ impl Authority {
 
     /// A certificate for the host of `node`, as TLS looks at it, and for the node itself.
     pub(super) fn issue(&self, node: NodeName, days: u16) -> Result<Issued, Failure> {
-        let mut params = CertificateParams::new([node.host_part().to_string()]).map_err(not_made)?;
+        let host = node.host_part();
+        let mut params = CertificateParams::new([host.to_string()]).map_err(not_made)?;
+        if host.parse::<IpAddr>().is_ok() {
+            // Erlang nodes look for an address among the DNS names.
+            params.subject_alt_names.push(SanType::DnsName(host.as_str().try_into().map_err(not_made)?));
+        }
         let uri = format!("{NODE_URI_SCHEME}{}", node.text());
         params.subject_alt_names.push(SanType::URI(uri.try_into().map_err(not_made)?));
         params.distinguished_name.push(DnType::CommonName, node.text().to_string());
