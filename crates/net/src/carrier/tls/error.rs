@@ -120,10 +120,11 @@ fn fault_of_alert(alert: AlertDescription) -> TlsFault {
         | AlertDescription::CertificateUnknown
         | AlertDescription::CertificateRequired
         | AlertDescription::AccessDenied
-        // Nothing signs for a certificate from an authority of the same name with another key.
+        // What an Erlang node says when the host is not in our certificate.
+        | AlertDescription::HandshakeFailure
+        // What is said of a certificate from an authority of the same name with another key.
         | AlertDescription::DecryptError => TlsFault::OurCertificateRefused,
         AlertDescription::ProtocolVersion
-        | AlertDescription::HandshakeFailure
         | AlertDescription::InsufficientSecurity => TlsFault::NothingInCommon,
         _ => TlsFault::Other,
     }
