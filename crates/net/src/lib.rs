@@ -17,6 +17,7 @@ mod driver;
 pub mod epmd;
 mod finding;
 mod handshakes;
+mod listening;
 mod random;
 mod registration;
 mod start;

@@ -228,7 +228,7 @@ impl NodeBuilder {
             Finding::Fixed(tcp_port) => tcp_port,
             Finding::Epmd(_) => 0,
         };
-        let listener = self.carrier.listen(name, listen, tcp_port).await;
+        let listener = self.carrier.listen(name, listen, tcp_port);
         let listener = listener.map_err(|error| match &self.carrier {
             Carrier::Unix(path) => StartNodeError::SocketDir { path: path.clone(), error },
             Carrier::Tcp | Carrier::Tls(_) => StartNodeError::System(error),

@@ -15,6 +15,7 @@ pub use unix::SocketDirError;
 
 use crate::connect::{ConnectError, Step, within};
 use crate::finding::Finding;
+use crate::listening;
 use engset_dist::handshake::Framing;
 use engset_node::NameCheck;
 use engset_process::Scheduler;
@@ -75,10 +76,10 @@ pub(crate) enum From {
 
 impl Carrier {
     /// Listens for peers of the node `name`, at `listen` where the carrier has addresses; a TCP port of 0 takes any.
-    pub(crate) async fn listen(&self, name: NodeName, listen: IpAddr, tcp_port: u16) -> io::Result<Listener> {
+    pub(crate) fn listen(&self, name: NodeName, listen: IpAddr, tcp_port: u16) -> io::Result<Listener> {
         match self {
-            Self::Tcp | Self::Tls(_) => Ok(Listener::Tcp(TcpListener::bind((listen, tcp_port)).await?)),
-            Self::Unix(dir) => Ok(Listener::Unix(unix::SocketFile::listen(dir, name).await?)),
+            Self::Tcp | Self::Tls(_) => Ok(Listener::Tcp(listening::listen(SocketAddr::new(listen, tcp_port))?)),
+            Self::Unix(dir) => Ok(Listener::Unix(unix::SocketFile::listen(dir, name)?)),
         }
     }
 

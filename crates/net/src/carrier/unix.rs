@@ -68,7 +68,7 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    pub(super) async fn listen(dir: &Path, name: NodeName) -> io::Result<Self> {
+    pub(super) fn listen(dir: &Path, name: NodeName) -> io::Result<Self> {
         prepare(dir)?;
         let path = socket_path(dir, name);
         let lock = OpenOptions::new()

@@ -1,5 +1,6 @@
 //! Being an EPMD: sockets around the pure server of `engset-dist`.
 
+use crate::listening::listen;
 use engset_dist::epmd::{ConnId, Server, ServerConfig};
 use engset_process::Scheduler;
 use parking_lot::Mutex;
@@ -62,11 +63,11 @@ pub(crate) async fn serve_at_each(
     others: &[IpAddr],
     scheduler: &Scheduler,
 ) -> io::Result<EpmdServer> {
-    let listener = TcpListener::bind(at).await?;
+    let listener = listen(at)?;
     let at = listener.local_addr()?;
     let mut listeners = vec![listener];
     for address in others {
-        listeners.push(TcpListener::bind((*address, at.port())).await?);
+        listeners.push(listen(SocketAddr::new(*address, at.port()))?);
     }
     let config = ServerConfig {
         epmd_tcp_port: at.port(),
