@@ -28,7 +28,8 @@ impl Folder {
     }
 
     fn files(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.0).expect("the directory is there").map(|entry| entry.unwrap().file_name());
+        let names =
+            fs::read_dir(&self.0).expect("the directory is there").map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
         names.sort();
         names

@@ -111,6 +111,7 @@ pub use engset_otp::__private;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
+    pub use engset_dist::Flags;
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
     pub use engset_net::{

@@ -222,3 +222,38 @@ pub(crate) async fn within<T>(
         () = scheduler.sleep(STEP_TIMEOUT) => Err(ConnectError::Timeout { step, at }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ConnectError, STEP_TIMEOUT, Step, within};
+    use engset_process::Scheduler;
+    use engset_term::Instant;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    const STEPS: [Step; 5] = [Step::Resolve, Step::Epmd, Step::Tcp, Step::Unix, Step::Tls];
+
+    #[test]
+    fn each_step_before_the_handshake_has_its_time_and_no_more() {
+        for step in STEPS {
+            let scheduler = Scheduler::seeded(1);
+            let Scheduler::Seeded(seeded) = &scheduler else { unreachable!("just made") };
+            let at = "10.0.0.9:4369".parse().unwrap();
+            let ended = Arc::new(Mutex::new(None));
+            let (note, clock) = (Arc::clone(&ended), scheduler.clone());
+            scheduler.spawn_task(async move {
+                let waited = within(&clock, step, Some(at), std::future::pending::<()>()).await;
+                *note.lock().unwrap() = Some(waited);
+            });
+            seeded.run_until(Instant::ZERO.saturating_add(STEP_TIMEOUT - Duration::from_millis(1)));
+            assert!(ended.lock().unwrap().is_none(), "{step}: given up too early");
+            seeded.run_until(Instant::ZERO.saturating_add(STEP_TIMEOUT));
+            let error = ended.lock().unwrap().take().expect("given up in time").unwrap_err();
+            assert_eq!(error.step(), step);
+            assert!(matches!(&error, ConnectError::Timeout { at: Some(told), .. } if *told == at), "{error}");
+            let told = error.to_string();
+            let names_the_step = told.contains(&format!("step {step}")) || told.contains("TLS");
+            assert!(told.contains("10.0.0.9:4369") && names_the_step, "{told}");
+        }
+    }
+}

@@ -17,6 +17,7 @@ use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub struct NodeBuilder {
     listen: Option<IpAddr>,
     finding: Finding,
     carrier: Carrier,
+    tcp_ports: RangeInclusive<u16>,
     adjust: Option<fn(&mut NodeConfig)>,
 }
 
@@ -48,6 +50,7 @@ impl Default for NodeBuilder {
             listen: None,
             finding: Finding::Epmd(crate::epmd::tcp_port()),
             carrier: Carrier::Tcp,
+            tcp_ports: 0..=0,
             adjust: None,
         }
     }
@@ -105,6 +108,12 @@ impl NodeBuilder {
     /// Sets the port of EPMD; without, `ERL_EPMD_PORT` or 4369.
     pub fn epmd_tcp_port(self, epmd_tcp_port: u16) -> Self {
         Self { finding: Finding::Epmd(epmd_tcp_port), ..self }
+    }
+
+    /// Listens at the first free port of these, for firewalls, as `inet_dist_listen_min` and `inet_dist_listen_max` do;
+    /// without, at any free one. The start fails when none is free.
+    pub fn tcp_ports(self, tcp_ports: RangeInclusive<u16>) -> Self {
+        Self { tcp_ports, ..self }
     }
 
     /// Uses no EPMD: the node listens at this port, and reaches its peers there too, as `erl -start_epmd false
@@ -224,11 +233,11 @@ impl NodeBuilder {
             (None, Carrier::Unix(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             (None, Carrier::Tcp | Carrier::Tls(_)) => loopback(scheduler, &name.host_part()).await?,
         };
-        let tcp_port = match self.finding {
-            Finding::Fixed(tcp_port) => tcp_port,
-            Finding::Epmd(_) => 0,
+        let tcp_ports = match self.finding {
+            Finding::Fixed(tcp_port) => tcp_port..=tcp_port,
+            Finding::Epmd(_) => self.tcp_ports.clone(),
         };
-        let listener = self.carrier.listen(name, listen, tcp_port);
+        let listener = self.carrier.listen(name, listen, tcp_ports);
         let listener = listener.map_err(|error| match &self.carrier {
             Carrier::Unix(path) => StartNodeError::SocketDir { path: path.clone(), error },
             Carrier::Tcp | Carrier::Tls(_) => StartNodeError::System(error),

@@ -4,7 +4,9 @@ use super::{explain, explain_dial};
 use crate::cookie::{Cookie, CookieFlags};
 use crate::failure::{Failure, Status};
 use engset::NodeName;
-use engset::net::{CloseReason, ConnectError, DialError, EpmdError, HandshakeError, HandshakeStep, Step};
+use engset::net::{
+    CloseReason, ConnectError, DialError, EpmdError, HandshakeError, HandshakeStep, Step, TlsError, TlsFault,
+};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -102,4 +104,42 @@ fn errors_of_a_connection_are_told_in_the_same_way_from_wherever_they_come() {
     assert_eq!(told(Arc::new(reason.clone())), told_close(reason));
     let other = told(Arc::new(io::Error::other("something else")));
     assert_eq!(other.summary, "n2@10.0.0.9 was not reached: something else");
+}
+
+#[test]
+fn errors_of_tls_are_told_in_the_same_way_at_each_time() {
+    let fault = TlsFault::OurCertificateFromOtherAuthority;
+    let error = TlsError { fault, error: refused() };
+    let early = told(&ConnectError::Tls { at: at(), error: error.clone() });
+    // The verdict on our certificate may come when our side of TLS is done.
+    let late = told_close(CloseReason::Carrier(Arc::new(io::Error::other(error))));
+    for failure in [early, late] {
+        assert_eq!(
+            failure.summary,
+            "no TLS with n2@10.0.0.9: the peer does not know the CA of our certificate"
+        );
+        assert_eq!(step_and_status_of(&failure), ("tls".to_owned(), Status::Refused));
+        assert!(failure.facts.iter().any(|(label, fact)| *label == "do" && fact == fault.remedy()));
+    }
+    let mute = ConnectError::Timeout { step: Step::Tls, at: Some(at()) };
+    assert_eq!(step_and_status(&mute), ("timeout (tls)".to_owned(), Status::Unreachable));
+}
+
+#[test]
+fn a_peer_that_speaks_tls_and_one_that_lacks_a_flag_are_told_of() {
+    let tls =
+        told_close(CloseReason::Handshake(HandshakeError::PeerSpeaksTls { step: HandshakeStep::Status }));
+    assert_eq!(tls.summary, "n2@10.0.0.9 speaks TLS only");
+    assert!(format!("{tls:?}").contains("--tls-dir"), "{tls:?}");
+    let missing = HandshakeError::MissingFlags(engset::net::Flags::OURS);
+    let missing = told_close(CloseReason::Handshake(missing));
+    assert_eq!(step_and_status_of(&missing), ("handshake".to_owned(), Status::Refused));
+    assert!(format!("{missing:?}").contains("OTP 25"), "{missing:?}");
+}
+
+#[test]
+fn a_socket_file_that_is_not_there_is_told_of() {
+    let unix = ConnectError::Unix { path: "/run/nodes/n2@10.0.0.9".into(), error: refused() };
+    assert_eq!(step_and_status(&unix), ("unix".to_owned(), Status::Unreachable));
+    assert!(told(&unix).summary.contains("/run/nodes/n2@10.0.0.9"));
 }

@@ -23,6 +23,7 @@ use engset_term::NodeName;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -75,10 +76,25 @@ pub(crate) enum From {
 }
 
 impl Carrier {
-    /// Listens for peers of the node `name`, at `listen` where the carrier has addresses; a TCP port of 0 takes any.
-    pub(crate) fn listen(&self, name: NodeName, listen: IpAddr, tcp_port: u16) -> io::Result<Listener> {
+    /// Listens for peers of the node `name`, at `listen` and the first of these ports that is free where the carrier has
+    /// addresses; a TCP port of 0 takes any.
+    pub(crate) fn listen(
+        &self,
+        name: NodeName,
+        listen: IpAddr,
+        tcp_ports: RangeInclusive<u16>,
+    ) -> io::Result<Listener> {
         match self {
-            Self::Tcp | Self::Tls(_) => Ok(Listener::Tcp(listening::listen(SocketAddr::new(listen, tcp_port))?)),
+            Self::Tcp | Self::Tls(_) => {
+                let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "no TCP port may be used");
+                for tcp_port in tcp_ports {
+                    match listening::listen(SocketAddr::new(listen, tcp_port)) {
+                        Ok(listener) => return Ok(Listener::Tcp(listener)),
+                        Err(error) => last_error = error,
+                    }
+                }
+                Err(last_error)
+            }
             Self::Unix(dir) => Ok(Listener::Unix(unix::SocketFile::listen(dir, name)?)),
         }
     }
