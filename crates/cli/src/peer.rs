@@ -251,9 +251,27 @@ fn made_up_name(peer: NodeName, address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::made_up_name;
-    use engset::NodeName;
+    use super::{first_that_answers, in_node, made_up_name};
+    use engset::net::{ConnectError, Step};
+    use engset::{Node, NodeName};
     use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn addresses_are_asked_until_one_answers_and_the_first_error_is_told() {
+        let node = Node::builder().workers(1).start().unwrap();
+        let failed = |step| Err(ConnectError::Timeout { step, at: None });
+        for (answers, expected) in [
+            (vec![Ok(1), Ok(2)], Ok(1)),
+            (vec![failed(Step::Epmd), Ok(2)], Ok(2)),
+            (vec![failed(Step::Epmd), failed(Step::Tcp), Ok(3)], Ok(3)),
+            (vec![failed(Step::Tcp), failed(Step::Resolve)], Err(Step::Tcp)),
+            (vec![], Err(Step::Epmd)),
+        ] {
+            let questions = answers.into_iter().map(std::future::ready).collect();
+            let answer = in_node(&node, move |_cx| first_that_answers(questions)).unwrap();
+            assert_eq!(answer.map_err(|error| error.step()), expected);
+        }
+    }
 
     fn host_beside(peer: &str, address: Ipv4Addr) -> String {
         let name = made_up_name(NodeName::new(peer).unwrap(), IpAddr::V4(address));

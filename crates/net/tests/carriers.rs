@@ -12,7 +12,7 @@ use engset_node::{CloseReason, DialError};
 use engset_term::NodeName;
 use peer::{COOKIE, connect, free_tcp_port, until_closed, write};
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -310,4 +310,17 @@ fn listen_port_options() {
     assert!(started.iter().all(Result::is_ok), "{started:?}");
     let error = start("z@127.0.9.44").expect_err("no port is left");
     assert!(matches!(&error, StartNodeError::System(_)), "{error}");
+}
+
+/// A node listens where it is told to, and nowhere else.
+#[test]
+fn use_interface() {
+    let authority = Authority::new("cluster");
+    let tcp_port = free_tcp_port();
+    let name = "a@127.0.9.45";
+    let builder = RunningNode::builder().name(name).cookie(COOKIE).workers(1).no_epmd(tcp_port);
+    let builder = builder.listen([127, 0, 9, 45].into()).tls(tls(&authority, &authority.node(name)));
+    let _node = builder.start().expect("it starts");
+    assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 9, 45), tcp_port)).is_ok());
+    assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 9, 46), tcp_port)).is_err());
 }
