@@ -1,5 +1,7 @@
 //! `engset cert`: what it writes and prints is what an Erlang node and an Engset node speak TLS with.
 
+#![expect(clippy::unwrap_used, reason = "part of tests")]
+
 mod engset;
 
 use ::engset::net::TlsConfig;

@@ -248,7 +248,7 @@ fn a_file_of_certificates_has_a_limit_at_both_sides_of_it() {
         match TlsConfig::from_dir(&folder.0, A) {
             Ok(_) => assert!(fits, "{length}"),
             Err(error) => {
-                assert!(!fits && matches!(&error, TlsConfigError::TooLong { .. }), "{length}: {error}")
+                assert!(!fits && matches!(&error, TlsConfigError::TooLong { .. }), "{length}: {error}");
             }
         }
     }

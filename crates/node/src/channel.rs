@@ -33,7 +33,9 @@ pub struct Channel {
 
 /// Whether the carrier vouches for the name that a peer gives: it may know who is at the other end, for instance by a
 /// certificate.
-pub struct NameCheck(Box<dyn Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync>);
+pub struct NameCheck(Box<Check>);
+
+type Check = dyn Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync;
 
 impl NameCheck {
     /// A check that refuses names with an error, which should say who the carrier knows the peer as.

@@ -23,7 +23,8 @@ pub(super) async fn dial(
         match tried {
             Ok(Ok(stream)) => return Ok((at, stream)),
             Ok(Err(error)) => {
-                first_error.get_or_insert(ConnectError::Tcp { at, error: Arc::new(error) });
+                let error = Arc::new(error);
+                first_error.get_or_insert(ConnectError::Tcp { at, error });
             }
             Err(error) => {
                 first_error.get_or_insert(error);

@@ -41,7 +41,7 @@ impl Authority {
 
     /// A good certificate for this host, whichever node is there.
     pub fn host(&self, host: &str) -> Certificate {
-        self.sign(params(host))
+        self.sign(&params(host))
     }
 
     /// A good certificate for this host, and this node.
@@ -49,29 +49,29 @@ impl Authority {
         let mut params = params(node.split_once('@').expect("name@host").1);
         let uri = format!("erlang:{node}").try_into().expect("ASCII");
         params.subject_alt_names.push(SanType::URI(uri));
-        self.sign(params)
+        self.sign(&params)
     }
 
     /// One that names the node as a DNS name.
     pub fn node_as_dns_name(&self, node: &str) -> Certificate {
         let mut params = params(node.split_once('@').expect("name@host").1);
         params.subject_alt_names.push(SanType::DnsName(node.try_into().expect("ASCII")));
-        self.sign(params)
+        self.sign(&params)
     }
 
     pub fn expired(&self, host: &str) -> Certificate {
         let mut params = params(host);
         params.not_after = date_time_ymd(2001, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
     pub fn not_yet_valid(&self, host: &str) -> Certificate {
         let mut params = params(host);
         params.not_before = date_time_ymd(4000, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Certificate {
+    fn sign(&self, params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().expect("a key");
         let pem = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Certificate { pem, key: key.serialize_pem() }
