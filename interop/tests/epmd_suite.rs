@@ -5,7 +5,7 @@ use engset::Node;
 use engset::net::epmd::{self, EpmdServer};
 use engset_testkit::{EpmdProcess, require_erl};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// Where a node of the tests would listen.
@@ -459,4 +459,32 @@ fn socket_reset_before_alive2_reply_is_written() {
         }
         until_names(at, &[]);
     });
+}
+
+/// At an address of this machine that is not the loopback, strangers may ask and no more, and nodes register at the
+/// loopback of the same EPMD.
+#[test]
+fn strangers_ask_and_nodes_register_at_the_loopback() {
+    let Some(address) = own_address() else {
+        return println!(
+            "skipped: strangers_ask_and_nodes_register_at_the_loopback: only the loopback is there"
+        );
+    };
+    let ours = ours(address).unwrap();
+    let at = ours.server.at;
+    assert_eq!(register(at, "far").unwrap_err(), None);
+    assert_eq!(ask(at, b"k"), b"");
+    assert_eq!(ask(at, b"d"), b"");
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, at.port()));
+    let _near = register(loopback, "near").unwrap();
+    assert_eq!(names(at), ["near"]);
+    assert_eq!(port_please(at, "near"), entry(b"near", b""));
+}
+
+/// An address of this machine that others reach it by. Nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }

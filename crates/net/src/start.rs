@@ -100,7 +100,7 @@ impl NodeBuilder {
 
     /// Sets the address to accept connections at. Without, it is the loopback address that the host part of the name
     /// stands for; a name that stands for another address is refused then. Anybody who reaches the address and knows
-    /// the cookie may talk to every process of the node, and the traffic is not encrypted.
+    /// the cookie may talk to every process of the node, and the traffic is not encrypted without [`Self::tls`].
     pub fn listen(self, listen: IpAddr) -> Self {
         Self { listen: Some(listen), ..self }
     }

@@ -6,7 +6,7 @@ use engset_process::Scheduler;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -51,10 +51,16 @@ impl Drop for EpmdServer {
 
 /// Serves EPMD at `at`, on the scheduler's workers; must be called on one of them, or in another tokio runtime.
 ///
+/// At a single address of this machine it serves the IPv4 loopback too, as the stock one does: nodes register there.
+///
 /// # Errors
 /// When the address cannot be listened on, for instance because another EPMD is there.
 pub async fn serve(at: SocketAddr, scheduler: &Scheduler) -> io::Result<EpmdServer> {
-    serve_at_each(at, &[], scheduler).await
+    let is_everywhere = at.ip().is_unspecified();
+    let is_loopback = at.ip().is_loopback();
+    let others: &[IpAddr] =
+        if is_everywhere || is_loopback { &[] } else { &[IpAddr::V4(Ipv4Addr::LOCALHOST)] };
+    serve_at_each(at, others, scheduler).await
 }
 
 /// Like [`serve`], at `others` too, all at the port of `at`.
