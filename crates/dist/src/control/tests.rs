@@ -179,7 +179,7 @@ fn reasons_move_into_the_tuple_for_old_peers() {
             continue;
         }
         let mut bytes = Vec::new();
-        control.encode_with_reason(&[119, 6, b'k', b'i', b'l', b'l', b'e', b'd'], &mut bytes);
+        control.encode_with_reason(&[119, 6, b'k', b'i', b'l', b'l', b'e', b'd'], None, &mut bytes);
         let (decoded, used) = Control::decode(&bytes).unwrap();
         assert_eq!(used, bytes.len());
         assert_eq!(decoded.reason(), Some(&Reason::Inline(Term::atom("killed"))), "{op}");
