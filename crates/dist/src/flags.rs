@@ -1,5 +1,9 @@
 //! Capability flags of the distribution handshake: what both sides can do, and which of it we insist on.
 
+mod releases;
+
+pub use releases::{RELEASES, Release};
+
 use core::fmt;
 use core::ops::{BitAnd, BitOr};
 

@@ -2,7 +2,7 @@
 
 use engset_dist::Flags;
 use engset_dist::connection::{Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received, SendError};
-use engset_dist::control::{Control, Process, Reason};
+use engset_dist::control::{AltactTarget, Control, Process, Reason};
 use engset_etf::encode_body;
 use engset_term::{Atom, Instant, NodeName, Pid, Reference, Term};
 use proptest::collection::vec;
@@ -121,6 +121,10 @@ proptest! {
             let control = match control {
                 Control::Send { to, token, .. } if !flags.contains(Flags::SEND_SENDER) => {
                     Control::Send { from: None, to, token }
+                }
+                Control::AliasSend { from, to, token } if flags.contains(Flags::ALTACT_SIG) => {
+                    let to = AltactTarget::Alias(to);
+                    Control::AltactSigSend { priority: false, exit: false, from, to, token }
                 }
                 control => control,
             };

@@ -285,7 +285,7 @@ fn peers_with_fewer_capabilities_get_simpler_signals() {
 
     let reference = Reference::from_words(NodeName::new("a@h").unwrap(), 7, [1, 2, 3]);
     let alias = Control::AliasSend { from: pid(1), to: reference, token: None };
-    let mut out = outgoing(Flags::OURS.without(Flags::ALIAS));
+    let mut out = outgoing(Flags::OURS.without(Flags::ALIAS | Flags::ALTACT_SIG));
     assert_eq!(out.send(&alias, Some(binary(1, 1))), Err(SendError::NotSupported(Flags::ALIAS)));
 }
 

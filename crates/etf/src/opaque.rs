@@ -140,7 +140,14 @@ fn set_size(out: &mut [u8], begun: usize) {
 /// Whether a native record (OTP 29) is anywhere in `body`, a term without the leading 131: only peers with the flag
 /// `NATIVE_RECORDS` read it. Bytes that are no term hold none.
 pub fn contains_record(body: &[u8]) -> bool {
-    if !body.contains(&tags::RECORD) {
+    // A record is a tag, a count of fields below 2^24, 0 or 1, and an atom: hardly anything else looks so.
+    let looks_so = |at: usize| match body.get(at..at.saturating_add(7)) {
+        Some([_, 0, _, _, _, 0 | 1, atom]) => {
+            matches!(*atom, tags::SMALL_ATOM_UTF8 | tags::ATOM_UTF8 | tags::SMALL_ATOM | tags::ATOM)
+        }
+        Some(_) | None => false,
+    };
+    if !memchr::memchr_iter(tags::RECORD, body).any(looks_so) {
         return false;
     }
     let mut notes = Notes::default();

@@ -16,6 +16,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use engset_etf::contains_record;
 
 /// About how many bytes one call of [`Outgoing::poll_transmit`] gives; it goes over by less than two fragments.
 pub const POLL_BYTES_MAX: usize = 256 * 1024;
@@ -164,7 +165,8 @@ impl Outgoing {
     /// [`Control::has_payload`].
     ///
     /// The form follows what the peer can do: exit reasons move into or out of the control message, the sender of a
-    /// message is left out for a peer that does not know such messages, and a large payload goes in fragments.
+    /// message is left out for a peer that does not know such messages, messages to aliases are of operation 37 for a
+    /// peer that has it, and a large payload goes in fragments.
     ///
     /// # Errors
     /// When the queue is full, the peer lacks a capability, or the payload does not fit the operation.
@@ -172,7 +174,12 @@ impl Outgoing {
         if payload.is_some() != control.has_payload() {
             return Err(SendError::PayloadMismatch { op: control.op() });
         }
-        let missing = control.needs().without(self.flags);
+        let suited = control.for_peer(self.flags);
+        let control = suited.as_ref().unwrap_or(control);
+        let mut missing = control.needs().without(self.flags);
+        if !self.flags.contains(Flags::NATIVE_RECORDS) && payload.as_deref().is_some_and(contains_record) {
+            missing = missing | Flags::NATIVE_RECORDS;
+        }
         if !missing.is_empty() {
             return Err(SendError::NotSupported(missing));
         }
