@@ -23,7 +23,8 @@ fn pid(node: &[u8]) -> Vec<u8> {
 /// A fun of this module, pid and free variables.
 fn fun(module: &[u8], pid: &[u8], free: &[&[u8]]) -> Vec<u8> {
     let count = u32::try_from(free.len()).unwrap().to_be_bytes();
-    let parts = [&[1][..], &[9; 16], &[0, 0, 0, 3], &count, module, &[97, 0, 97, 5], pid, &free.concat()].concat();
+    let parts =
+        [&[1][..], &[9; 16], &[0, 0, 0, 3], &count, module, &[97, 0, 97, 5], pid, &free.concat()].concat();
     let size = u32::try_from(parts.len() + 4).unwrap().to_be_bytes();
     [&[112][..], &size, &parts].concat()
 }
@@ -96,7 +97,10 @@ fn a_part_of_a_payload_keeps_its_atoms() {
     drop(whole);
     assert_eq!(part.to_plain().unwrap(), plain);
     assert_eq!(part.memory(), part.len() + 4 * size_of::<Atom>());
-    assert_eq!(Payload::with_atoms(Bytes::from_static(&[106]), Arc::from([])), Payload::new(Bytes::from_static(&[106])));
+    assert_eq!(
+        Payload::with_atoms(Bytes::from_static(&[106]), Arc::from([])),
+        Payload::new(Bytes::from_static(&[106]))
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! ends the connection for the node.
 
 use crate::deliver::BadSignal;
+use crate::dynamic_names::Given;
 use crate::node::{Dial, Node, TooManyConnections};
 use crate::peers::{AttemptId, Link};
 use bytes::Bytes;
@@ -26,6 +27,10 @@ pub struct Channel {
     /// Whom we dialled.
     dialled: Option<NodeName>,
     phase: Phase,
+    /// The number that the peer has to answer, where it dialled us.
+    challenge: u32,
+    /// The name that the peer got from us.
+    given: Option<Given>,
     closed: Option<CloseReason>,
 }
 
@@ -105,11 +110,11 @@ impl Channel {
         challenge: u32,
         framing: Framing,
     ) -> Result<Self, HandshakeError> {
-        let local = node.config().local_node();
-        let initiator = Initiator::new(now, local, &dial.peer.text(), challenge, framing)?
+        let peer = dial.peer.text();
+        let initiator = Initiator::new(now, node.local_node(&peer), &peer, challenge, framing)?
             .with_timeout(node.config().handshake_timeout);
         let phase = Phase::Dialling(Box::new(initiator));
-        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, closed: None })
+        Ok(Self::new(node, dial.attempt, Some(dial.peer), phase, challenge))
     }
 
     /// A channel on a stream that a peer opened; `challenge` is a fresh random number.
@@ -127,7 +132,17 @@ impl Channel {
             Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
         let attempt = node.new_attempt();
         node.challenge_opened(attempt, challenge);
-        Ok(Self { node, attempt, dialled: None, phase: Phase::Accepting(Box::new(acceptor)), closed: None })
+        Ok(Self::new(node, attempt, None, Phase::Accepting(Box::new(acceptor)), challenge))
+    }
+
+    fn new(
+        node: Arc<Node>,
+        attempt: AttemptId,
+        dialled: Option<NodeName>,
+        phase: Phase,
+        challenge: u32,
+    ) -> Self {
+        Self { node, attempt, dialled, phase, challenge, given: None, closed: None }
     }
 
     /// Bytes arrived.
@@ -280,8 +295,16 @@ impl Channel {
         {
             match event {
                 AcceptorEvent::Name { peer, wants_name, .. } => {
-                    let decision =
-                        if wants_name { Decision::NotAllowed } else { self.node.decide(&peer, self.attempt) };
+                    acceptor.set_cookie(self.node.cookie(&peer));
+                    let decision = if wants_name {
+                        self.given = self.node.name_for(&peer, self.attempt, self.challenge);
+                        self.given.as_ref().map_or(Decision::NotAllowed, |given| Decision::Named {
+                            name: given.name.clone(),
+                            creation: given.creation,
+                        })
+                    } else {
+                        self.node.decide(&peer, self.attempt)
+                    };
                     let is_refused = matches!(decision, Decision::Nok | Decision::NotAllowed);
                     acceptor.decide(decision).map_err(CloseReason::Handshake)?;
                     // Nothing more can come of it, and its place among the handshakes is wanted.
@@ -386,6 +409,9 @@ impl Drop for Channel {
                 self.node.challenge_closed(self.attempt);
                 self.node.accept_failed(self.attempt, &reason);
             }
+        }
+        if let Some(given) = self.given.take() {
+            self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
         }
     }
 }

@@ -21,8 +21,8 @@ impl Release {
     }
 }
 
-/// OTP 25 to 29. The word of 25 was taken from a running node, those of 28 and 29 stand in their sources; 26 and 27
-/// added none to those of 25.
+/// OTP 25 to 29. The word of 25 was taken from a running node, those of 28 and 29 stand in their sources; for 26 and 27,
+/// which brought no flag of their own, that of 25 stands.
 pub const RELEASES: [Release; 5] = [
     Release { otp: 25, hidden: Flags(0x0D_07DF_7FBC), mandatory: Flags::MANDATORY_25 },
     Release { otp: 26, hidden: Flags(0x0D_07DF_7FBC), mandatory: Flags::MANDATORY },
