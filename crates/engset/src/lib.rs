@@ -111,12 +111,14 @@ pub use engset_otp::__private;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
+    pub use engset_dist::Flags;
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
-    pub use engset_net::{ConnectError, NodeBuilder, StartNodeError, Step, epmd};
+    pub use engset_etf::Payload;
+    pub use engset_net::{ConnectError, NodeBuilder, SetCookieError, StartNodeError, Step, epmd};
     pub use engset_node::{
         Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, Network, Node as NodeCore, NodeConfig,
-        TooManyConnections,
+        NotAllowed, TooManyConnections, TooManyEntries,
     };
 }
 

@@ -19,4 +19,4 @@ mod registration;
 mod start;
 
 pub use connect::{ConnectError, Step};
-pub use start::{HANDSHAKES_MAX, NodeBuilder, RunningNode, StartNodeError};
+pub use start::{HANDSHAKES_MAX, NodeBuilder, RunningNode, SetCookieError, StartNodeError};

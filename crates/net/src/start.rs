@@ -6,7 +6,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::{Cookie, CookieError, Framing};
-use engset_node::{Channel, Dial, Network, Node, NodeConfig};
+use engset_node::{Channel, Dial, Network, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, NodeNameError, Term};
 use std::error::Error;
@@ -282,11 +282,58 @@ impl RunningNode {
         self.processes().block_on(body)
     }
 
+    /// Sets the secret shared with `peer` alone, from the next handshake on; with the node's own name, the one shared with
+    /// all peers that have none of their own (`erlang:set_cookie/2`).
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use engset_term::NodeName;
+    ///
+    /// let node = RunningNode::builder().start()?;
+    /// node.set_cookie(NodeName::new("billing@10.0.0.7").expect("name@host"), "theirs")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetCookieError`]; the cookies are as before then.
+    pub fn set_cookie(&self, peer: NodeName, cookie: &str) -> Result<(), SetCookieError> {
+        let cookie = Cookie::new(cookie).map_err(SetCookieError::Cookie)?;
+        self.node.set_cookie(peer, cookie).map_err(SetCookieError::TooMany)
+    }
+
+    /// Adds to the list of those who may connect, see [`Node::allow`].
+    ///
+    /// # Errors
+    /// When the list would have too many entries; it is as before then.
+    pub fn allow(&self, entries: &[&str]) -> Result<(), TooManyEntries> {
+        self.node.allow(entries)
+    }
+
     /// Stops the node: its name is freed, its processes are killed, its connections cut, its threads ended.
     pub fn stop(self) {
         drop(self);
     }
 }
+
+/// A cookie was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetCookieError {
+    /// The cookie cannot be used.
+    Cookie(CookieError),
+    /// Too many peers have a cookie of their own.
+    TooMany(TooManyEntries),
+}
+
+impl fmt::Display for SetCookieError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cookie(error) => write!(f, "the cookie cannot be used: {error}"),
+            Self::TooMany(error) => write!(f, "no more peers can have a cookie of their own: {error}"),
+        }
+    }
+}
+
+impl Error for SetCookieError {}
 
 impl Drop for RunningNode {
     fn drop(&mut self) {

@@ -397,6 +397,10 @@ impl Up {
 impl Drop for Channel {
     fn drop(&mut self) {
         let reason = self.closed.take().unwrap_or(CloseReason::ClosedHere);
+        // Before the loss is told: whoever hears of it may ask for the name again.
+        if let Some(given) = self.given.take() {
+            self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
+        }
         match (&self.phase, self.dialled) {
             (Phase::Up(up), _) => self.node.link_down(&up.link, &reason),
             // A peer that dials us takes over; otherwise the attempt has failed.
@@ -409,9 +413,6 @@ impl Drop for Channel {
                 self.node.challenge_closed(self.attempt);
                 self.node.accept_failed(self.attempt, &reason);
             }
-        }
-        if let Some(given) = self.given.take() {
-            self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
         }
     }
 }
