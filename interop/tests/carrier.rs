@@ -402,16 +402,32 @@ fn distributed_recv() {
     );
 }
 
-/// A message of many parts comes from several senders at once, some of which end in the middle.
+/// How long half a message may wait for its rest where a test waits for that.
+const FRAGMENT_PATIENCE: Duration = Duration::from_millis(400);
+
+/// Half a message of a sender that was killed would end the connection when its time is over.
 #[test]
 fn senders_that_die_in_the_middle_leave_nothing_behind() {
-    for adjust in FORMS {
+    let adjusts: [fn(&mut NodeConfig); 2] = [
+        |config| config.incoming.fragment_idle_max = FRAGMENT_PATIENCE,
+        |config| {
+            config.incoming.fragment_idle_max = FRAGMENT_PATIENCE;
+            config.flags = UNCACHED;
+        },
+    ];
+    for adjust in adjusts {
         let Some(stage) = stage_with(adjust) else { return };
         bind(&stage);
-        stage.eval("Big = binary:copy(<<\"0123456789abcdef\">>, 131072), ok.");
+        stage.eval(
+            "net_kernel:monitor_nodes(true, [{node_type, all}]), Big = binary:copy(<<1>>, 30000000), ok.",
+        );
+        stage.check("Echo([up]), receive {nodeup, _, _} -> up after 5000 -> none end.", "up");
+        // More than the connection takes at once: the sender is killed while it waits to go on.
         stage.check(
-            "[begin {P, R} = spawn_monitor(fun() -> {sink, $N} ! {Big, I, Big} end), exit(P, kill), \
-               receive {'DOWN', R, _, _, _} -> ok end end || I <- lists:seq(1, 20)], ok.",
+            "Me = self(), lists:sort([begin \
+               {P, R} = spawn_monitor(fun() -> Me ! {begun, self()}, {sink, $N} ! {Big, an_atom, Big}, exit(whole) end), \
+               receive {begun, P} -> ok end, receive after Wait -> exit(P, kill) end, \
+               receive {'DOWN', R, _, _, killed} -> yes; {'DOWN', R, _, _, whole} -> no end end || Wait <- [1, 3, 5, 8, 12]]), ok.",
             "ok",
         );
         // Others go on meanwhile and after it, over the same connection.
@@ -419,8 +435,8 @@ fn senders_that_die_in_the_middle_leave_nothing_behind() {
             "Many(4, fun(P) -> [{P, I, binary:copy(<<I>>, 100000), ok} || I <- lists:seq(1, 5)] end).",
             "[same]",
         );
+        stage.check("receive {nodedown, _, _} -> down after 1500 -> up end.", "up");
         stage.check("Echo([still_here]).", "same");
-        stage.check("net_kernel:monitor_nodes(true, [{node_type, all}]), receive {nodedown, _, _} -> down after 0 -> up end.", "up");
     }
 }
 
