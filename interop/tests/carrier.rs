@@ -419,7 +419,7 @@ fn senders_that_die_in_the_middle_leave_nothing_behind() {
         let Some(stage) = stage_with(adjust) else { return };
         bind(&stage);
         stage.eval(
-            "net_kernel:monitor_nodes(true, [{node_type, all}]), Big = binary:copy(<<1>>, 30000000), ok.",
+            "net_kernel:monitor_nodes(true, [{node_type, all}]), Big = binary:copy(<<1>>, 5000000), ok.",
         );
         stage.check("Echo([up]), receive {nodeup, _, _} -> up after 5000 -> none end.", "up");
         // More than the connection takes at once: the sender is killed while it waits to go on.
@@ -436,6 +436,7 @@ fn senders_that_die_in_the_middle_leave_nothing_behind() {
             "[same]",
         );
         stage.check("receive {nodedown, _, _} -> down after 1500 -> up end.", "up");
+        stage.check("{sink, $N} ! {report, self()}, receive {count, Whole, _} -> Whole after 5000 -> none end.", "5");
         stage.check("Echo([still_here]).", "same");
     }
 }
