@@ -248,7 +248,7 @@ fn dyn_node_name() {
     beam.eval("register(here, self()), ok.").unwrap();
     let to = NodeName::new(&text).unwrap();
     node.block_on(move |cx| async move {
-        cx.send(Dest::RemoteName(Atom::from_static("here"), to), Term::from(5)).unwrap()
+        cx.send(Dest::RemoteName(Atom::from_static("here"), to), Term::from(5)).unwrap();
     })
     .unwrap();
     assert_eq!(beam.eval("receive 5 -> came after 5000 -> none end.").unwrap(), "came");
@@ -304,7 +304,7 @@ fn differing_cookies() {
         assert!(node.node().disconnect(peer));
         beam.eval("register(inbox, self()), ok.").unwrap();
         node.block_on(move |cx| async move {
-            cx.send(Dest::RemoteName(Atom::from_static("inbox"), peer), Term::from(1)).unwrap()
+            cx.send(Dest::RemoteName(Atom::from_static("inbox"), peer), Term::from(1)).unwrap();
         })
         .unwrap();
         assert_eq!(beam.eval("receive 1 -> came after 5000 -> none end.").unwrap(), "came");
@@ -436,7 +436,10 @@ fn senders_that_die_in_the_middle_leave_nothing_behind() {
             "[same]",
         );
         stage.check("receive {nodedown, _, _} -> down after 1500 -> up end.", "up");
-        stage.check("{sink, $N} ! {report, self()}, receive {count, Whole, _} -> Whole after 5000 -> none end.", "5");
+        stage.check(
+            "{sink, $N} ! {report, self()}, receive {count, Whole, _} -> Whole after 5000 -> none end.",
+            "5",
+        );
         stage.check("Echo([still_here]).", "same");
     }
 }

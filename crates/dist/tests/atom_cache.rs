@@ -1,4 +1,5 @@
 //! The atom cache between our own two sides: whatever is sent, in whatever order it leaves, arrives as it was.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::Flags;
 use engset_dist::connection::{Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received, SendError};

@@ -2,6 +2,7 @@
 //!
 //! OTP 25 is tested live in `interop/`. The bytes of the releases that are not installed are put together from the
 //! layout of the handshake's messages and the flag words that stand in their headers (`dist.hrl`, `dist.h`).
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod wire;
 

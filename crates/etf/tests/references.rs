@@ -1,4 +1,5 @@
 //! Terms whose atoms stand beside them: read in every way, kept raw, written out, and within limits.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use bytes::Bytes;
 use engset_etf::{DecodeErrorKind, Payload, Reader, contains_record, decode_body, encode_body};
@@ -93,7 +94,7 @@ fn references_say_the_same_as_what_they_stand_for() {
 fn a_part_of_a_payload_keeps_its_atoms() {
     let (cached, plain) = pairs().swap_remove(5);
     let whole = payload(&[&[104, 1][..], &cached].concat());
-    let part = whole.slice(2..).clone();
+    let part = whole.slice(2..);
     drop(whole);
     assert_eq!(part.to_plain().unwrap(), plain);
     assert_eq!(part.memory(), part.len() + 4 * size_of::<Atom>());

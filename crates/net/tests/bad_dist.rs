@@ -60,7 +60,7 @@ fn bad_dist_structure() {
             std::iter::once(op).chain(elements.into_iter().map(<[u8]>::to_vec)).collect();
         check_closes(&stage, &mut witness, &wire::normal(&wire::tuple(&control), &[]));
     }
-    let send = wire::tuple(&[wire::int(22), from.clone(), to.clone()]);
+    let send = wire::tuple(&[wire::int(22), from.clone(), to]);
     check_closes(&stage, &mut witness, &wire::normal(&send, &[]));
     check_closes(&stage, &mut witness, &wire::pass_through(&send, Some(&a)));
     check_closes(
@@ -156,18 +156,18 @@ fn read_named(stream: &mut std::net::TcpStream) -> ((String, u32), u32) {
     use std::io::Read;
     let mut message = || {
         let mut len = [0; 2];
-        stream.read_exact(&mut len).unwrap();
+        stream.read_exact(&mut len).expect("a message");
         let mut bytes = vec![0; usize::from(u16::from_be_bytes(len))];
-        stream.read_exact(&mut bytes).unwrap();
+        stream.read_exact(&mut bytes).expect("a whole message");
         bytes
     };
     let status = message();
     let named = status.strip_prefix(b"snamed:").expect("a name is given");
     let len = usize::from(u16::from_be_bytes([named[0], named[1]]));
-    let name = String::from_utf8(named[2..2 + len].to_vec()).unwrap();
-    let creation = u32::from_be_bytes(named[2 + len..6 + len].try_into().unwrap());
+    let name = String::from_utf8(named[2..2 + len].to_vec()).expect("a name in UTF-8");
+    let creation = u32::from_be_bytes(named[2 + len..6 + len].try_into().expect("as long as its type"));
     let challenge = message();
-    let flags = Flags(u64::from_be_bytes(challenge[1..9].try_into().unwrap()));
+    let flags = Flags(u64::from_be_bytes(challenge[1..9].try_into().expect("as long as its type")));
     assert!(flags.contains(Flags::NAME_ME), "a BEAM looks for it in the answer");
-    ((name, creation), u32::from_be_bytes(challenge[9..13].try_into().unwrap()))
+    ((name, creation), u32::from_be_bytes(challenge[9..13].try_into().expect("as long as its type")))
 }

@@ -273,12 +273,11 @@ impl Outgoing {
         };
         let fragments = if reason_inside { None } else { self.fragments(payload.len()) };
         let in_bulk = fragments.is_some() || self.is_behind_bulk(sender);
-        let mut sent = self.sent_atoms.as_mut();
-        if let Some(sent) = &mut sent {
+        if let Some(sent) = &mut self.sent_atoms {
             sent.begin();
         }
         self.scratch.clear();
-        let cache = if in_bulk { None } else { sent.as_deref_mut() };
+        let cache = if in_bulk { None } else { self.sent_atoms.as_mut() };
         if reason_inside {
             control.encode_with_reason(&payload, cache, &mut self.scratch);
             payload = Bytes::new();
