@@ -5,8 +5,12 @@ mod stage;
 
 use engset::net::{Flags, NodeConfig};
 use engset::{Atom, Dest, Mail, Node, NodeName, Term};
+use engset_dist::handshake::{Cookie, Established, Framing, Initiator, InitiatorEvent, LocalNode};
+use engset_term::Instant;
 use engset_testkit::{Beam, free_port, require_erl};
 use stage::{COOKIE, RUST, Stage};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 const UNCACHED: Flags = Flags::OURS.without(Flags::DIST_HDR_ATOM_CACHE);
@@ -276,6 +280,47 @@ fn dyn_node_name() {
     let next: u32 = beam.eval("erlang:system_info(creation).").unwrap().parse().unwrap();
     assert_eq!(next, creation + 1);
     assert_eq!(beam.eval(&echo).unwrap(), "{true,true}");
+}
+
+/// The other side: a client without a name, which is no whole node, asks a BEAM for one.
+#[test]
+fn a_client_is_named_by_a_beam() {
+    if require_erl().is_none() {
+        return;
+    }
+    let beam = Beam::builder().name("namer").cookie(COOKIE).start().unwrap();
+    let tcp_port = beam.eval("element(2, erl_epmd:port_please(\"namer\", {127, 0, 0, 1})).").unwrap();
+    let (first, stream) = ask_for_name(tcp_port.parse().unwrap());
+    assert!(first.local.ends_with("@client.example") && first.local_creation > 0, "{first:?}");
+    assert_eq!(beam.eval("nodes(hidden).").unwrap(), format!("['{}']", first.local));
+    beam.eval("net_kernel:monitor_nodes(true, [{node_type, all}]).").unwrap();
+    drop(stream);
+    assert_eq!(beam.eval("receive {nodedown, _, _} -> down after 5000 -> up end.").unwrap(), "down");
+    let (again, _stream) = ask_for_name(tcp_port.parse().unwrap());
+    assert_eq!((again.local, again.local_creation), (first.local, first.local_creation + 1));
+}
+
+fn ask_for_name(tcp_port: u16) -> (Established, TcpStream) {
+    let cookie = Cookie::new(COOKIE).unwrap();
+    let flags = Flags::OURS | Flags::NAME_ME;
+    let local = LocalNode { name: "client.example".to_owned(), flags, creation: 0, cookie, visible: false };
+    let mut initiator =
+        Initiator::new(Instant::ZERO, local, "namer@127.0.0.1", 0x1357_9BDF, Framing::Two).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", tcp_port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut buffer = [0; 1024];
+    loop {
+        let mut out = Vec::new();
+        initiator.poll_transmit(&mut out);
+        stream.write_all(&out).unwrap();
+        if let Some(event) = initiator.poll_event() {
+            let InitiatorEvent::Established(established) = event else { panic!("{event:?}") };
+            return (established, stream);
+        }
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the BEAM closed");
+        initiator.handle_bytes(Instant::ZERO, &buffer[..read]).unwrap();
+    }
 }
 
 /// erl_distribution_SUITE: each pair of nodes has a cookie of its own.
