@@ -146,6 +146,12 @@ impl From<Bytes> for Payload {
     }
 }
 
+impl From<alloc::vec::Vec<u8>> for Payload {
+    fn from(bytes: alloc::vec::Vec<u8>) -> Self {
+        Self::new(bytes.into())
+    }
+}
+
 /// Compares the bytes; a payload with atoms equals no bytes, since they would not say the same.
 impl PartialEq<Bytes> for Payload {
     fn eq(&self, other: &Bytes) -> bool {

@@ -8,6 +8,7 @@ use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
 use crate::node::{Dial, Node, TooManyConnections};
 use crate::peers::{AttemptId, Link};
+use crate::watchers::NodedownReason;
 use bytes::Bytes;
 use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};
 use engset_dist::handshake::{
@@ -402,7 +403,13 @@ impl Drop for Channel {
             self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
         }
         match (&self.phase, self.dialled) {
-            (Phase::Up(up), _) => self.node.link_down(&up.link, &reason),
+            (Phase::Up(up), _) => {
+                let nodedown = match reason {
+                    CloseReason::TickTimeout => NodedownReason::NetTickTimeout,
+                    _ => NodedownReason::ConnectionClosed,
+                };
+                self.node.link_down(&up.link, &reason, nodedown);
+            }
             // A peer that dials us takes over; otherwise the attempt has failed.
             (Phase::Dialling(_), Some(peer)) if !matches!(reason, CloseReason::PeerDialsUs) => {
                 self.node.dial_failed(peer, self.attempt, Arc::new(reason));

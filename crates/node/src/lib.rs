@@ -11,6 +11,7 @@ mod kernel;
 mod node;
 mod peers;
 mod router;
+mod watchers;
 
 pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
 pub use channel::{Channel, CloseReason};
@@ -19,3 +20,4 @@ pub use deliver::BadSignal;
 pub use dynamic_names::POOLED_NAMES_MAX;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use peers::{AttemptId, DialError};
+pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

@@ -5,6 +5,7 @@ use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
+use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
 use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -53,6 +54,8 @@ pub struct Node {
     access: Mutex<Access>,
     /// Names for peers that ask for one.
     dynamic_names: Mutex<DynamicNames>,
+    /// Locked after `peers`.
+    watchers: Mutex<Watchers>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -118,6 +121,7 @@ impl Node {
             open_challenges: Mutex::default(),
             access,
             dynamic_names: Mutex::default(),
+            watchers: Mutex::default(),
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -232,6 +236,55 @@ impl Node {
             .sum()
     }
 
+    /// Tells `pid` from now on when nodes come and go, as `net_kernel:monitor_nodes(true, Options)`: by messages
+    /// `{nodeup, Node}` and `{nodedown, Node}`, with a third element where `options` ask for information. A process
+    /// that subscribes twice gets each message twice. Nodes that are connected already are not told of.
+    ///
+    /// # Errors
+    /// When there are [`WATCHERS_MAX`](crate::WATCHERS_MAX) subscriptions of living processes.
+    pub fn monitor_nodes(&self, pid: Pid, options: MonitorNodes) -> Result<(), TooManyWatchers> {
+        let mut watchers = self.watchers.lock();
+        watchers.subscribe(pid, options).or_else(|_| {
+            watchers.sweep(|pid| self.processes.is_alive(pid));
+            watchers.subscribe(pid, options)
+        })
+    }
+
+    /// Ends the subscriptions that `pid` made with the same `options`; how many there were.
+    pub fn demonitor_nodes(&self, pid: Pid, options: MonitorNodes) -> usize {
+        self.watchers.lock().unsubscribe(pid, options)
+    }
+
+    /// Tells `pid` once, by `{nodedown, Node}`, when the connection to `peer` is lost or cannot be made, as
+    /// `erlang:monitor_node(Node, true)`; without a connection one is made. A process that monitors twice gets two
+    /// messages.
+    ///
+    /// # Errors
+    /// When there are [`WATCHERS_MAX`](crate::WATCHERS_MAX) such monitors of living processes.
+    pub fn monitor_node(self: &Arc<Self>, pid: Pid, peer: NodeName) -> Result<(), TooManyWatchers> {
+        {
+            let mut watchers = self.watchers.lock();
+            watchers.monitor(pid, peer).or_else(|_| {
+                watchers.sweep(|pid| self.processes.is_alive(pid));
+                watchers.monitor(pid, peer)
+            })?;
+        }
+        let node = Arc::downgrade(self);
+        self.connect(peer, move |result| {
+            // An attempt that was not even begun, since there are too many connections, has told nobody.
+            if let (Err(_), Some(node)) = (result, node.upgrade()) {
+                let told = node.watchers.lock().not_reached(peer);
+                node.tell_watchers(told);
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes back one monitor of `peer` by `pid`; whether there was one.
+    pub fn demonitor_node(&self, pid: Pid, peer: NodeName) -> bool {
+        self.watchers.lock().demonitor(pid, peer)
+    }
+
     /// Connects to `peer`, unless connected, and tells `done` how that went.
     pub fn connect(
         self: &Arc<Self>,
@@ -264,7 +317,7 @@ impl Node {
     pub fn disconnect(&self, peer: NodeName) -> bool {
         let mut peers = self.peers.lock();
         match peers.remove(&peer) {
-            Some(Peer::Up(link)) => self.link_lost(&link),
+            Some(Peer::Up(link)) => self.link_lost(&link, NodedownReason::Disconnect),
             Some(Peer::Connecting(connecting)) => {
                 drop(peers);
                 self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
@@ -428,7 +481,7 @@ impl Node {
         let connecting = match peers.remove(&peer) {
             Some(Peer::Connecting(connecting)) => connecting,
             Some(Peer::Up(old)) => {
-                self.link_lost(&old);
+                self.link_lost(&old, NodedownReason::ConnectionClosed);
                 Connecting::new(self.new_attempt(), self.new_epoch())
             }
             None => Connecting::new(self.new_attempt(), self.new_epoch()),
@@ -445,6 +498,8 @@ impl Node {
         let ids = (connecting.epoch, attempt);
         let link = Link::new(ids, peer, (established.flags, visible), outgoing, connecting.concerned);
         peers.insert(peer, Peer::Up(Arc::clone(&link)));
+        let told = self.watchers.lock().node_up(link.connection());
+        self.tell_watchers(told);
         drop(peers);
         tracing::info!(%peer, visible, "node up");
         refused.iter().for_each(|control| self.refused(control));
@@ -454,13 +509,13 @@ impl Node {
     }
 
     /// The connection of this link is gone.
-    pub(crate) fn link_down(&self, link: &Arc<Link>, reason: &dyn fmt::Display) {
+    pub(crate) fn link_down(&self, link: &Arc<Link>, reason: &dyn fmt::Display, nodedown: NodedownReason) {
         tracing::info!(peer = %link.peer, "node down: {reason}");
         let mut peers = self.peers.lock();
         if matches!(peers.get(&link.peer), Some(Peer::Up(current)) if current.attempt == link.attempt) {
             peers.remove(&link.peer);
         }
-        self.link_lost(link);
+        self.link_lost(link, nodedown);
     }
 
     /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
@@ -492,7 +547,7 @@ impl Node {
                     Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
                         drop(state);
                         self.refused(&control);
-                        self.link_down(&link, &error);
+                        self.link_down(&link, &error, NodedownReason::ConnectionClosed);
                         return link.epoch;
                     }
                     Err(error) => {
@@ -628,15 +683,27 @@ impl Node {
 
     /// Closes a link and tells its loss. Called with the peers locked, in one piece with the link's removal: nothing of a
     /// later connection can come in between.
-    fn link_lost(&self, link: &Arc<Link>) {
+    fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
         if let Some(concerned) = link.close() {
             self.tell_concerned(link.peer, link.epoch, &concerned);
             self.processes.aliases().node_down(link.peer, link.epoch);
+            let told = self.watchers.lock().node_down(link.connection(), reason);
+            self.tell_watchers(told);
+        }
+    }
+
+    fn tell_watchers(&self, told: Vec<Told>) {
+        for (pid, message) in told.into_iter().filter(|(pid, _)| self.processes.is_alive(*pid)) {
+            let mut body = Vec::new();
+            engset_etf::encode_body(&message, &mut body);
+            self.processes.deliver(None, &Dest::Pid(pid), body.into());
         }
     }
 
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
         self.tell_concerned(peer, connecting.epoch, &connecting.concerned);
+        let told = self.watchers.lock().not_reached(peer);
+        self.tell_watchers(told);
         connecting.queue.iter().for_each(|(control, _)| self.unsent(control));
         connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);

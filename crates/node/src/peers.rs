@@ -8,6 +8,7 @@
 //! it closed looks again.
 
 use crate::node::Dial;
+use crate::watchers::Connection;
 use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -97,6 +98,11 @@ impl Link {
     ) -> Arc<Self> {
         let state = LinkState { outgoing, concerned, closed: false, driver: None, senders: Vec::new() };
         Arc::new(Self { epoch, attempt, peer, flags, visible, state: Mutex::new(state), _pin: peer.pin() })
+    }
+
+    /// What watchers of nodes are told of it.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection { node: self.peer, visible: self.visible, epoch: self.epoch }
     }
 
     /// Notes a process that must hear of the loss of the connection; false where it is lost already.

@@ -4,6 +4,7 @@ use core::fmt::{self, Write};
 
 use smol_str::SmolStr;
 
+use crate::NodeName;
 use crate::limits::ATOM_CHARACTERS_MAX;
 
 /// An Erlang atom of at most 255 characters.
@@ -39,6 +40,13 @@ impl Atom {
     /// The atom's text, without quotes.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+}
+
+/// The node's name as an atom, as `node(Pid)` gives it in Erlang.
+impl From<NodeName> for Atom {
+    fn from(name: NodeName) -> Self {
+        Self(name.text())
     }
 }
 

@@ -6,3 +6,4 @@ mod order;
 mod partition;
 mod restart;
 mod stage;
+mod watchers;
