@@ -5,7 +5,7 @@
 //! as does the answer, so that neither ever reaches a mailbox, however late it comes.
 
 use crate::wire::{self, Caller};
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_process::{
     ControlSignal, Dest, ExitReason, Processes, Protocol, ReplySink, Sleep, Target, current,
 };
@@ -162,7 +162,7 @@ impl Slot {
 struct EndSink(Arc<Slot>);
 
 impl ReplySink for EndSink {
-    fn reply(self: Box<Self>, _: Bytes) {
+    fn reply(self: Box<Self>, _: Payload) {
         // Nobody knows this alias as one to be answered: somebody guessed, and cannot be believed.
         self.0.fill(ExitReason::NoConnection);
     }
@@ -180,7 +180,7 @@ impl ReplySink for EndSink {
 struct AnswerSink;
 
 impl ReplySink for AnswerSink {
-    fn reply(self: Box<Self>, _: Bytes) {}
+    fn reply(self: Box<Self>, _: Payload) {}
     fn down(self: Box<Self>, _: ExitReason) {}
     fn unreachable(self: Box<Self>) {}
 }

@@ -20,6 +20,7 @@ use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
 use bytes::Bytes;
+use engset_etf::Payload;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
 use std::fmt;
@@ -337,7 +338,7 @@ impl Processes {
             }
             return;
         }
-        self.deliver(Some(from), to, payload);
+        self.deliver(Some(from), to, payload.into());
     }
 
     /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`
@@ -347,7 +348,7 @@ impl Processes {
     }
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
-    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
+    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
@@ -400,7 +401,7 @@ impl Processes {
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
-        let bytes = encoded.payload.len();
+        let bytes = encoded.payload.memory();
         let mut encoded = Some(Box::new(encoded));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
@@ -595,7 +596,7 @@ impl Processes {
     }
 
     /// The alias of this node that a message answers, if it is a reply to one.
-    fn own_alias(&self, payload: &Bytes) -> Option<Reference> {
+    fn own_alias(&self, payload: &Payload) -> Option<Reference> {
         answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 

@@ -68,10 +68,7 @@ impl Encoded {
     /// # Errors
     /// [`Rejected::Malformed`] where the bytes are no term.
     pub fn term(&self) -> Result<Term, Rejected> {
-        let limits = engset_etf::Limits::default();
-        let mut reader = engset_etf::Reader::shared(&self.payload, &limits);
-        let term = reader.term().and_then(|term| reader.expect_end().map(|()| term));
-        term.map_err(|error| Rejected::Malformed(Box::new(error)))
+        self.payload.term().map_err(|error| Rejected::Malformed(Box::new(error)))
     }
 }
 

@@ -4,7 +4,11 @@
 //! time, and whatever must not overtake them. A signal goes to `bulk` if its sender has something there already, or if
 //! nobody can tell who its sender is while `bulk` is in use. So no signal overtakes another of the same sender, and a
 //! small signal of somebody else waits for one fragment, not for a whole large message.
+//!
+//! Frames in `ready` leave in the order in which they are built, so their atoms go through the cache that the peer keeps.
+//! What goes to `bulk` may be overtaken, and writes its atoms out.
 
+use super::sent_atoms::SentAtoms;
 use super::{FIRST_FRAGMENT, FRAGMENT_BYTES, NEXT_FRAGMENT, NORMAL_HEADER, PASS_THROUGH, VERSION};
 use crate::control::{Control, Reason};
 use crate::flags::Flags;
@@ -12,11 +16,14 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use engset_etf::contains_record;
 
 /// About how many bytes one call of [`Outgoing::poll_transmit`] gives; it goes over by less than two fragments.
 pub const POLL_BYTES_MAX: usize = 256 * 1024;
 /// Payloads up to this length are copied behind their frame's head; longer ones are queued as they are.
 const COPY_BYTES_MAX: usize = 4 * 1024;
+/// Room for a frame's head beside its control message; a header that names new atoms needs more.
+const HEAD_ROOM: usize = 40;
 /// A frame's length field.
 const LENGTH_BYTES: usize = 4;
 /// The head of a further fragment: length, two tag bytes, sequence and number.
@@ -88,6 +95,10 @@ pub struct Outgoing {
     ready: VecDeque<Piece>,
     /// The last piece given out ended inside a frame, so `ready` has to go on before `bulk` may.
     inside_frame: bool,
+    /// What the peer's atom cache holds, if it has one.
+    sent_atoms: Option<SentAtoms>,
+    /// A control message while its frame is built.
+    scratch: Vec<u8>,
     /// The newest frames that may leave at once, joined.
     tail: Vec<u8>,
     bulk: VecDeque<Bulk>,
@@ -133,9 +144,12 @@ impl Outgoing {
     /// Begins after the handshake; `flags` are the negotiated ones.
     #[must_use]
     pub fn new(flags: Flags, config: OutgoingConfig) -> Self {
+        let sent_atoms = flags.contains(Flags::DIST_HDR_ATOM_CACHE).then(SentAtoms::default);
         Self {
             flags,
             config,
+            sent_atoms,
+            scratch: Vec::new(),
             ready: VecDeque::new(),
             inside_frame: false,
             tail: Vec::new(),
@@ -151,7 +165,8 @@ impl Outgoing {
     /// [`Control::has_payload`].
     ///
     /// The form follows what the peer can do: exit reasons move into or out of the control message, the sender of a
-    /// message is left out for a peer that does not know such messages, and a large payload goes in fragments.
+    /// message is left out for a peer that does not know such messages, messages to aliases are of operation 37 for a
+    /// peer that has it, and a large payload goes in fragments.
     ///
     /// # Errors
     /// When the queue is full, the peer lacks a capability, or the payload does not fit the operation.
@@ -159,15 +174,28 @@ impl Outgoing {
         if payload.is_some() != control.has_payload() {
             return Err(SendError::PayloadMismatch { op: control.op() });
         }
-        let missing = control.needs().without(self.flags);
+        let suited = control.for_peer(self.flags);
+        let control = suited.as_ref().unwrap_or(control);
+        let mut missing = control.needs().without(self.flags);
+        if !self.flags.contains(Flags::NATIVE_RECORDS) && payload.as_deref().is_some_and(contains_record) {
+            missing = missing | Flags::NATIVE_RECORDS;
+        }
         if !missing.is_empty() {
             return Err(SendError::NotSupported(missing));
         }
         let sender = control.sender().map(|pid| pid.number());
-        let built = self.build(control, payload.unwrap_or_default(), sender.unwrap_or(0))?;
-        if self.queued > 0 && self.queued.saturating_add(built.wire_bytes) > self.config.queue_bytes_max {
-            return Err(SendError::SendQueueFull { queued: self.queued });
-        }
+        let built = self.build(control, payload.unwrap_or_default(), sender).and_then(|built| {
+            let is_full = self.queued.saturating_add(built.wire_bytes) > self.config.queue_bytes_max;
+            if self.queued > 0 && is_full {
+                return Err(SendError::SendQueueFull { queued: self.queued });
+            }
+            Ok(built)
+        });
+        let built = built.inspect_err(|_| {
+            if let Some(sent) = &mut self.sent_atoms {
+                sent.take_back();
+            }
+        })?;
         self.queued = self.queued.saturating_add(built.wire_bytes);
         self.enqueue(built, sender);
         Ok(())
@@ -237,30 +265,42 @@ impl Outgoing {
         true
     }
 
-    fn build(&self, control: &Control, payload: Bytes, sequence: u64) -> Result<Built, SendError> {
+    fn build(&mut self, control: &Control, payload: Bytes, sender: Option<u64>) -> Result<Built, SendError> {
         let mut payload = payload;
         let reason_inside = match control.reason() {
             Some(Reason::Payload) => !self.flags.contains(Flags::EXIT_PAYLOAD),
             Some(Reason::Inline(_)) | None => false,
         };
         let fragments = if reason_inside { None } else { self.fragments(payload.len()) };
-        let mut head = Vec::from([0; LENGTH_BYTES]);
+        let in_bulk = fragments.is_some() || self.is_behind_bulk(sender);
+        if let Some(sent) = &mut self.sent_atoms {
+            sent.begin();
+        }
+        self.scratch.clear();
+        let cache = if in_bulk { None } else { self.sent_atoms.as_mut() };
+        if reason_inside {
+            control.encode_with_reason(&payload, cache, &mut self.scratch);
+            payload = Bytes::new();
+        } else {
+            control.encode_for(self.flags, cache, &mut self.scratch);
+        }
+        let mut head = Vec::with_capacity(self.scratch.len().saturating_add(HEAD_ROOM));
+        head.extend_from_slice(&[0; LENGTH_BYTES]);
         if !self.has_headers() {
             head.extend_from_slice(&[PASS_THROUGH, VERSION]);
         } else if let Some(count) = fragments {
             head.extend_from_slice(&[VERSION, FIRST_FRAGMENT]);
-            head.extend_from_slice(&sequence.to_be_bytes());
+            head.extend_from_slice(&sender.unwrap_or(0).to_be_bytes());
             head.extend_from_slice(&count.to_be_bytes());
             head.push(0);
         } else {
-            head.extend_from_slice(&[VERSION, NORMAL_HEADER, 0]);
+            head.extend_from_slice(&[VERSION, NORMAL_HEADER]);
+            match &self.sent_atoms {
+                Some(sent) => sent.put_section(&mut head),
+                None => head.push(0),
+            }
         }
-        if reason_inside {
-            control.encode_with_reason(&payload, &mut head);
-            payload = Bytes::new();
-        } else {
-            control.encode_for(self.flags, &mut head);
-        }
+        head.extend_from_slice(&self.scratch);
         if !self.has_headers() && !payload.is_empty() {
             head.push(VERSION);
         }
@@ -287,11 +327,16 @@ impl Outgoing {
         large.then(|| u64::try_from(payload_bytes.div_ceil(FRAGMENT_BYTES)).unwrap_or(u64::MAX))
     }
 
-    fn enqueue(&mut self, built: Built, sender: Option<u64>) {
-        let behind_bulk = match sender {
+    /// Whether a signal of this sender has to wait for what is in `bulk`.
+    fn is_behind_bulk(&self, sender: Option<u64>) -> bool {
+        match sender {
             Some(sender) => self.bulk_anonymous > 0 || self.bulk_senders.contains_key(&sender),
             None => !self.bulk.is_empty(),
-        };
+        }
+    }
+
+    fn enqueue(&mut self, built: Built, sender: Option<u64>) {
+        let behind_bulk = self.is_behind_bulk(sender);
         let Built { head, payload, fragments, .. } = built;
         if let Some(left) = fragments {
             let head = Some(Bytes::from(head));
