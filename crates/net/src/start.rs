@@ -186,8 +186,9 @@ impl NodeBuilder {
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
         let handshakes = Arc::new(Handshakes::default());
-        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let Some(name) = &self.name else {
+            // Alone: nobody answers at port 0.
+            let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
@@ -207,6 +208,7 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let node = Node::new(config, scheduler.clone(), network);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
