@@ -179,7 +179,7 @@ fn send(input: &mut Unstructured<'_>) -> Result<()> {
     while !input.is_empty() && sent.len() < 32 {
         let Ok(control) = shape::control(input) else { break };
         let payload = if control.has_payload() { Some(large_payload(input)?) } else { None };
-        if outgoing.send(&control, payload.clone()).is_ok() {
+        if outgoing.send(&control, payload.clone().map(Into::into)).is_ok() {
             // Peers that have operation 37 get it for messages to aliases.
             let control = match control {
                 Control::AliasSend { from, to, token } => {

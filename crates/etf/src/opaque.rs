@@ -140,6 +140,16 @@ fn set_size(out: &mut [u8], begun: usize) {
 /// Whether a native record (OTP 29) is anywhere in `body`, a term without the leading 131: only peers with the flag
 /// `NATIVE_RECORDS` read it. Bytes that are no term hold none.
 pub fn contains_record(body: &[u8]) -> bool {
+    if !may_contain_record(body) {
+        return false;
+    }
+    let mut notes = Notes::default();
+    let limits = crate::Limits { elements_max: usize::MAX, ..crate::Limits::DEFAULT };
+    Reader::with_limits(body, &limits).walk(&mut notes).is_ok() && notes.has_record
+}
+
+/// Whether something in these bytes looks like a native record; a quick look.
+pub(crate) fn may_contain_record(body: &[u8]) -> bool {
     // A record is a tag, a count of fields below 2^24, 0 or 1, and an atom: hardly anything else looks so.
     let looks_so = |at: usize| match body.get(at..at.saturating_add(7)) {
         Some([_, 0, _, _, _, 0 | 1, atom]) => {
@@ -147,10 +157,5 @@ pub fn contains_record(body: &[u8]) -> bool {
         }
         Some(_) | None => false,
     };
-    if !memchr::memchr_iter(tags::RECORD, body).any(looks_so) {
-        return false;
-    }
-    let mut notes = Notes::default();
-    let limits = crate::Limits { elements_max: usize::MAX, ..crate::Limits::DEFAULT };
-    Reader::with_limits(body, &limits).walk(&mut notes).is_ok() && notes.has_record
+    memchr::memchr_iter(tags::RECORD, body).any(looks_so)
 }

@@ -6,11 +6,11 @@ use crate::dynamic_names::{DynamicNames, Given};
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
-use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
 use engset_dist::handshake::{Cookie, Decision, Established, LocalNode, Winner, simultaneous};
+use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid};
@@ -524,7 +524,7 @@ impl Node {
         peer: NodeName,
         concerned: Option<Pid>,
         control: Control,
-        payload: Option<Bytes>,
+        payload: Option<Body>,
     ) -> Epoch {
         let mut signal = Some((control, payload));
         loop {
@@ -622,7 +622,7 @@ impl Node {
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Bytes>)>,
+        signal: &mut Option<(Control, Option<Body>)>,
     ) -> Result<Arc<Link>, Epoch> {
         let (dial, epoch) = {
             let mut peers = self.peers.lock();
@@ -648,7 +648,7 @@ impl Node {
             let epoch = connecting.epoch;
             connecting.concerned.pids.extend(concerned);
             let Some((control, payload)) = signal.take() else { return Err(epoch) };
-            connecting.queued_bytes += payload.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
+            connecting.queued_bytes += payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
             connecting.queue.push((control, payload));
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {

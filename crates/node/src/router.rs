@@ -1,14 +1,14 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
-use bytes::Bytes;
 use engset_dist::control::{Control, Process, Reason};
+use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
 impl Router for Node {
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
+    fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
         let control = match to {
             Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
@@ -17,7 +17,7 @@ impl Router for Node {
             }
             Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
         };
-        self.transmit(peer, None, control, Some(payload));
+        self.transmit(peer, None, control, Some(body));
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {

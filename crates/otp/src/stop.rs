@@ -107,9 +107,7 @@ impl Waiting {
             Term::tuple([Term::Pid(caller.pid), caller.tag]),
             Term::tuple([Term::atom("terminate"), reason.to_term()]),
         ]);
-        let mut body = Vec::new();
-        engset_etf::encode_body(&request, &mut body);
-        processes.send_encoded(me, &to, body.into());
+        processes.send_encoded(me, &to, engset_etf::Body::of(&request));
         Self { processes, me, to, monitor, answer, slot }
     }
 

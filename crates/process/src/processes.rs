@@ -19,8 +19,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
-use bytes::Bytes;
-use engset_etf::Payload;
+use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
 use std::fmt;
@@ -297,9 +296,7 @@ impl Processes {
         let monitor = *self.system_monitor.lock();
         if let Some(monitor) = monitor {
             let event = [Term::atom("monitor"), Term::Pid(pid), Term::atom(what), how];
-            let mut payload = Vec::new();
-            engset_etf::encode_body(&Term::tuple(event), &mut payload);
-            self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
+            self.send_encoded(pid, &Dest::Pid(monitor), Body::of(&Term::tuple(event)));
         }
     }
 
@@ -330,15 +327,15 @@ impl Processes {
     }
 
     /// Sends a message in external term format; what finds no receiver on this node is dropped and counted.
-    pub fn send_encoded(&self, from: Pid, to: &Dest, payload: Bytes) {
+    pub fn send_encoded(&self, from: Pid, to: &Dest, body: Body) {
         if self.is_elsewhere(to) {
             match self.router() {
-                Some(router) => router.message(from, to, payload),
+                Some(router) => router.message(from, to, body),
                 None => self.counters.dropped(),
             }
             return;
         }
-        self.deliver(Some(from), to, payload.into());
+        self.deliver(Some(from), to, body.into_bytes().into());
     }
 
     /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`

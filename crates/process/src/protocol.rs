@@ -3,7 +3,7 @@
 use crate::exit::ExitReason;
 use crate::processes::Processes;
 use crate::signal::{Dest, Down, Encoded, Trapped};
-use bytes::Bytes;
+use engset_etf::Body;
 use engset_term::{Pid, Reference, Term};
 use std::fmt;
 use std::sync::Arc;
@@ -50,9 +50,7 @@ pub trait Protocol: Sized + Send + 'static {
 
 impl Protocol for Term {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
-        let mut body = Vec::new();
-        engset_etf::encode_body(&self, &mut body);
-        out.send(body.into());
+        out.send(Body::of(&self));
         Ok(())
     }
 
@@ -95,8 +93,8 @@ pub struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// Sends one term, given in external term format without the leading version byte.
-    pub fn send(&self, payload: Bytes) {
-        self.processes.send_encoded(self.from, self.to, payload);
+    pub fn send(&self, body: impl Into<Body>) {
+        self.processes.send_encoded(self.from, self.to, body.into());
     }
 
     /// The processes of the sending node.

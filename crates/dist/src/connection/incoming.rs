@@ -17,7 +17,7 @@ use engset_term::Instant;
 /// Limits of the receiving side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingConfig {
-    /// The longest frame, in bytes; 64 KiB to 1 GiB.
+    /// The longest frame, in bytes; 128 KiB to 1 GiB.
     pub frame_bytes_max: usize,
     /// The most fragmented signals that are incomplete at one time.
     pub sequences_max: usize,

@@ -21,7 +21,7 @@ mod ticks;
 pub use atom_cache::ATOM_CACHE_SLOTS;
 pub use error::{AtomCacheFault, ConnectionError};
 pub use incoming::{Incoming, IncomingConfig, Received};
-pub use outgoing::{Outgoing, OutgoingConfig, POLL_BYTES_MAX, SendError};
+pub use outgoing::{Outgoing, OutgoingConfig, POLL_BYTES_MAX, SendError, WHOLE_BYTES_MAX};
 pub(crate) use sent_atoms::SentAtoms;
 pub use ticks::{Tick, TickConfig, Ticker};
 

@@ -147,7 +147,7 @@ fn every_operation_crosses_a_connection_with_and_without_a_token() {
                 }
                 for len in [1, 70_000] {
                     let payload = control.has_payload().then(|| Bytes::from(vec![106; len]));
-                    outgoing.send(&control, payload.clone()).unwrap();
+                    outgoing.send(&control, payload.clone().map(Into::into)).unwrap();
                     let mut bytes = Vec::new();
                     outgoing.poll_transmit(&mut bytes);
                     incoming.handle_bytes(Instant::ZERO, &bytes).unwrap();
