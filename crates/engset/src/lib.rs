@@ -109,6 +109,8 @@ pub mod prelude;
 pub use engset_otp::__private;
 
 pub use engset_macros::server;
+/// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
+pub use engset_discover as discover;
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::epmd::EpmdError;

@@ -1,0 +1,9 @@
+//! Discovery against live nodes and servers: EPMD, files, DNS by dnsmasq, gossip with Elixir, Kubernetes' API.
+
+#[path = "../stage/mod.rs"]
+mod stage;
+
+mod dns;
+mod gossip;
+mod lists;
+mod peers;
