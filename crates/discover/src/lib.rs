@@ -50,4 +50,6 @@ pub use io::{Dns, DnsRecords};
 pub use io::Gossip;
 #[cfg(feature = "kubernetes")]
 pub use io::Kubernetes;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::{KubernetesMode, KubernetesObjects};
 pub use strategy::{Next, Strategy};
