@@ -11,7 +11,7 @@ mod random;
 mod signals;
 
 use clap::{Parser, Subcommand};
-use commands::{call, demo, epmd, names, ping};
+use commands::{call, demo, discover, epmd, names, ping};
 use failure::Stop;
 use std::process::ExitCode;
 
@@ -30,6 +30,7 @@ enum Command {
     Call(call::Arguments),
     Names(names::Arguments),
     Epmd(epmd::Arguments),
+    Discover(discover::Arguments),
     #[command(hide = true)]
     DemoNode(demo::node::Arguments),
 }
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(arguments),
         Command::Names(arguments) => names::run(&arguments),
         Command::Epmd(arguments) => epmd::run(&arguments),
+        Command::Discover(arguments) => discover::run(&arguments),
         Command::DemoNode(arguments) => demo::node::run(arguments),
     };
     match done {

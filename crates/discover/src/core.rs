@@ -366,7 +366,8 @@ impl Core {
         if free == 0 {
             return;
         }
-        let is_due = |(name, entry): &(&Box<str>, &Entry)| entry.due <= now && self.may_be_dialled(name, entry);
+        let is_due =
+            |(name, entry): &(&Box<str>, &Entry)| entry.due <= now && self.may_be_dialled(name, entry);
         let mut due: Vec<_> = self
             .entries
             .iter()

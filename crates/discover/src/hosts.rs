@@ -96,7 +96,9 @@ fn lines(text: &str) -> Result<Vec<HostsLine>, HostsError> {
             continue;
         }
         let text = match line.chars().next() {
-            Some(quote @ ('\'' | '"')) => quoted(line, quote).ok_or(HostsError::NotAnAtom { line: number })?,
+            Some(quote @ ('\'' | '"')) => {
+                quoted(line, quote).ok_or(HostsError::NotAnAtom { line: number })?
+            }
             // A dot at the end is Erlang's, or the root of DNS: neither belongs to the host.
             _ => line.strip_suffix('.').unwrap_or(line),
         };
@@ -122,11 +124,7 @@ enum Document {
 #[serde(untagged)]
 enum Entry {
     Text(String),
-    Object {
-        name: String,
-        address: Option<IpAddr>,
-        port: Option<u16>,
-    },
+    Object { name: String, address: Option<IpAddr>, port: Option<u16> },
 }
 
 fn json(text: &str) -> Result<Vec<HostsLine>, HostsError> {

@@ -34,22 +34,22 @@ mod io;
 mod kubernetes;
 mod strategy;
 
+pub use self::core::{
+    Action, CANDIDATES_MAX, Change, Core, DIALS_MAX, DiscoveryConfig, Known, KnownState, REFUSED_MAX,
+    Refused, Report, SOURCES_MAX, SourceReport, TooManySources,
+};
 pub use backoff::Backoff;
 pub use candidate::{
     Candidate, LeftOut, NAME_CHARACTERS_MAX, NameProblem, Snapshot, StrategyError, TEXT_BYTES_MAX, check_name,
 };
-pub use self::core::{
-    Action, CANDIDATES_MAX, Change, Core, DIALS_MAX, DiscoveryConfig, Known, KnownState, REFUSED_MAX, Refused,
-    Report, SOURCES_MAX, SourceReport, TooManySources,
-};
 pub use hosts::{HOSTS_BYTES_MAX, HostsError, HostsLine, parse_hosts};
-pub use io::{Discovering, Discovery, Epmd, HostsFile, StartDiscoveryError, StaticList};
-#[cfg(feature = "dns")]
-pub use io::{Dns, DnsRecords};
 #[cfg(feature = "gossip")]
 pub use io::Gossip;
 #[cfg(feature = "kubernetes")]
 pub use io::Kubernetes;
+pub use io::{Discovering, Discovery, Epmd, HostsFile, StartDiscoveryError, StaticList};
+#[cfg(feature = "dns")]
+pub use io::{Dns, DnsRecords};
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::{KubernetesMode, KubernetesObjects};
 pub use strategy::{Next, Strategy};

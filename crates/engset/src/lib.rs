@@ -108,9 +108,9 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
-pub use engset_macros::server;
 /// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
 pub use engset_discover as discover;
+pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::epmd::EpmdError;

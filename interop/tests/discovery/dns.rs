@@ -22,7 +22,8 @@ impl Server {
     /// `None` where dnsmasq is not installed; `hosts` has lines as `/etc/hosts`.
     #[expect(clippy::disallowed_methods, reason = "the server is what is asked")]
     fn start(hosts: &str, arguments: &[String]) -> Option<Self> {
-        let program = ["/usr/sbin/dnsmasq", "/usr/bin/dnsmasq"].into_iter().find(|path| fs::exists(path).unwrap());
+        let program =
+            ["/usr/sbin/dnsmasq", "/usr/bin/dnsmasq"].into_iter().find(|path| fs::exists(path).unwrap());
         let Some(program) = program else {
             assert!(std::env::var("CI").is_err(), "dnsmasq is not installed");
             eprintln!("skipped: dnsmasq is not installed");
@@ -32,7 +33,13 @@ impl Server {
         let path = std::env::temp_dir().join(format!("engset-dns-{}-{port}", std::process::id()));
         fs::write(&path, hosts).unwrap();
         let child = Command::new(program)
-            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon"])
+            .args([
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--no-resolv",
+                "--no-hosts",
+                "--no-daemon",
+            ])
             .args(["--local=/internal/", "--listen-address=127.0.0.1", "--bind-interfaces", "--local-ttl=1"])
             .arg(format!("--port={port}"))
             .arg(format!("--addn-hosts={}", path.display()))
@@ -68,7 +75,9 @@ impl Server {
     #[expect(clippy::disallowed_methods, reason = "signals are sent with the program that exists for it")]
     fn rewrite(&self, hosts: &str) {
         fs::write(&self.hosts, hosts).unwrap();
-        assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success()
+        );
     }
 }
 
@@ -88,7 +97,8 @@ fn addresses(server: &Server, query: &str, basename: &str) -> Dns {
 fn two_nodes_find_each_other_by_addresses_and_a_third_that_comes_later() {
     let Some(server) = Server::start("127.0.0.1 app.internal\n127.0.0.9 app.internal\n", &[]) else { return };
     let port = free_port().unwrap();
-    let strategy = || addresses(&server, "App.internal.", "a").and("app.internal", "b").and("late.internal", "c");
+    let strategy =
+        || addresses(&server, "App.internal.", "a").and("app.internal", "b").and("late.internal", "c");
     let a = Seeker::new("a@127.0.0.1", port, strategy());
     let b = Seeker::new("b@127.0.0.1", port, strategy());
     a.connected("b@127.0.0.1");
@@ -119,7 +129,8 @@ fn a_name_that_is_gone_is_an_error_and_nobody_is_lost() {
 
 #[test]
 fn service_records_name_the_nodes_by_their_targets() {
-    let records = ["app-0.internal", "localhost"].map(|target| format!("--srv-host=_app.internal,{target},4370,5"));
+    let records =
+        ["app-0.internal", "localhost"].map(|target| format!("--srv-host=_app.internal,{target},4370,5"));
     let Some(server) = Server::start("127.0.0.1 app-0.internal\n", &records) else { return };
     let port = free_port().unwrap();
     let _b = node("app@localhost", port);
@@ -135,7 +146,8 @@ fn service_records_name_the_nodes_by_their_targets() {
 fn an_answer_too_long_for_a_datagram_is_asked_for_by_tcp() {
     let hosts: String = (1..=200).map(|number| format!("127.0.1.{number} many.internal\n")).collect();
     let Some(server) = Server::start(&hosts, &[]) else { return };
-    let seeker = Seeker::new("app@127.0.0.1", free_port().unwrap(), addresses(&server, "many.internal", "app"));
+    let seeker =
+        Seeker::new("app@127.0.0.1", free_port().unwrap(), addresses(&server, "many.internal", "app"));
     seeker.wait(|change| matches!(change, Change::Found { name, .. } if &**name == "app@127.0.1.200"));
     assert_eq!(seeker.discovering.report().known.len(), 200);
 }

@@ -27,7 +27,8 @@ fn a_listed_erlang_node_is_connected_and_again_after_it_died() {
     }
     let port = free_port().unwrap();
     // Discovery is first: the list names a node that is not there yet.
-    let seeker = Seeker::new("seeker@127.0.0.1", port, StaticList::new(["late@127.0.0.1", "seeker@127.0.0.1"]));
+    let seeker =
+        Seeker::new("seeker@127.0.0.1", port, StaticList::new(["late@127.0.0.1", "seeker@127.0.0.1"]));
     seeker.wait(|change| matches!(change, Change::NotReached { error, .. } if error.contains("late")));
     let beam = start_beam("late", port);
     seeker.connected("late@127.0.0.1");
@@ -73,7 +74,10 @@ fn a_host_without_epmd_is_an_error_that_says_so() {
     let epmd = Epmd::new(["127.0.0.1"]).epmd_tcp_port(free_port().unwrap());
     let seeker = Seeker::new("seeker@127.0.0.1", free_port().unwrap(), epmd);
     let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
-    assert!(matches!(&change, Change::SourceFailed { error, .. } if error.contains("no EPMD answers")), "{change:?}");
+    assert!(
+        matches!(&change, Change::SourceFailed { error, .. } if error.contains("no EPMD answers")),
+        "{change:?}"
+    );
 }
 
 /// A file of its own, removed at the end.

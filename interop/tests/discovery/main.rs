@@ -5,5 +5,6 @@ mod stage;
 
 mod dns;
 mod gossip;
+mod kubernetes;
 mod lists;
 mod peers;

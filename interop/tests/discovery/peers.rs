@@ -55,7 +55,9 @@ impl Seeker {
     pub(crate) fn connected(&self, peer: &str) {
         self.wait(|change| matches!(change, Change::Connected { name } if &**name == peer));
         let report = self.discovering.report();
-        assert!(report.known.iter().any(|known| &*known.name == peer && known.state == KnownState::Connected));
+        assert!(
+            report.known.iter().any(|known| &*known.name == peer && known.state == KnownState::Connected)
+        );
         assert!(self.node.node().connected().iter().any(|(name, _)| name.text() == peer));
     }
 

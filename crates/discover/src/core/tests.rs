@@ -44,9 +44,11 @@ fn the_union_joins_doubles_and_refuses_own_and_wrong_names() {
     core.handle_snapshot(Instant::ZERO, 0, of(&["b@h", "own@h", "nonsense"]));
     assert_eq!(connects(&mut core), ["a@h", "b@h"]);
     let report = core.report();
-    let sources: Vec<(&str, &str)> = report.known.iter().map(|known| (&*known.name, &*known.source)).collect();
+    let sources: Vec<(&str, &str)> =
+        report.known.iter().map(|known| (&*known.name, &*known.source)).collect();
     assert_eq!(sources, [("a@h", "s1"), ("b@h", "s0")]);
-    let refused: Vec<(&str, &str)> = report.refused.iter().map(|refused| (&*refused.what, &*refused.why)).collect();
+    let refused: Vec<(&str, &str)> =
+        report.refused.iter().map(|refused| (&*refused.what, &*refused.why)).collect();
     let expected =
         [("own@h", "it is this node itself"), ("nonsense", "a node is named name@host, with one @")];
     assert_eq!(refused, expected);
@@ -252,7 +254,10 @@ fn no_candidate_is_dialled_more_often_than_the_backoff_allows() {
                     core.handle_dial(now, &name, Err("epmd".to_owned()));
                 }
             }
-            if now == breaks && chance.bool() && let Some(name) = up.pop_first() {
+            if now == breaks
+                && chance.bool()
+                && let Some(name) = up.pop_first()
+            {
                 failed.insert(name.clone(), (now, 0));
                 core.handle_down(now, &name);
             }

@@ -12,7 +12,8 @@ impl Core {
     /// Makes the table what the last answers of all strategies say.
     pub(super) fn unite(&mut self, now: Instant) {
         let wanted = self.choose();
-        let names: Vec<Box<str>> = self.entries.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
+        let names: Vec<Box<str>> =
+            self.entries.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         for name in names {
             self.drop_candidate(&name);
         }
@@ -49,7 +50,10 @@ impl Core {
                 } else if let Err(problem) = check_name(&candidate.name) {
                     problem.to_string()
                 } else if wanted.len() >= self.candidates_max() {
-                    format!("the limit of {} candidates is reached; raise candidates_max", self.candidates_max())
+                    format!(
+                        "the limit of {} candidates is reached; raise candidates_max",
+                        self.candidates_max()
+                    )
                 } else {
                     let mut candidate = candidate.clone();
                     candidate.found_in = bounded(&candidate.found_in);

@@ -29,7 +29,12 @@ pub(crate) enum Kind {
 pub(crate) enum Record {
     Address(IpAddr),
     /// Where a service is; the address where the answer has it.
-    Service { target: String, tcp_port: u16, priority: u16, address: Option<IpAddr> },
+    Service {
+        target: String,
+        tcp_port: u16,
+        priority: u16,
+        address: Option<IpAddr>,
+    },
 }
 
 /// The records found, and how long they may be kept.
@@ -84,9 +89,9 @@ impl fmt::Display for Problem {
             Self::NotOurs => f.write_str("the answer belongs to another question"),
             Self::Malformed => f.write_str("the answer is no DNS message; find out what listens there"),
             Self::Truncated => f.write_str("the answer has no room in a datagram"),
-            Self::NoSuchName => {
-                f.write_str("there is no such name (NXDOMAIN); check the spelling, and that a node is ready behind it")
-            }
+            Self::NoSuchName => f.write_str(
+                "there is no such name (NXDOMAIN); check the spelling, and that a node is ready behind it",
+            ),
             Self::Server(code) => write!(f, "the server says {code:?}; look at the server"),
         }
     }
@@ -145,7 +150,9 @@ fn records(packet: &Packet<'_>, name: String, kind: Kind) -> Answer {
     let mut ttl: Option<u32> = None;
     for _ in 0..=ALIASES_MAX {
         let mut alias = None;
-        for record in packet.answers.iter().filter(|record| record.class == CLASS::IN && text(&record.name) == owner) {
+        for record in
+            packet.answers.iter().filter(|record| record.class == CLASS::IN && text(&record.name) == owner)
+        {
             let found = match (&record.rdata, kind) {
                 (RData::A(a), Kind::A) => Record::Address(Ipv4Addr::from(a.address).into()),
                 (RData::AAAA(a), Kind::Aaaa) => Record::Address(Ipv6Addr::from(a.address).into()),
@@ -229,13 +236,21 @@ mod tests {
     #[test]
     fn aliases_are_followed_and_loops_of_them_end() {
         let bytes = reply(Kind::A, |packet| {
-            packet.answers.push(record("app.internal", 3, RData::CNAME(CNAME(Name::new("b.internal").unwrap()))));
+            packet.answers.push(record(
+                "app.internal",
+                3,
+                RData::CNAME(CNAME(Name::new("b.internal").unwrap())),
+            ));
             packet.answers.push(record("b.internal", 30, a(1)));
         });
         let answer = read(&bytes, 7, NAME, Kind::A).unwrap();
         assert_eq!((answer.records.len(), answer.ttl), (1, Some(Duration::from_secs(3))));
         let bytes = reply(Kind::A, |packet| {
-            packet.answers.push(record("app.internal", 3, RData::CNAME(CNAME(Name::new("app.internal").unwrap()))));
+            packet.answers.push(record(
+                "app.internal",
+                3,
+                RData::CNAME(CNAME(Name::new("app.internal").unwrap())),
+            ));
         });
         assert_eq!(read(&bytes, 7, NAME, Kind::A), Ok(Answer::default()));
     }

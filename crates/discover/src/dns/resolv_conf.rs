@@ -43,7 +43,9 @@ impl ResolvConf {
             match words.next() {
                 Some("nameserver") => {
                     let address = words.next().and_then(|word| word.split('%').next()?.parse().ok());
-                    if let Some(address) = address && conf.servers.len() < SERVERS_MAX {
+                    if let Some(address) = address
+                        && conf.servers.len() < SERVERS_MAX
+                    {
                         conf.servers.push(address);
                     }
                 }
@@ -81,7 +83,11 @@ impl ResolvConf {
         let mut names: Vec<String> =
             self.search.iter().map(|domain| format!("{name}.{}.", domain.trim_end_matches('.'))).collect();
         let dots = name.matches('.').count();
-        if dots >= self.ndots { names.insert(0, as_it_is) } else { names.push(as_it_is) }
+        if dots >= self.ndots {
+            names.insert(0, as_it_is)
+        } else {
+            names.push(as_it_is)
+        }
         names
     }
 }
@@ -111,7 +117,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_passed_over_and_limits_hold() {
-        let conf = ResolvConf::parse("nameserver x\nnameserver ::1\n; nameserver 9.9.9.9\noptions timeout:999 attempts:0 ndots:99 rotate\nsearch a b c d e f g h\n");
+        let conf = ResolvConf::parse(
+            "nameserver x\nnameserver ::1\n; nameserver 9.9.9.9\noptions timeout:999 attempts:0 ndots:99 rotate\nsearch a b c d e f g h\n",
+        );
         assert_eq!(conf.servers.len(), 1);
         assert_eq!((conf.timeout, conf.attempts, conf.ndots), (Duration::from_secs(30), 1, 15));
         assert_eq!(conf.search.len(), 6);

@@ -76,7 +76,9 @@ pub(crate) fn heartbeat(node: &str, key: Option<&Key>, vector: [u8; VECTOR_BYTES
     plain.extend(engset_etf::encode(&Term::Map(map)));
     let Some(Key(key)) = key else { return plain };
     let mut packet = vector.to_vec();
-    packet.extend(cbc::Encryptor::<Aes256>::new(key.into(), &vector.into()).encrypt_padded_vec::<Pkcs7>(&plain));
+    packet.extend(
+        cbc::Encryptor::<Aes256>::new(key.into(), &vector.into()).encrypt_padded_vec::<Pkcs7>(&plain),
+    );
     packet
 }
 

@@ -122,8 +122,12 @@ impl Discovery {
         }
         let core = Arc::new(Mutex::new(core));
         let strategies = self.strategies.into_iter().map(|(_, strategy)| strategy).collect();
-        let shell =
-            Shell { node: Arc::downgrade(node), core: Arc::clone(&core), observer: self.observer, asked: BTreeMap::new() };
+        let shell = Shell {
+            node: Arc::downgrade(node),
+            core: Arc::clone(&core),
+            observer: self.observer,
+            asked: BTreeMap::new(),
+        };
         let options = SpawnOptions { label: Some("discovery".to_owned()), ..SpawnOptions::default() };
         let process = node.processes().spawn(options, |cx| shell.run(cx, strategies));
         let pid = process.map_err(StartDiscoveryError::Spawn)?.pid();
@@ -142,7 +146,10 @@ impl Discovery {
 impl fmt::Debug for Discovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<String> = self.strategies.iter().map(|(_, strategy)| strategy.source()).collect();
-        f.debug_struct("Discovery").field("sources", &sources).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Discovery")
+            .field("sources", &sources)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

@@ -228,7 +228,12 @@ struct Resolver {
 
 impl Resolver {
     /// Asks under one name after the other, until one exists.
-    async fn look_up(&self, clock: &Scheduler, name: &str, kind: Kind) -> Result<(Answer, SocketAddr), String> {
+    async fn look_up(
+        &self,
+        clock: &Scheduler,
+        name: &str,
+        kind: Kind,
+    ) -> Result<(Answer, SocketAddr), String> {
         let mut last = "it has no name to ask for".to_owned();
         for name in self.conf.names(name) {
             match self.ask_servers(clock, &name, kind).await {
@@ -241,7 +246,12 @@ impl Resolver {
     }
 
     /// Asks one server after the other, until one answers.
-    async fn ask_servers(&self, clock: &Scheduler, name: &str, kind: Kind) -> Result<(Answer, SocketAddr), Failure> {
+    async fn ask_servers(
+        &self,
+        clock: &Scheduler,
+        name: &str,
+        kind: Kind,
+    ) -> Result<(Answer, SocketAddr), Failure> {
         let mut last = "no server is configured; look at /etc/resolv.conf".to_owned();
         for _ in 0..self.conf.attempts {
             for server in &self.servers {
@@ -253,10 +263,13 @@ impl Resolver {
                     }
                     Some(Err(Ask::Problem(problem))) => last = format!("{server}: {problem}"),
                     Some(Err(Ask::Socket(error))) => {
-                        last = format!("{server} cannot be asked: {error}; check the server and the way to it");
+                        last =
+                            format!("{server} cannot be asked: {error}; check the server and the way to it");
                     }
                     None => {
-                        last = format!("{server} did not answer within {timeout:?}; check the server and the way to it");
+                        last = format!(
+                            "{server} did not answer within {timeout:?}; check the server and the way to it"
+                        );
                     }
                 }
             }

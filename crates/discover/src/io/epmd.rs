@@ -89,7 +89,8 @@ impl Strategy for Epmd {
             let answered = self.asked.ask(clock, &hosts, &mut snapshot).await;
             if answered == 0 && !hosts.is_empty() {
                 self.interval.again();
-                let reasons: Vec<&str> = snapshot.refused.iter().map(|refused| refused.why.as_str()).collect();
+                let reasons: Vec<&str> =
+                    snapshot.refused.iter().map(|refused| refused.why.as_str()).collect();
                 return Err(StrategyError::new(&reasons.join("; ")));
             }
             snapshot.query = format!("NAMES at port {} of {}", self.asked.tcp_port, self.hosts.join(", "));
@@ -156,11 +157,15 @@ async fn names(clock: &Scheduler, host: &str, tcp_port: u16) -> Result<(IpAddr, 
             .map_err(|error| format!("the host {host} does not resolve: {error}; check DNS or /etc/hosts"))?
             .collect();
         found.sort_by_key(SocketAddr::is_ipv6);
-        let at = *found.first().ok_or_else(|| format!("the host {host} has no address; check DNS or /etc/hosts"))?;
+        let at = *found
+            .first()
+            .ok_or_else(|| format!("the host {host} has no address; check DNS or /etc/hosts"))?;
         let list = engset_net::epmd::names(at).await.map_err(|error: ConnectError| error.to_string())?;
         Ok((at.ip(), list.names))
     });
     asked.await.unwrap_or_else(|| {
-        Err(format!("{host} did not answer within {ANSWER_WITHIN:?}; look at its firewall for port {tcp_port}"))
+        Err(format!(
+            "{host} did not answer within {ANSWER_WITHIN:?}; look at its firewall for port {tcp_port}"
+        ))
     })
 }

@@ -80,9 +80,11 @@ impl HostsFile {
             self.watch.turn(clock, Duration::ZERO).await;
             self.since_asked = self.since_asked.saturating_add(self.watch.every());
             let path = self.path.clone();
-            let failed = |why: String| StrategyError::new(&format!("{} cannot be used: {why}", self.path.display()));
+            let failed =
+                |why: String| StrategyError::new(&format!("{} cannot be used: {why}", self.path.display()));
             let read = blocking(move || read(&path)).await.map_err(|error| failed(error.to_string()))?;
-            let bytes = read.map_err(|error| failed(format!("{error}; check the path and who may read it")))?;
+            let bytes =
+                read.map_err(|error| failed(format!("{error}; check the path and who may read it")))?;
             let known = self.last.as_ref().filter(|(last, _)| *last == bytes).map(|(_, lines)| lines.clone());
             let is_new = known.is_none();
             let lines = match known {

@@ -29,13 +29,19 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
     let Server { host, tcp_port, .. } = *server;
     let tls = TlsConnector::from(Arc::new(trust(server.authorities)?));
     let tcp = TcpStream::connect((host, tcp_port)).await.map_err(|error| {
-        format!("{host}:{tcp_port} cannot be connected to: {error}; check the address of the API and the network")
+        format!(
+            "{host}:{tcp_port} cannot be connected to: {error}; check the address of the API and the network"
+        )
     })?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host} is no host: {error}"))?;
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|error| format!("{host} is no host: {error}"))?;
     let stream = tls.connect(name, tcp).await.map_err(|error| {
-        format!("{host}:{tcp_port} is not trusted, or speaks no TLS: {error}; check the file of its authority")
+        format!(
+            "{host}:{tcp_port} is not trusted, or speaks no TLS: {error}; check the file of its authority"
+        )
     })?;
-    let broken = |error: hyper::Error| format!("{host}:{tcp_port} broke off: {error}; look at the API server");
+    let broken =
+        |error: hyper::Error| format!("{host}:{tcp_port} broke off: {error}; look at the API server");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let request = Request::get(path)
         .header("host", format!("{host}:{tcp_port}"))
@@ -43,7 +49,9 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
         .header("accept", "application/json")
         .header("user-agent", "engset")
         .body(Empty::<Bytes>::new())
-        .map_err(|_| "the token or the namespace has characters that HTTP does not allow; look at the files".to_owned())?;
+        .map_err(|_| {
+            "the token or the namespace has characters that HTTP does not allow; look at the files".to_owned()
+        })?;
     let exchange = async {
         let answer = sender.send_request(request).await.map_err(broken)?;
         let status = answer.status().as_u16();

@@ -42,7 +42,11 @@ impl Interval {
 }
 
 /// What `future` gives, unless `limit` is over before.
-pub(crate) async fn within<T>(clock: &Scheduler, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(
+    clock: &Scheduler,
+    limit: Duration,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     let patience = clock.sleep(limit);
     tokio::select! {
         value = future => Some(value),

@@ -162,7 +162,9 @@ impl Kubernetes {
                 });
             }
         }
-        Err(format!("the list has expired {RELISTS_MAX} times while it was read (410); look at the API server"))
+        Err(format!(
+            "the list has expired {RELISTS_MAX} times while it was read (410); look at the API server"
+        ))
     }
 
     /// Reads all pages; `None` when the list has expired meanwhile.
@@ -187,8 +189,9 @@ impl Kubernetes {
                 GONE => return Ok(None),
                 status => return Err(refusal(status, &body, self.objects, namespace)),
             }
-            let page = read(&body, self.objects, &self.naming)
-                .map_err(|error| format!("the answer of the API is no list: {error}; look at what answers there"))?;
+            let page = read(&body, self.objects, &self.naming).map_err(|error| {
+                format!("the answer of the API is no list: {error}; look at what answers there")
+            })?;
             all.candidates.extend(page.candidates);
             all.refused.extend(page.refused);
             all.next = page.next;

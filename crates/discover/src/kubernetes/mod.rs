@@ -263,7 +263,8 @@ impl Page {
                 format!("{hostname}.{service}.{namespace}.svc.{domain}")
             }
             (KubernetesMode::Hostname, None, _) => {
-                let why = "its pod has no hostname; use a StatefulSet with a headless service, or mode ip or dns";
+                let why =
+                    "its pod has no hostname; use a StatefulSet with a headless service, or mode ip or dns";
                 self.refused.push(LeftOut::new(place.ip, why));
                 return;
             }
@@ -295,7 +296,12 @@ mod tests {
     use super::{KubernetesMode, KubernetesObjects, Naming, read, refusal};
 
     fn naming(mode: KubernetesMode) -> Naming {
-        Naming { basename: "app".to_owned(), mode, service: Some("svc".to_owned()), domain: "cluster.local".to_owned() }
+        Naming {
+            basename: "app".to_owned(),
+            mode,
+            service: Some("svc".to_owned()),
+            domain: "cluster.local".to_owned(),
+        }
     }
 
     fn names(body: &str, objects: KubernetesObjects, mode: KubernetesMode) -> Vec<String> {
@@ -316,7 +322,10 @@ mod tests {
         assert_eq!(names(SLICES, objects, KubernetesMode::Ip), ["app@10.0.0.1", "app@10.0.0.2"]);
         let dns = ["app@10-0-0-1.shop.pod.cluster.local", "app@10-0-0-2.shop.pod.cluster.local"];
         assert_eq!(names(SLICES, objects, KubernetesMode::Dns), dns);
-        assert_eq!(names(SLICES, objects, KubernetesMode::Hostname), ["app@app-0.svc.shop.svc.cluster.local"]);
+        assert_eq!(
+            names(SLICES, objects, KubernetesMode::Hostname),
+            ["app@app-0.svc.shop.svc.cluster.local"]
+        );
         let page = read(SLICES.as_bytes(), objects, &naming(KubernetesMode::Hostname)).unwrap();
         assert_eq!((page.refused.len(), page.next.as_deref()), (2, Some("more")));
     }
@@ -340,7 +349,10 @@ mod tests {
         let expected = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?labelSelector=app%3Dmy%20app&limit=250&continue=a%2Fb";
         assert_eq!(path, expected);
         let text = refusal(403, br#"{"message":"forbidden"}"#, KubernetesObjects::Pods, "shop");
-        assert!(text.contains(r#"resources: ["pods"], verbs: ["list"]"#) && text.ends_with("(403): forbidden"), "{text}");
+        assert!(
+            text.contains(r#"resources: ["pods"], verbs: ["list"]"#) && text.ends_with("(403): forbidden"),
+            "{text}"
+        );
     }
 
     #[test]
