@@ -51,7 +51,9 @@ fn nothing_found_and_no_answer_have_codes_of_their_own() {
     let done = Engset::new(port).args(["discover", "epmd", "127.0.0.1"]).run();
     assert_eq!(done.status, Some(4), "{done:?}");
     assert!(done.stderr.contains("no EPMD answers"), "{done:?}");
-    let done = Engset::new(port).args(["discover", "k8s", "--basename", "a", "--selector", "b=c", "--account", "/nowhere"]).run();
+    let done = Engset::new(port)
+        .args(["discover", "k8s", "--basename", "a", "--selector", "b=c", "--account", "/nowhere"])
+        .run();
     assert_eq!(done.status, Some(4), "{done:?}");
     assert!(done.stderr.contains("this runs in no pod"), "{done:?}");
 }

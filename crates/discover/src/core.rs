@@ -366,12 +366,10 @@ impl Core {
         if free == 0 {
             return;
         }
-        let is_due =
-            |(name, entry): &(&Box<str>, &Entry)| entry.due <= now && self.may_be_dialled(name, entry);
         let mut due: Vec<_> = self
             .entries
             .iter()
-            .filter(is_due)
+            .filter(|(name, entry)| entry.due <= now && self.may_be_dialled(name, entry))
             .map(|(name, entry)| (entry.due, self.priority(entry.source), name.clone()))
             .collect();
         due.sort();

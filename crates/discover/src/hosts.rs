@@ -80,7 +80,7 @@ pub fn parse_hosts(bytes: &[u8]) -> Result<Vec<HostsLine>, HostsError> {
     if bytes.len() > HOSTS_BYTES_MAX {
         return Err(HostsError::TooLong);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| HostsError::NotUtf8)?;
+    let text = std::str::from_utf8(bytes).map_err(|_error| HostsError::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match text.trim_start().chars().next() {
         Some('[' | '{') => json(text),

@@ -101,18 +101,18 @@ impl fmt::Display for Problem {
 pub(crate) fn question(id: u16, name: &str, kind: Kind) -> Result<Vec<u8>, Problem> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
-    let name = Name::new(name.trim_end_matches('.')).map_err(|_| Problem::BadName)?;
+    let name = Name::new(name.trim_end_matches('.')).map_err(|_error| Problem::BadName)?;
     if name.get_labels().is_empty() {
         return Err(Problem::BadName);
     }
     packet.questions.push(Question::new(name, QTYPE::TYPE(kind.of()), QCLASS::CLASS(CLASS::IN), false));
-    packet.build_bytes_vec().map_err(|_| Problem::BadName)
+    packet.build_bytes_vec().map_err(|_error| Problem::BadName)
 }
 
 /// Reads the answer to a question. Names are compared without regard to case, and aliases (CNAME) are followed.
 pub(crate) fn read(bytes: &[u8], id: u16, name: &str, kind: Kind) -> Result<Answer, Problem> {
     check_claims(bytes)?;
-    let packet = Packet::parse(bytes).map_err(|_| Problem::Malformed)?;
+    let packet = Packet::parse(bytes).map_err(|_error| Problem::Malformed)?;
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let asked = match packet.questions.as_slice() {
         [one] => one.qtype == QTYPE::TYPE(kind.of()) && text(&one.qname) == name,

@@ -84,9 +84,9 @@ impl ResolvConf {
             self.search.iter().map(|domain| format!("{name}.{}.", domain.trim_end_matches('.'))).collect();
         let dots = name.matches('.').count();
         if dots >= self.ndots {
-            names.insert(0, as_it_is)
+            names.insert(0, as_it_is);
         } else {
-            names.push(as_it_is)
+            names.push(as_it_is);
         }
         names
     }

@@ -92,7 +92,7 @@ pub(crate) fn read(packet: &[u8], key: Option<&Key>) -> Result<String, Malformed
         Some(Key(key)) => {
             let (vector, cipher) = packet.split_first_chunk::<VECTOR_BYTES>().ok_or(Malformed::Secret)?;
             let decryptor = cbc::Decryptor::<Aes256>::new(key.into(), vector.into());
-            decrypted = decryptor.decrypt_padded_vec::<Pkcs7>(cipher).map_err(|_| Malformed::Secret)?;
+            decrypted = decryptor.decrypt_padded_vec::<Pkcs7>(cipher).map_err(|_error| Malformed::Secret)?;
             decrypted.strip_prefix(PRELUDE).ok_or(Malformed::Secret)?
         }
         None => packet.strip_prefix(PRELUDE).ok_or(Malformed::Prelude)?,

@@ -336,7 +336,7 @@ async fn by_udp(
 
 async fn by_tcp(server: SocketAddr, asked: &[u8]) -> Result<Vec<u8>, Ask> {
     let mut stream = TcpStream::connect(server).await?;
-    let length = u16::try_from(asked.len()).map_err(|_| Ask::Problem(Problem::BadName))?;
+    let length = u16::try_from(asked.len()).map_err(|_error| Ask::Problem(Problem::BadName))?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(asked).await?;
     let length = stream.read_u16().await?;

@@ -49,7 +49,7 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
         .header("accept", "application/json")
         .header("user-agent", "engset")
         .body(Empty::<Bytes>::new())
-        .map_err(|_| {
+        .map_err(|_error| {
             "the token or the namespace has characters that HTTP does not allow; look at the files".to_owned()
         })?;
     let exchange = async {
