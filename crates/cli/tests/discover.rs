@@ -13,6 +13,8 @@ fn explain_shows_what_was_asked_kept_and_dropped_and_who_was_reached() {
         return;
     }
     let port = free_port().unwrap();
+    let mut epmd = Engset::new(port).args(["epmd"]).start();
+    epmd.line_with("EPMD serves");
     let beam = Beam::builder().name("shop").cookie("c").epmd_port(port).time_limit(Duration::from_secs(30));
     let _beam = beam.start().unwrap();
     let args = ["discover", "static", "shop@127.0.0.1", "gone@127.0.0.1", "me@h", "no name", "--own", "me@h"];

@@ -28,6 +28,7 @@ use std::time::Duration;
 ///   engset discover gossip --watch
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     way: flags::Way,
@@ -128,10 +129,10 @@ fn dial(report: &Report, arguments: &Arguments) -> Result<Dialled, Failure> {
         let peer =
             NodeName::new(&known.name).map_err(|error| Failure::new(Status::Usage, error.to_string()))?;
         if node.is_none() {
-            let address = known.address.unwrap_or(match peer.host_part().as_str() {
-                "127.0.0.1" | "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            });
+            let host = peer.host_part();
+            let is_here = matches!(host.as_str(), "127.0.0.1" | "localhost");
+            let elsewhere = if is_here { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+            let address = known.address.unwrap_or(IpAddr::V4(elsewhere));
             node = Some(start(&made_up_name(peer, address), &cookie)?);
         }
         dialled.push(node.as_ref().map(|node| connect(node, peer, limit, &cookie, limit)));
