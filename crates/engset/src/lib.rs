@@ -108,6 +108,8 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
+/// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
+pub use engset_discover as discover;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
