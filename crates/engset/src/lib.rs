@@ -120,6 +120,8 @@ pub mod net {
     };
 }
 
+pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise, RemoteCall};
+
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
     AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,

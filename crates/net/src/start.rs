@@ -6,7 +6,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::{Cookie, CookieError, Framing};
-use engset_node::{Channel, Dial, Network, Node, NodeConfig};
+use engset_node::{Channel, Dial, Functions, Network, Node, NodeConfig};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, NodeNameError, Term};
 use std::error::Error;
@@ -261,6 +261,12 @@ impl RunningNode {
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// What peers may call on this node.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        self.node.functions()
     }
 
     /// The node's processes.

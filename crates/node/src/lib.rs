@@ -5,15 +5,23 @@
 mod channel;
 mod config;
 mod deliver;
+mod functions;
 mod kernel;
 mod node;
+mod nodes;
 mod peers;
 mod router;
+mod spawning;
 mod watchers;
 
 pub use channel::{Channel, CloseReason};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
+pub use functions::{
+    FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
+    FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
+};
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
+pub use nodes::NodeList;
 pub use peers::{AttemptId, DialError};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

@@ -1,6 +1,7 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
 use crate::config::NodeConfig;
+use crate::functions::Functions;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
@@ -49,6 +50,9 @@ pub struct Node {
     last_attempt: AtomicU64,
     /// The challenges that peers which dialled us have not answered yet.
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
+    functions: Functions,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
     _name: engset_term::PinnedNodeName,
@@ -104,6 +108,7 @@ impl Node {
         };
         let processes = Processes::new(identity, scheduler);
         let name = config.name.pin();
+        let functions = Functions::with_defaults(config.functions);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -113,6 +118,9 @@ impl Node {
             accepting: Mutex::default(),
             last_attempt: AtomicU64::new(0),
             open_challenges: Mutex::default(),
+            functions,
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             _name: name,
         });
@@ -126,7 +134,16 @@ impl Node {
     /// # Errors
     /// When one of them could not be started.
     pub async fn start_kernel(&self) -> Result<(), StartError> {
-        kernel::start(&self.processes).await
+        match self.this() {
+            Some(node) => kernel::start(&node).await,
+            // It is being dropped.
+            None => Ok(()),
+        }
+    }
+
+    /// The node, unless it is being dropped.
+    pub(crate) fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// The node's name.
@@ -139,6 +156,12 @@ impl Node {
     #[must_use]
     pub fn config(&self) -> &NodeConfig {
         &self.config
+    }
+
+    /// What peers may call.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.functions
     }
 
     /// The node's processes.
@@ -156,6 +179,22 @@ impl Node {
             Peer::Connecting(_) => None,
         });
         up.collect()
+    }
+
+    /// The nodes that are connected, or being connected to.
+    pub(crate) fn known(&self) -> Vec<NodeName> {
+        self.peers.lock().keys().copied().collect()
+    }
+
+    /// How many bytes have been received from all peers and sent to them.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn count_bytes(&self, received: usize, sent: usize) {
+        self.bytes_in.fetch_add(received as u64, Ordering::Relaxed);
+        self.bytes_out.fetch_add(sent as u64, Ordering::Relaxed);
     }
 
     /// How many processes would be told if all connections were lost now; for checking that none is kept in vain.
@@ -647,7 +686,7 @@ impl Node {
         if control.has_payload() {
             self.processes.count_dropped();
         }
-        if let Control::MonitorP { reference, .. } = control {
+        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } = control {
             self.processes.aliases().unreachable(*reference);
         }
     }

@@ -1,12 +1,15 @@
 //! The processes that every node has.
 
 mod net_kernel;
+mod rex;
 
+use crate::node::Node;
 use engset_otp::StartError;
-use engset_process::Processes;
+
 use std::sync::Arc;
 
 /// Starts them.
-pub(crate) async fn start(processes: &Arc<Processes>) -> Result<(), StartError> {
-    net_kernel::start(processes).await
+pub(crate) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
+    net_kernel::start(node.processes()).await?;
+    rex::start(node).await
 }

@@ -5,8 +5,10 @@ use crate::stage::{
     trapped, wait_until,
 };
 use bytes::Bytes;
-use engset_process::{Addr, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Router, SpawnOptions};
-use engset_term::{Pid, Term};
+use engset_process::{
+    Addr, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Router, SpawnOptions, SpawnRequest,
+};
+use engset_term::{NodeName, Pid, Term};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -174,6 +176,10 @@ impl Router for Line {
     fn message(&self, _: Pid, _: &Dest, _: Bytes) {}
 
     fn signal(&self, _: Pid, _: &Dest, _: ControlSignal) -> Epoch {
+        Epoch(1)
+    }
+
+    fn request_spawn(&self, _: Pid, _: NodeName, _: SpawnRequest) -> Epoch {
         Epoch(1)
     }
 
