@@ -266,7 +266,8 @@ fn rex() {
     stage.check("rpc:sbcast([$N], sink, hello) =:= {[$N], []}.", "true");
     stage.check("rpc:sbcast([$N], nobody, hello) =:= {[], [$N]}.", "true");
     stage.check("{sink, $N} ! {report, self()}, receive {count, C, _} -> C end.", "1");
-    stage.check("rpc:server_call($N, no_server, no_reply, hello) =:= {error, {nonexisting_name, no_server}}.", "true");
+    stage.check("rpc:server_call($N, no_server, no_reply, hello).", "{error,nodedown}");
+    stage.check("rpc:server_call($N, rex, rex, {sbcast, sink, hello}) =:= $N.", "true");
     stage.check("gen_server:call({rex, $N}, {call, canned, echo, [d], group_leader()}).", "d");
     stage.check("{rex, $N} ! {self(), features_request}, receive {features_reply, _, F} -> F end.", "[erpc]");
 }

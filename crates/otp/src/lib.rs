@@ -17,6 +17,7 @@ mod partition_supervisor;
 pub mod proc_lib;
 pub mod registry;
 mod reply;
+pub mod rpc;
 mod slot;
 mod stop;
 mod supervisor;
