@@ -6,6 +6,7 @@ mod channel;
 mod config;
 mod deliver;
 mod functions;
+mod hooks;
 mod kernel;
 mod node;
 mod nodes;
@@ -21,6 +22,7 @@ pub use functions::{
     FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
     FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
 };
+pub use hooks::StopWish;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use nodes::NodeList;
 pub use peers::{AttemptId, DialError};

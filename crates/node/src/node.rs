@@ -2,6 +2,7 @@
 
 use crate::config::NodeConfig;
 use crate::functions::Functions;
+use crate::hooks::Hooks;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
@@ -51,6 +52,7 @@ pub struct Node {
     /// The challenges that peers which dialled us have not answered yet.
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
     functions: Functions,
+    hooks: Hooks,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// Locked after `peers`.
@@ -119,6 +121,7 @@ impl Node {
             last_attempt: AtomicU64::new(0),
             open_challenges: Mutex::default(),
             functions,
+            hooks: Hooks::default(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
@@ -162,6 +165,11 @@ impl Node {
     #[must_use]
     pub fn functions(&self) -> &Functions {
         &self.functions
+    }
+
+    /// What the program wants to be told of by the node's own processes.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The node's processes.

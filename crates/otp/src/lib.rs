@@ -11,6 +11,7 @@ pub mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 pub mod groups;
+pub mod io;
 mod launch;
 mod multi_call;
 mod partition_supervisor;

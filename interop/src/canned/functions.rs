@@ -1,6 +1,6 @@
 //! What peers may call on the canned node, module `canned`: values, exceptions, waiting, and what its process has.
 
-use engset::{Cx, Functions, Mail, Raise, Term};
+use engset::{Cx, Functions, Mail, Raise, Term, io};
 use std::time::Duration;
 
 /// Allows the canned functions.
@@ -37,6 +37,22 @@ pub fn allow(functions: &Functions) {
         Ok(Term::atom("ok"))
     });
     functions.allow("canned", "leader", 0, |mut call| async move { Ok(leader(call.cx())) });
+    functions.allow("canned", "print", 1, |mut call| async move {
+        let [text] = call.take_args()?;
+        let text = text.to_text().ok_or_else(Raise::badarg)?;
+        match io::put_chars(text).await {
+            Ok(()) => Ok(Term::atom("ok")),
+            Err(error) => Err(Raise::Error(Term::string(&error.to_string()))),
+        }
+    });
+    functions.allow("canned", "read", 1, |mut call| async move {
+        let [prompt] = call.take_args()?;
+        let prompt = prompt.to_text().ok_or_else(Raise::badarg)?;
+        match io::get_line(&prompt).await {
+            Ok(line) => Ok(Term::string(&line)),
+            Err(error) => Err(Raise::Error(Term::string(&error.to_string()))),
+        }
+    });
     functions.allow("canned", "leader_later", 0, |mut call| async move {
         let Mail::Message(Term::Pid(to)) = call.cx().recv().await else { return Err(Raise::badarg()) };
         let message = Term::tuple([Term::atom("leader"), leader(call.cx())]);

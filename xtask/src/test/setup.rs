@@ -10,7 +10,8 @@ use std::env;
 
 const PROGRAMS: [&str; 3] = ["erl", "elixir", "epmd"];
 
-const PACKAGES: [&str; 3] = ["erlang-base", "erlang-dev", "elixir"];
+const PACKAGES: [&str; 6] =
+    ["erlang-base", "erlang-dev", "elixir", "erlang-runtime-tools", "erlang-observer", "erlang-tools"];
 
 /// What is done about missing programs.
 #[derive(Debug, Eq, PartialEq)]

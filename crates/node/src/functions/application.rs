@@ -1,8 +1,12 @@
 //! `application`: which applications a node has. Their environments are not shown: they may hold secrets.
 
+use crate::node::Node;
 use super::{Functions, Raise, RemoteCall};
 use engset_otp::application::{AppInfo, Applications};
 use engset_term::{Atom, Term};
+
+/// What runs on every node, as an application.
+pub(super) const OWN: Atom = Atom::from_static("engset");
 
 pub(super) fn allow(functions: &Functions) {
     for arity in [0, 1] {
@@ -30,9 +34,13 @@ pub(super) fn allow(functions: &Functions) {
     });
 }
 
-/// The applications that run; the node itself first, as `kernel` is on the BEAM.
-pub(super) async fn which(call: &RemoteCall) -> Vec<AppInfo> {
-    let apps = match Applications::find(call.node().processes()).await {
+async fn which(call: &RemoteCall) -> Vec<AppInfo> {
+    running(call.node()).await
+}
+
+/// The applications that run; the node itself last, as `kernel` is on the BEAM.
+pub(super) async fn running(node: &Node) -> Vec<AppInfo> {
+    let apps = match Applications::find(node.processes()).await {
         Ok(apps) => apps.which_applications().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
@@ -50,7 +58,7 @@ async fn loaded(call: &RemoteCall) -> Vec<AppInfo> {
 /// The node as an application: what runs on every node.
 fn own() -> AppInfo {
     AppInfo {
-        name: Atom::from_static("engset"),
+        name: OWN,
         description: "Erlang/OTP for Rust".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -1,6 +1,8 @@
 //! The functions of `erlang`, `net_kernel`, `net_adm`, `proc_lib` and `sys` that tools call on a node.
 
 use super::{Functions, Raise, RemoteCall, facts, outcome};
+use crate::hooks::StopWish;
+use crate::kernel;
 use crate::nodes::NodeList;
 use engset_process::ExitReason;
 use engset_term::{Atom, NodeName, Pid, Term};
@@ -45,7 +47,7 @@ pub(super) fn allow(functions: &Functions) {
     read("list_to_pid", 1, list_to_pid);
     read("pid_to_list", 1, |call| {
         let pid = local_pid(call, 0)?;
-        Ok(Term::charlist(&format!("<0.{}.{}>", pid.id(), pid.serial())))
+        Ok(facts::pid_text(pid))
     });
     read("memory", 0, |call| {
         let memory = facts::memory(call.node());
@@ -83,6 +85,7 @@ pub(super) fn allow(functions: &Functions) {
     });
     allow_apply(functions);
     allow_others(functions);
+    allow_init(functions);
     allow_changes(functions);
 }
 
@@ -172,6 +175,28 @@ fn allow_changes(functions: &Functions) {
         let is_connected = call.node().connect_and_wait(name).await.is_ok();
         Ok(facts::atom(if is_connected { "true" } else { "false" }))
     });
+}
+
+/// `init`: its state may be read; to stop needs a word of the node's program.
+fn allow_init(functions: &Functions) {
+    for name in ["get_status", "get_arguments", "get_plain_arguments", "script_id"] {
+        functions.allow("init", name, 0, move |_| async move { Ok(kernel::init_answer(&Term::atom(name))) });
+    }
+    functions.allow("init", "get_argument", 1, |_| async { Ok(Term::atom("error")) });
+    let stops = [
+        ("init", "stop", 0, StopWish::Stop),
+        ("init", "stop", 1, StopWish::Stop),
+        ("erlang", "halt", 0, StopWish::Stop),
+        ("erlang", "halt", 1, StopWish::Stop),
+        ("init", "restart", 0, StopWish::Restart),
+        ("init", "reboot", 0, StopWish::Restart),
+    ];
+    for (module, name, arity, wish) in stops {
+        functions.allow_change(module, name, arity, move |call| async move {
+            let is_taken = call.node().wish_stop(wish);
+            if is_taken { Ok(Term::atom("ok")) } else { Err(Raise::Error(Term::atom("notsup"))) }
+        });
+    }
 }
 
 fn disconnect(call: &mut RemoteCall) -> Answer {

@@ -157,6 +157,11 @@ fn monitor(node: &Node, to: &Dest) -> Option<Term> {
     Some(pair("process", process))
 }
 
+/// The pid as the node itself prints it: `"<0.Id.Serial>"`.
+pub(super) fn pid_text(pid: Pid) -> Term {
+    Term::charlist(&format!("<0.{}.{}>", pid.id(), pid.serial()))
+}
+
 pub(super) fn node_atom(name: engset_term::NodeName) -> Term {
     Term::Atom(Atom::from(name))
 }

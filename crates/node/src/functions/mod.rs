@@ -4,13 +4,16 @@
 //! there. What a function does is in its handler, which runs in a process of its own; see `spawning.rs`.
 
 mod application;
+mod appmon;
 mod call;
 mod code;
+mod dashboard;
 mod erlang;
 mod facts;
 mod monitoring;
 mod outcome;
 mod request;
+mod shell;
 
 pub use call::{FunctionFuture, Raise, RemoteCall};
 pub(crate) use outcome::{Entry, Raised, entry, exit_reason, rpc_value, undef, wanted};
@@ -182,6 +185,9 @@ impl Functions {
         code::allow(&functions);
         application::allow(&functions);
         monitoring::allow(&functions);
+        appmon::allow(&functions);
+        shell::allow(&functions);
+        dashboard::allow(&functions);
         functions
     }
 

@@ -6,6 +6,7 @@
 //! node has `erpc` (`{From, features_request}`) is told that it has. Each function that runs is a process under the same
 //! limits as those of spawn requests; `rex` monitors the one of a block call.
 
+use super::user;
 use crate::functions::{RemoteCall, Refusal, rpc_value, wanted};
 use crate::node::Node;
 use engset_otp::{Dynamic, Info, Reply, Server, StartError, start_on};
@@ -46,6 +47,8 @@ struct Request {
     from: Pid,
     parts: [Term; 3],
     group_leader: Option<Pid>,
+    /// Whether what is written goes to the caller, in messages.
+    to_caller: bool,
 }
 
 impl Request {
@@ -54,11 +57,11 @@ impl Request {
         let [_, module, function, args, leader] = parts else { return None };
         let group_leader = match leader {
             Term::Pid(pid) => Some(*pid),
-            // `user`, or `send_stdout_to_caller`, whose output goes to the node's own `user`.
             _ => processes.whereis(&Atom::from_static("user")),
         };
+        let to_caller = leader.is_atom("send_stdout_to_caller");
         let parts = [module.clone(), function.clone(), args.clone()];
-        Some(Self { from, parts, group_leader })
+        Some(Self { from, parts, group_leader, to_caller })
     }
 }
 
@@ -159,7 +162,8 @@ impl Rex {
                 return None;
             }
         };
-        let options = SpawnOptions { group_leader: wish.group_leader, ..SpawnOptions::default() };
+        let own = wish.to_caller.then(|| user::start_for(cx, wish.from)).flatten();
+        let options = SpawnOptions { group_leader: own.or(wish.group_leader), ..SpawnOptions::default() };
         // Who called is told of its end by the reply that is dropped then.
         let client = SpawnedFor { from: wish.from, link: false, monitor: None };
         let processes = Arc::clone(cx.processes());
@@ -177,6 +181,10 @@ impl Rex {
                 Err(raised) => Err(raised),
             };
             drop(place);
+            if let Some(own) = own {
+                // It has served what was asked of it before.
+                drop(processes.send(me, &Dest::Pid(own), Term::atom("stop")));
+            }
             match back {
                 Back::Call(reply) => reply.send(rpc_value(outcome)),
                 Back::Message(to) => {
