@@ -33,7 +33,8 @@ fn a_process_of_ours_writes_to_any_group_leader() {
     stage.eval("register(leader, GL).");
     let beam = NodeName::new(stage.beam.node_name()).unwrap();
     let written = stage.node.block_on(move |cx| async move {
-        let leader = rpc::call(beam, "erlang", "whereis", [Term::atom("leader")]).await.unwrap().as_pid().unwrap();
+        let leader =
+            rpc::call(beam, "erlang", "whereis", [Term::atom("leader")]).await.unwrap().as_pid().unwrap();
         io::put_chars_to(leader, "one").await.unwrap();
         cx.set_group_leader(cx.pid(), leader);
         // It acts when the process receives next.
@@ -55,10 +56,16 @@ fn the_node_s_user_is_a_group_leader() {
     stage.node.node().on_user_output(move |text| output.lock().unwrap().push_str(text));
     stage.check("U = rpc:call($N, erlang, whereis, [user]), node(U) =:= $N.", "true");
     stage.check("io:format(U, \"~s is ~p~n\", [pi, 3.5]).", "ok");
-    stage.check("io:put_chars(U, \"ünder\"), io:nl(U), io:write(U, {a, b}), io:fwrite(U, \"~n~w\", [<<1>>]).", "ok");
+    stage.check(
+        "io:put_chars(U, \"ünder\"), io:nl(U), io:write(U, {a, b}), io:fwrite(U, \"~n~w\", [<<1>>]).",
+        "ok",
+    );
     stage.check("io:requests(U, [{put_chars, unicode, \"x\"}, {put_chars, unicode, \"y\"}]).", "ok");
     stage.check("[io:get_line(U, \"> \"), io:get_chars(U, \"> \", 2), io:read(U, \"> \")].", "[eof,eof,eof]");
-    stage.check("[io:columns(U), io:rows(U), proplists:get_value(encoding, io:getopts(U)), io:setopts(U, [binary])].", "[{error,enotsup},{error,enotsup},unicode,ok]");
+    stage.check(
+        "[io:columns(U), io:rows(U), proplists:get_value(encoding, io:getopts(U)), io:setopts(U, [binary])].",
+        "[{error,enotsup},{error,enotsup},unicode,ok]",
+    );
     assert_eq!(*written.lock().unwrap(), "pi is 3.5\nünder\n{a,b}\n<<1>>xy");
     // A process of theirs with our user as its group leader.
     stage.check("P = self(), spawn(fun() -> group_leader(U, self()), io:format(\"from there~n\"), P ! written end), receive written -> ok end.", "ok");

@@ -13,7 +13,8 @@ fn call() {
     stage.check("rpc:call($N, canned, echo, [{a, \"b\", #{c => 1.5}}]).", "{a,\"b\",#{c => 1.5}}");
     stage.check("rpc:call($N, erlang, node, []) =:= $N.", "true");
     stage.check("rpc:call($N, canned, raise, [exit, gone], 5000).", "{badrpc,{'EXIT',gone}}");
-    stage.check("rpc:call($N, canned, raise, [error, bad]).", "{badrpc,{'EXIT',{bad,[{canned,raise,2,[]}]}}}");
+    stage
+        .check("rpc:call($N, canned, raise, [error, bad]).", "{badrpc,{'EXIT',{bad,[{canned,raise,2,[]}]}}}");
     stage.check("rpc:call($N, no_mod, f, [1, 2]).", "{badrpc,{'EXIT',{undef,[{no_mod,f,[1,2],[]}]}}}");
     stage.check("erpc:call($N, canned, echo, [x]).", "x");
     stage.check("catch erpc:call($N, canned, raise, [throw, ball]).", "ball");
@@ -138,7 +139,10 @@ fn cast() {
     stage.check("erpc:cast($N, canned, send, [self(), one]), receive {_, M} -> M end.", "one");
     stage.check("rpc:cast($N, canned, send, [self(), two]), receive {_, M2} -> M2 end.", "two");
     stage.check("gen_server:cast({rex, $N}, {cast, canned, send, [self(), three], group_leader()}), receive {_, M3} -> M3 end.", "three");
-    stage.check("erpc:cast($N, nope, f, []), erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
+    stage.check(
+        "erpc:cast($N, nope, f, []), erlang:process_info(self(), message_queue_len).",
+        "{message_queue_len,0}",
+    );
 }
 
 /// `spawn/4` and its like: links, monitors, exit signals and kill act on a process of ours.
@@ -148,7 +152,10 @@ fn spawned_processes_are_linked_monitored_and_killed() {
     stage.check("process_flag(trap_exit, true).", "false");
     stage.check("P = spawn($N, canned, send, [self(), hi]), receive {P, hi} -> ok end.", "ok");
     stage.check("{P2, M2} = spawn_monitor($N, canned, wait, []), P2 ! go, receive {'DOWN', M2, process, P2, R2} -> R2 end.", "normal");
-    stage.check("P3 = spawn_link($N, canned, wait, []), exit(P3, kill), receive {'EXIT', P3, R3} -> R3 end.", "killed");
+    stage.check(
+        "P3 = spawn_link($N, canned, wait, []), exit(P3, kill), receive {'EXIT', P3, R3} -> R3 end.",
+        "killed",
+    );
     stage.check("{P4, M4} = spawn_monitor($N, canned, raise, [exit, why]), receive {'DOWN', M4, process, P4, R4} -> R4 end.", "why");
     stage.check(
         "{P5, M5} = spawn_monitor($N, canned, raise, [error, why]), receive {'DOWN', M5, process, P5, R5} -> R5 end.",
@@ -164,10 +171,8 @@ fn spawned_processes_are_linked_monitored_and_killed() {
         "bye",
     );
     stage.check("Ask = spawn_request($N, canned, wait, [], [monitor]), receive {spawn_reply, Ask, ok, Q} -> is_pid(Q) end.", "true");
-    stage.check(
-        "try spawn_opt($N, canned, wait, [], [monitor, no_option]) catch error:E -> E end.",
-        "badarg",
-    );
+    stage
+        .check("try spawn_opt($N, canned, wait, [], [monitor, no_option]) catch error:E -> E end.", "badarg");
 }
 
 /// `seq_trace_SUITE` `dist_spawn_error`: a spawn request with an option that there is not.
@@ -240,7 +245,10 @@ fn called_node_dies() {
     }
     node.stop();
     assert_eq!(beam.eval("receive {nodedown, _} -> ok end, {badrpc, W} = rpc:yield(K), lists:member(W, [nodedown, {'EXIT', killed}]).").unwrap(), "true");
-    assert_eq!(beam.eval(&format!("rpc:multicall(['{name}'], erlang, node, []).")).unwrap(), format!("{{[],['{name}']}}"));
+    assert_eq!(
+        beam.eval(&format!("rpc:multicall(['{name}'], erlang, node, []).")).unwrap(),
+        format!("{{[],['{name}']}}")
+    );
 }
 
 #[test]
@@ -253,7 +261,10 @@ fn a_denied_peer_is_told_so_and_limits_hold() {
     assert_eq!(stage.node.functions().counts().denied, 2);
     assert!(stage.node.functions().permit(peer));
     stage.check("rpc:call($N, erlang, node, []) =:= $N.", "true");
-    stage.check("try erpc:call($N, canned, echo, [<<0:(17 * 1024 * 1024 * 8)>>]) catch error:E2 -> E2 end.", "{erpc,system_limit}");
+    stage.check(
+        "try erpc:call($N, canned, echo, [<<0:(17 * 1024 * 1024 * 8)>>]) catch error:E2 -> E2 end.",
+        "{erpc,system_limit}",
+    );
     assert_eq!(stage.node.functions().counts().over_limit, 1);
 }
 

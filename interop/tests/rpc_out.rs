@@ -75,7 +75,9 @@ fn many_nodes_at_once() {
     let Some(stage) = Stage::new() else { return };
     let (beam, here) = (beam(&stage), NodeName::new(stage::RUST).unwrap());
     let nowhere = NodeName::new("nowhere@127.0.0.1").unwrap();
-    let answers = stage.node.block_on(move |_| async move { rpc::multicall([beam, here, nowhere], "erlang", "node", []).await });
+    let answers = stage
+        .node
+        .block_on(move |_| async move { rpc::multicall([beam, here, nowhere], "erlang", "node", []).await });
     let name = |name: NodeName| Ok(Term::Atom(Atom::from(name)));
     let expected = vec![(beam, name(beam)), (here, name(here)), (nowhere, Err(RpcError::Unreachable))];
     assert_eq!(answers.unwrap(), expected);
@@ -106,7 +108,9 @@ fn spawned_processes_are_linked_and_monitored() {
         for _ in 0..2 {
             match cx.recv().await {
                 Mail::Exit(exit) => told.push((exit.from == spawned.pid, exit.reason.to_string())),
-                Mail::Down(down) => told.push((Some(down.reference) == spawned.monitor, down.reason.to_string())),
+                Mail::Down(down) => {
+                    told.push((Some(down.reference) == spawned.monitor, down.reason.to_string()))
+                }
                 Mail::Message(_) | Mail::Other(_) => {}
             }
         }
@@ -133,8 +137,9 @@ fn busy_dist_spawn_reply_signal() {
     let beam = beam(&stage);
     let all = stage.node.block_on(move |_: Cx<Term>| async move {
         let options = || SpawnOn { monitor: true, ..SpawnOn::default() };
-        let many: Vec<_> =
-            (0..500).map(|_| rpc::spawn_on(beam, "erlang", "node", [Term::binary(vec![0; 4_000])], options())).collect();
+        let many: Vec<_> = (0..500)
+            .map(|_| rpc::spawn_on(beam, "erlang", "node", [Term::binary(vec![0; 4_000])], options()))
+            .collect();
         let mut pids = std::collections::BTreeSet::new();
         for spawning in many {
             pids.insert(spawning.await.unwrap().pid);

@@ -27,8 +27,14 @@ fn facts_about_the_node_and_its_processes() {
         [{status, S}, {message_queue_len, Q}] = rpc:call($N, erlang, process_info, [P, [status, message_queue_len]]), {S, Q}.", "{waiting,0}");
     stage.check("[K || {K, _} <- rpc:call($N, erlang, process_info, [P])].",
         "[registered_name,current_function,initial_call,status,message_queue_len,links,dictionary,trap_exit,error_handler,priority,group_leader,total_heap_size,heap_size,stack_size,reductions,garbage_collection,suspending]");
-    stage.check("{badrpc, {'EXIT', {badarg, _}}} = rpc:call($N, erlang, process_info, [P, no_item]), ok.", "ok");
-    stage.check("rpc:call($N, erlang, process_info, [rpc:call($N, erlang, list_to_pid, [\"<0.99999.0>\"])]).", "undefined");
+    stage.check(
+        "{badrpc, {'EXIT', {badarg, _}}} = rpc:call($N, erlang, process_info, [P, no_item]), ok.",
+        "ok",
+    );
+    stage.check(
+        "rpc:call($N, erlang, process_info, [rpc:call($N, erlang, list_to_pid, [\"<0.99999.0>\"])]).",
+        "undefined",
+    );
     stage.check("rpc:call($N, erlang, list_to_pid, [rpc:call($N, erlang, pid_to_list, [P])]) =:= P.", "true");
     stage.check("rpc:call($N, erlang, is_process_alive, [P]).", "true");
     stage.check("[is_integer(rpc:call($N, erlang, memory, [T])) || T <- [total, processes]].", "[true,true]");
@@ -57,10 +63,16 @@ fn observer_backend() {
 #[test]
 fn appmon_info() {
     let Some(stage) = Stage::new() else { return };
-    stage.check("{ok, A} = rpc:call($N, appmon_info, start_link2, [self(), self(), []]), node(A) =:= $N.", "true");
+    stage.check(
+        "{ok, A} = rpc:call($N, appmon_info, start_link2, [self(), self(), []]), node(A) =:= $N.",
+        "true",
+    );
     stage.check("gen_server:cast(A, {self(), app_ctrl, $N, true, []}), receive {delivery, A, app_ctrl, _, Apps} -> [N2 || {_, N2, {N2, _, _}} <- Apps] end.", "[engset]");
     stage.check("gen_server:cast(A, {self(), app, engset, true, []}), receive {delivery, A, app, engset, {Root, Ps, Ls, _}} -> {is_list(Root), length(Ps) > 0, length(Ls) > 0} end.", "{true,true,true}");
-    stage.check("M = monitor(process, A), unlink(A), exit(A, kill), receive {'DOWN', M, _, _, R} -> R end.", "killed");
+    stage.check(
+        "M = monitor(process, A), unlink(A), exit(A, kill), receive {'DOWN', M, _, _, R} -> R end.",
+        "killed",
+    );
 }
 
 /// etop itself, with its text output.
@@ -91,7 +103,10 @@ fn sys_and_supervisor() {
     stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
     stage.check("S = hd(element(2, rpc:call($N, erlang, process_info, [rpc:call($N, erlang, whereis, [counter]), links]))), lists:sort([I || {I, _, _, _} <- supervisor:which_children(S)]) =/= [].", "true");
     stage.check("proplists:get_value(workers, supervisor:count_children(S)) > 0.", "true");
-    stage.check("sys:suspend({counter, $N}), sys:resume({counter, $N}), gen_server:call({counter, $N}, get).", "0");
+    stage.check(
+        "sys:suspend({counter, $N}), sys:resume({counter, $N}), gen_server:call({counter, $N}, get).",
+        "0",
+    );
 }
 
 /// `net_adm:names` and the calls of Phoenix LiveDashboard before it shows a page.
@@ -99,7 +114,10 @@ fn sys_and_supervisor() {
 fn names_and_live_dashboard() {
     let Some(stage) = Stage::new() else { return };
     stage.check("{ok, Ns} = net_adm:names('127.0.0.1'), lists:keymember(\"rust\", 1, Ns).", "true");
-    stage.check("{file, _} = erpc:call($N, code, is_loaded, ['Elixir.Phoenix.LiveDashboard.SystemInfo']), ok.", "ok");
+    stage.check(
+        "{file, _} = erpc:call($N, code, is_loaded, ['Elixir.Phoenix.LiveDashboard.SystemInfo']), ok.",
+        "ok",
+    );
     stage.check("#{'dashboard_running?' := R} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', capabilities_callback, [#{}]), R.", "true");
     stage.check("#{system_info := _, system_limits := _, system_usage := _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', info_callback, [[], []]), ok.", "ok");
     stage.check("{Ps, Total, _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', processes_callback, [<<>>, memory, desc, 5, undefined]), {length(Ps), Total > 5}.", "{5,true}");
@@ -107,7 +125,10 @@ fn names_and_live_dashboard() {
 
 fn erl_call(stage: &Stage, args: &[&str]) -> Option<(bool, String)> {
     let mut command = Command::new("erl_call");
-    command.env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string()).args(["-c", COOKIE, "-name", RUST]).args(args);
+    command
+        .env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string())
+        .args(["-c", COOKIE, "-name", RUST])
+        .args(args);
     let output = match command.output() {
         Ok(output) => output,
         Err(error) => {
@@ -115,7 +136,8 @@ fn erl_call(stage: &Stage, args: &[&str]) -> Option<(bool, String)> {
             return None;
         }
     };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     Some((output.status.success(), text))
 }
 
@@ -135,7 +157,9 @@ fn smoke() {
 #[test]
 fn test_fetch_stdout() {
     let Some(stage) = Stage::new() else { return };
-    let Some((_, text)) = erl_call(&stage, &["-fetch_stdout", "-a", "canned print [\"seen_there\"]"]) else { return };
+    let Some((_, text)) = erl_call(&stage, &["-fetch_stdout", "-a", "canned print [\"seen_there\"]"]) else {
+        return;
+    };
     assert!(text.contains("seen_there"), "{text}");
 }
 
@@ -157,9 +181,11 @@ fn test_connect_to_host_port() {
 fn a_remote_shell_is_told_what_this_is() {
     let Some(stage) = Stage::new() else { return };
     // Erlang opens a remote shell on a terminal only; `script` makes one.
-    let shell = format!("erl -name shell@127.0.0.1 -setcookie {COOKIE} -hidden -remsh {RUST}");
-    let child = Command::new("timeout")
-        .args(["20", "script", "-qfec", &shell, "/dev/null"])
+    let shell = format!(
+        "timeout --foreground 20 erl -name shell@127.0.0.1 -setcookie {COOKIE} -hidden -remsh {RUST}"
+    );
+    let child = Command::new("script")
+        .args(["-qfec", &shell, "/dev/null"])
         .env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -167,8 +193,7 @@ fn a_remote_shell_is_told_what_this_is() {
     let Ok(mut child) = child else { return };
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let told = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is no Erlang node")));
-    // Its input ends, and so does the shell.
-    drop(child.stdin.take());
+    // The terminal goes, and the shell with it.
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(told.is_some(), "the terminal was told nothing");

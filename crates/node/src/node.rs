@@ -694,7 +694,9 @@ impl Node {
         if control.has_payload() {
             self.processes.count_dropped();
         }
-        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } = control {
+        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } =
+            control
+        {
             self.processes.aliases().unreachable(*reference);
         }
     }

@@ -143,6 +143,6 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
         ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
         ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {
             return None;
-        },
+        }
     })
 }

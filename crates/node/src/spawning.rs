@@ -9,9 +9,7 @@ use crate::node::Node;
 use crate::peers::Link;
 use bytes::Bytes;
 use engset_dist::control::{Control, Mfa, SpawnResult};
-use engset_process::{
-    ControlSignal, Cx, Dest, Encoded, ExitReason, SpawnOptions, SpawnedFor, current_pid,
-};
+use engset_process::{ControlSignal, Cx, Dest, Encoded, ExitReason, SpawnOptions, SpawnedFor, current_pid};
 use engset_term::{Atom, Pid, Reference, Term};
 use std::sync::Arc;
 
@@ -56,11 +54,8 @@ impl Node {
             }
         };
         let plan = answer.plan;
-        let client = SpawnedFor {
-            from: wish.from,
-            link: plan.link,
-            monitor: plan.monitor.then_some(wish.request),
-        };
+        let client =
+            SpawnedFor { from: wish.from, link: plan.link, monitor: plan.monitor.then_some(wish.request) };
         let options = SpawnOptions {
             group_leader: Some(wish.group_leader),
             initial_call: Some(|| "a function called by another process"),
@@ -118,11 +113,7 @@ impl Node {
     }
 
     /// Who asked has given up meanwhile.
-    fn spawned_in_vain(
-        &self,
-        (request, to, pid): (Reference, Pid, Pid),
-        (linked, monitored): (bool, bool),
-    ) {
+    fn spawned_in_vain(&self, (request, to, pid): (Reference, Pid, Pid), (linked, monitored): (bool, bool)) {
         if linked {
             let reason = ExitReason::from(Atom::from_static("abandoned"));
             self.processes().signal(to, &Dest::Pid(pid), ControlSignal::LinkExit { from: to, reason });
@@ -247,7 +238,8 @@ fn encoded(term: &Term) -> Bytes {
 
 /// The control message for a request of ours.
 pub(crate) fn request_control(from: Pid, request: engset_process::SpawnRequest) -> (Control, Bytes) {
-    let engset_process::SpawnRequest { request, group_leader, module, function, arity, options, args } = request;
+    let engset_process::SpawnRequest { request, group_leader, module, function, arity, options, args } =
+        request;
     let function = Mfa { module, function, arity };
     (Control::SpawnRequest { request, from, group_leader, function, options, token: None }, args)
 }

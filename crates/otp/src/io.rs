@@ -50,7 +50,9 @@ impl fmt::Display for IoError {
             Self::Down(reason) => write!(f, "the group leader ended before it answered: {reason}"),
             Self::Timeout => f.write_str("the group leader did not answer in time"),
             Self::NoGroupLeader => f.write_str("the process has no group leader, and the node no `user`"),
-            Self::NotSent => f.write_str("nothing was written: the code must run in a process of a node with room"),
+            Self::NotSent => {
+                f.write_str("nothing was written: the code must run in a process of a node with room")
+            }
         }
     }
 }
@@ -106,7 +108,8 @@ fn leader() -> Result<Pid, IoError> {
 /// [`IoError`].
 pub async fn request(leader: Pid, request: Term, in_time: bool) -> Result<Term, IoError> {
     let patience = if in_time { CALL_TIMEOUT } else { Duration::MAX };
-    let body = move |cx: Cx<Term>| async move { Ok(ask(cx, leader, request, in_time.then_some(patience)).await) };
+    let body =
+        move |cx: Cx<Term>| async move { Ok(ask(cx, leader, request, in_time.then_some(patience)).await) };
     let task = Task::spawn_nolink_with(body).map_err(|_| IoError::NotSent)?;
     task.await_within(patience).await.unwrap_or(Err(IoError::Timeout))
 }

@@ -87,7 +87,9 @@ pub use exit::{Exit, ExitReason, IntoExit};
 pub use info::{Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
-pub use processes::{Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor};
+pub use processes::{
+    Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,
+};
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;

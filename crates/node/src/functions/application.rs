@@ -1,7 +1,7 @@
 //! `application`: which applications a node has. Their environments are not shown: they may hold secrets.
 
-use crate::node::Node;
 use super::{Functions, Raise, RemoteCall};
+use crate::node::Node;
 use engset_otp::application::{AppInfo, Applications};
 use engset_term::{Atom, Term};
 
@@ -18,7 +18,8 @@ pub(super) fn allow(functions: &Functions) {
         Ok(Term::list(loaded(&call).await.iter().map(triple)))
     });
     functions.allow("application", "info", 0, |call| async move {
-        let part = |name, apps: &[AppInfo]| Term::tuple([Term::atom(name), Term::list(apps.iter().map(triple))]);
+        let part =
+            |name, apps: &[AppInfo]| Term::tuple([Term::atom(name), Term::list(apps.iter().map(triple))]);
         Ok(Term::list([part("loaded", &loaded(&call).await), part("running", &which(&call).await)]))
     });
     functions.allow("application", "get_key", 2, |mut call| async move {
@@ -30,7 +31,8 @@ pub(super) fn allow(functions: &Functions) {
             "description" => Some(info.description),
             _ => None,
         });
-        Ok(value.map_or(Term::atom("undefined"), |value| Term::tuple([Term::atom("ok"), Term::charlist(&value)])))
+        Ok(value
+            .map_or(Term::atom("undefined"), |value| Term::tuple([Term::atom("ok"), Term::charlist(&value)])))
     });
 }
 

@@ -54,7 +54,8 @@ impl Server for Appmon {
                     Some("app") => tree(&node, which).await,
                     _ => return Ok(()),
                 };
-                let delivery = [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
+                let delivery =
+                    [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
                 // A client that is gone needs none.
                 drop(cx.send(from, Term::tuple(delivery)));
             }

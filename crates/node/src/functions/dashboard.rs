@@ -55,7 +55,9 @@ pub(super) fn allow(functions: &Functions) {
         functions.allow(MODULE, name, 4, |_| async { Ok(Term::tuple([Term::Nil, Term::from(0)])) });
     }
     functions.allow(MODULE, "app_tree_callback", 1, |_| async { Ok(Term::atom("error")) });
-    functions.allow(MODULE, "memory_allocators_callback", 1, |_| async { Ok(Term::tuple([Term::Nil, Term::Nil])) });
+    functions.allow(MODULE, "memory_allocators_callback", 1, |_| async {
+        Ok(Term::tuple([Term::Nil, Term::Nil]))
+    });
 }
 
 fn map<const N: usize>(pairs: [(&'static str, Term); N]) -> Term {
@@ -129,8 +131,9 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     let before = rest.first().and_then(Term::as_map);
     let node = call.node();
     let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
-    let mut found: Vec<ProcessInfo> =
-        infos.filter(|info| search.as_ref().is_none_or(|search| shown(info).to_lowercase().contains(search))).collect();
+    let mut found: Vec<ProcessInfo> = infos
+        .filter(|info| search.as_ref().is_none_or(|search| shown(info).to_lowercase().contains(search)))
+        .collect();
     let count = found.len();
     let diff = |info: &ProcessInfo| {
         let last = before.and_then(|before| before.get(&Term::Pid(info.pid))).and_then(Term::as_int);

@@ -74,15 +74,14 @@ pub(super) fn allow(functions: &Functions) {
             let (Some(module), Some(function)) = (module.as_atom(), function.as_atom()) else {
                 return Err(Raise::badarg());
             };
-            let arity = arity.as_int().and_then(|arity| usize::try_from(arity).ok()).ok_or_else(Raise::badarg)?;
+            let arity =
+                arity.as_int().and_then(|arity| usize::try_from(arity).ok()).ok_or_else(Raise::badarg)?;
             let is_there = call.node().functions().find(module, function, arity).is_some();
             Ok(facts::atom(if is_there { "true" } else { "false" }))
         }
         _ => Err(Raise::badarg()),
     });
-    read("monotonic_time", 0, |call| {
-        Ok(facts::number(call.node().processes().scheduler().now().as_nanos()))
-    });
+    read("monotonic_time", 0, |call| Ok(facts::number(call.node().processes().scheduler().now().as_nanos())));
     allow_apply(functions);
     allow_others(functions);
     allow_init(functions);
@@ -125,7 +124,8 @@ fn allow_others(functions: &Functions) {
     read("proc_lib", "translate_initial_call", 1, |call| {
         let info = call.args().first().and_then(Term::as_pid);
         let info = info.and_then(|pid| call.node().processes().info(pid));
-        let (module, function) = facts::mfa(info.as_ref().map_or("proc_lib::init_p", |info| info.initial_call));
+        let (module, function) =
+            facts::mfa(info.as_ref().map_or("proc_lib::init_p", |info| info.initial_call));
         Ok(facts::triple([module, function, Term::from(0)]))
     });
     read("proc_lib", "initial_call", 1, |call| {
@@ -263,7 +263,9 @@ fn memory_of(call: &mut RemoteCall) -> Answer {
     let kinds = call.args().first().ok_or_else(Raise::badarg)?;
     let pair = |(name, bytes): (&'static str, i64)| facts::pair(name, Term::from(bytes));
     match kinds.as_proper_list() {
-        Some(kinds) => Ok(Term::list(kinds.iter().map(|kind| of(kind).map(pair)).collect::<Result<Vec<_>, _>>()?)),
+        Some(kinds) => {
+            Ok(Term::list(kinds.iter().map(|kind| of(kind).map(pair)).collect::<Result<Vec<_>, _>>()?))
+        }
         None => of(kinds).map(|(_, bytes)| Term::from(bytes)),
     }
 }

@@ -185,11 +185,16 @@ pub(super) fn system_info(node: &Node, item: &Term) -> Option<Term> {
     Some(match item.as_atom()?.as_str() {
         "process_count" => number(node.processes().count()),
         "process_limit" => number(node.config().processes_max),
-        "atom_count" | "port_count" | "ets_count" | "thread_pool_size" | "dirty_io_schedulers" => Term::from(0),
+        "atom_count" | "port_count" | "ets_count" | "thread_pool_size" | "dirty_io_schedulers" => {
+            Term::from(0)
+        }
         "atom_limit" => Term::from(ATOM_LIMIT),
         "port_limit" => Term::from(PORT_LIMIT),
         "ets_limit" => Term::from(ETS_LIMIT),
-        "schedulers" | "schedulers_online" | "logical_processors" | "logical_processors_online"
+        "schedulers"
+        | "schedulers_online"
+        | "logical_processors"
+        | "logical_processors_online"
         | "logical_processors_available" => workers(),
         "dirty_cpu_schedulers" | "dirty_cpu_schedulers_online" => {
             number(node.processes().scheduler().stats().blocking.threads)
@@ -205,9 +210,7 @@ pub(super) fn system_info(node: &Node, item: &Term) -> Option<Term> {
         "system_architecture" => {
             Term::charlist(&format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))
         }
-        "system_version" => {
-            Term::charlist(&format!("Engset {} (no BEAM)\n", env!("CARGO_PKG_VERSION")))
-        }
+        "system_version" => Term::charlist(&format!("Engset {} (no BEAM)\n", env!("CARGO_PKG_VERSION"))),
         "creation" => Term::from(i64::from(node.config().creation)),
         "dist_buf_busy_limit" => number(node.config().outgoing.busy_bytes),
         "alloc_util_allocators" => Term::Nil,
@@ -229,11 +232,15 @@ pub(super) fn statistics(node: &Node, item: &Term) -> Option<Term> {
         let of = |pid| node.processes().info(pid).map_or(0, |info| info.reductions);
         node.processes().pids().into_iter().map(of).sum::<u64>()
     };
-    let busy = |worker: &engset_process::WorkerStats| u64::try_from(worker.busy.as_nanos()).unwrap_or(u64::MAX);
+    let busy =
+        |worker: &engset_process::WorkerStats| u64::try_from(worker.busy.as_nanos()).unwrap_or(u64::MAX);
     Some(match item.as_atom()?.as_str() {
         "wall_clock" => times(now()),
         "runtime" => times(stats().workers.iter().map(busy).sum()),
-        "run_queue" | "total_run_queue_lengths" | "total_run_queue_lengths_all" | "total_active_tasks"
+        "run_queue"
+        | "total_run_queue_lengths"
+        | "total_run_queue_lengths_all"
+        | "total_active_tasks"
         | "total_active_tasks_all" => number(queued()),
         "run_queue_lengths" | "active_tasks" => {
             Term::list(stats().workers.iter().map(|worker| number(worker.queue)))

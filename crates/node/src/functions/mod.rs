@@ -219,14 +219,8 @@ impl Functions {
         self.list(module, function, arity, true, handler);
     }
 
-    fn list<F, R>(
-        &self,
-        module: &'static str,
-        function: &'static str,
-        arity: u8,
-        changes: bool,
-        handler: F,
-    ) where
+    fn list<F, R>(&self, module: &'static str, function: &'static str, arity: u8, changes: bool, handler: F)
+    where
         F: Fn(RemoteCall) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Term, Raise>> + Send + 'static,
     {

@@ -168,7 +168,9 @@ async fn fetch_stats(mut call: RemoteCall) -> Result<Term, Raise> {
     call.cx().trap_exit(true);
     loop {
         match call.cx().recv_timeout(interval).await {
-            Some(Mail::Message(_) | Mail::Down(_) | Mail::Exit(_) | Mail::Other(_)) => return Ok(Term::atom("ok")),
+            Some(Mail::Message(_) | Mail::Down(_) | Mail::Exit(_) | Mail::Other(_)) => {
+                return Ok(Term::atom("ok"));
+            }
             None => {
                 let statistics = |item| facts::statistics(&node, &Term::atom(item)).unwrap_or(Term::Nil);
                 let memory = facts::memory(&node);

@@ -145,7 +145,10 @@ mod tests {
         let (entry_, wanted) = entry(atom("erpc"), atom("execute_call"), args);
         assert_eq!(entry_, Entry::Call(Term::from(1)));
         let wanted = wanted.expect("it is a function");
-        assert_eq!((wanted.module, wanted.function, wanted.args), (atom("m"), atom("f"), vec![Term::from(2)]));
+        assert_eq!(
+            (wanted.module, wanted.function, wanted.args),
+            (atom("m"), atom("f"), vec![Term::from(2)])
+        );
         let (entry_, wanted) = entry(atom("m"), atom("execute_call"), vec![]);
         assert_eq!((entry_, wanted.is_ok()), (Entry::Plain, true));
     }
@@ -156,7 +159,10 @@ mod tests {
             let args = vec![term("r"), term(m), term(f), term(a)];
             let (entry_, wanted) = entry(atom("erpc"), atom("execute_call"), args);
             let raised = wanted.expect_err("it is no function");
-            assert_eq!(told(&entry_, Err(raised)).0, format!("{{r,error,badarg,[{{erlang,apply,[{m},{f},{a}],[]}}]}}"));
+            assert_eq!(
+                told(&entry_, Err(raised)).0,
+                format!("{{r,error,badarg,[{{erlang,apply,[{m},{f},{a}],[]}}]}}")
+            );
         }
     }
 

@@ -65,7 +65,15 @@ mod tests {
 
     #[test]
     fn others_are_refused() {
-        for options in ["[lunk]", "[{priority,great}]", "[{min_heap_size,-1}]", "[7]", "[{link,x}]", "[{a,b,c}]", "[{monitor,x}]"] {
+        for options in [
+            "[lunk]",
+            "[{priority,great}]",
+            "[{min_heap_size,-1}]",
+            "[7]",
+            "[{link,x}]",
+            "[{a,b,c}]",
+            "[{monitor,x}]",
+        ] {
             assert_eq!(of(options), None, "{options}");
         }
     }

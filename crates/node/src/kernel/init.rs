@@ -25,7 +25,9 @@ pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
                     drop(cx.send(*from, answer));
                 }
                 Some([tag, _]) if tag.is_atom("stop") => {
-                    tracing::warn!("a peer told this node to stop by a message to `init`, which it does not do");
+                    tracing::warn!(
+                        "a peer told this node to stop by a message to `init`, which it does not do"
+                    );
                 }
                 _ => {}
             }

@@ -64,7 +64,10 @@ pub(super) fn text(term: &Term) -> Option<String> {
     Some(out)
 }
 
-fn control<'a>(chars: &mut Peekable<Chars<'_>>, args: &mut impl Iterator<Item = &'a Term>) -> Option<Control> {
+fn control<'a>(
+    chars: &mut Peekable<Chars<'_>>,
+    args: &mut impl Iterator<Item = &'a Term>,
+) -> Option<Control> {
     let mut control = Control { left: chars.next_if_eq(&'-').is_some(), ..Control::default() };
     control.width = number(chars, args)?;
     if chars.next_if_eq(&'.').is_some() {
@@ -211,9 +214,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        for (format, args) in
-            [("~s", "[]"), ("", "[x]"), ("~y", "[1]"), ("~s", "[{a}]"), ("~b", "[a]"), ("~", "[]"), ("~s", "x"), ("~9999s", "[a]")]
-        {
+        for (format, args) in [
+            ("~s", "[]"),
+            ("", "[x]"),
+            ("~y", "[1]"),
+            ("~s", "[{a}]"),
+            ("~b", "[a]"),
+            ("~", "[]"),
+            ("~s", "x"),
+            ("~9999s", "[a]"),
+        ] {
             assert_eq!(of(format, args), None, "{format}");
         }
         let long = "x".repeat(1_000);

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn there_is_no_input_and_no_terminal() {
-        for request in ["{get_line,unicode,\"> \"}", "{get_chars,unicode,'',1}", "{get_until,unicode,'',m,f,[]}"] {
+        for request in
+            ["{get_line,unicode,\"> \"}", "{get_chars,unicode,'',1}", "{get_until,unicode,'',m,f,[]}"]
+        {
             assert_eq!(of(request).0, "eof");
         }
         assert_eq!(of("{get_geometry,columns}").0, "{error,enotsup}");

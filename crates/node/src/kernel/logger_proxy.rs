@@ -37,7 +37,9 @@ fn event(message: &Term) -> Option<(tracing::Level, String)> {
             let text = format(format_, args, EVENT_BYTES_MAX);
             (level, text.unwrap_or_else(|| shown(&Term::tuple([format_.clone(), args.clone()]))))
         }
-        [tag, level, report, _meta] if tag.is_atom("log") => (level, text(report).unwrap_or_else(|| shown(report))),
+        [tag, level, report, _meta] if tag.is_atom("log") => {
+            (level, text(report).unwrap_or_else(|| shown(report)))
+        }
         [tag, event] if tag.is_atom("log") => {
             let event = event.as_map()?;
             (event.get_atom("level")?, event.get_atom("msg").map_or_else(String::new, shown))
@@ -79,7 +81,7 @@ mod tests {
         let error = |text: &str| Some((tracing::Level::ERROR, text.to_owned()));
         assert_eq!(of("{log,error,\"~p failed~n\",[x],#{}}"), error("x failed"));
         assert_eq!(of("{log,critical,\"down\",#{}}"), error("down"));
-        assert_eq!(of("{log,error,\"~p\",[],#{}}").map(|(_, text)| text.contains("~p")), Some(true) );
+        assert_eq!(of("{log,error,\"~p\",[],#{}}").map(|(_, text)| text.contains("~p")), Some(true));
         assert_eq!(of("{log,warning,#{a=>1},#{}}"), Some((tracing::Level::WARN, "#{a => 1}".to_owned())));
         assert_eq!(of("{log,#{level=>debug,msg=>m}}"), Some((tracing::Level::DEBUG, "m".to_owned())));
         assert_eq!((of("nonsense"), of("{log}"), of("{log,1,2,3}")), (None, None, None));

@@ -7,7 +7,7 @@
 //! limits as those of spawn requests; `rex` monitors the one of a block call.
 
 use super::user;
-use crate::functions::{RemoteCall, Refusal, rpc_value, wanted};
+use crate::functions::{Refusal, RemoteCall, rpc_value, wanted};
 use crate::node::Node;
 use engset_otp::{Dynamic, Info, Reply, Server, StartError, start_on};
 use engset_process::{Addr, Cx, Dest, Exit, SpawnOptions, SpawnedFor};
@@ -175,7 +175,8 @@ impl Rex {
             let outcome = match wanted(module, function, args) {
                 Ok(wanted) => {
                     let (module, function, args) = (wanted.module, wanted.function, wanted.args);
-                    let call = RemoteCall { node: Arc::clone(&node), caller: wish.from, module, function, args, cx };
+                    let call =
+                        RemoteCall { node: Arc::clone(&node), caller: wish.from, module, function, args, cx };
                     node.functions().run(call).await
                 }
                 Err(raised) => Err(raised),

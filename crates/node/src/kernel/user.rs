@@ -3,8 +3,8 @@
 
 use super::io_protocol::{open, reply, serve};
 use crate::node::Node;
-use engset_process::{Addr, Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
 use engset_otp::StartError;
+use engset_process::{Addr, Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
 use engset_term::{Atom, Pid, Term};
 use std::sync::{Arc, Weak};
 

@@ -67,7 +67,9 @@ impl RpcError {
             Some([marked, class, value]) if marked == mark && class.is_atom("throw") => {
                 Err(Self::Throw(value.clone()))
             }
-            Some([marked, class, why]) if marked == mark && class.is_atom("exit") => Err(Self::Exit(why.clone())),
+            Some([marked, class, why]) if marked == mark && class.is_atom("exit") => {
+                Err(Self::Exit(why.clone()))
+            }
             Some([marked, class, why]) if marked == mark && class.is_atom("error") => {
                 Err(Self::Error { reason: why.clone(), stack: Term::Nil })
             }

@@ -37,12 +37,7 @@ use request::Function;
 /// Calls `module:function(args)` on `node` and waits for its value, as `erpc:call/5`.
 ///
 /// What went wrong, and whether the function may have run, says [`RpcError`].
-pub fn call(
-    node: NodeName,
-    module: &str,
-    function: &str,
-    args: impl IntoIterator<Item = Term>,
-) -> RpcCall {
+pub fn call(node: NodeName, module: &str, function: &str, args: impl IntoIterator<Item = Term>) -> RpcCall {
     RpcCall::new(node, Function::new(module, function, args))
 }
 
