@@ -57,7 +57,8 @@ fn a_node_calls_its_own_functions() {
 fn as_many_functions_run_as_the_limit_says() {
     let node = node(FunctionLimits { at_once_max: 2, ..FunctionLimits::default() });
     let third = node.processes().block_on(|mut cx: Cx<Term>| async move {
-        let start = || rpc::spawn_on(name(), "m", "wait", [], SpawnOn { monitor: true, ..SpawnOn::default() });
+        let start =
+            || rpc::spawn_on(name(), "m", "wait", [], SpawnOn { monitor: true, ..SpawnOn::default() });
         let first = start().await.unwrap();
         start().await.unwrap();
         let third = start().await;
@@ -81,7 +82,8 @@ fn block_calls_wait_in_a_bounded_queue() {
     let last = node.processes().block_on(move |cx: Cx<Term>| async move {
         starting.start_kernel().await.unwrap();
         let rex = Service::<Dynamic>::local(Atom::from_static("rex"));
-        let parts = ["block_call", "m", "wait", "[]", "user"].map(|part| Term::parse(&format!("{part}.")).unwrap());
+        let parts =
+            ["block_call", "m", "wait", "[]", "user"].map(|part| Term::parse(&format!("{part}.")).unwrap());
         let told = Arc::new(Mutex::new(0));
         // One runs, and the rest waits.
         for _ in 0..=WAIT_MAX {

@@ -110,7 +110,7 @@ pub async fn request(leader: Pid, request: Term, in_time: bool) -> Result<Term, 
     let patience = if in_time { CALL_TIMEOUT } else { Duration::MAX };
     let body =
         move |cx: Cx<Term>| async move { Ok(ask(cx, leader, request, in_time.then_some(patience)).await) };
-    let task = Task::spawn_nolink_with(body).map_err(|_| IoError::NotSent)?;
+    let task = Task::spawn_nolink_with(body).map_err(|_full| IoError::NotSent)?;
     task.await_within(patience).await.unwrap_or(Err(IoError::Timeout))
 }
 

@@ -19,7 +19,7 @@ pub fn allow(functions: &Functions) {
     });
     functions.allow("canned", "sleep", 1, |mut call| async move {
         let millis = call.args().first().and_then(Term::as_int).ok_or_else(Raise::badarg)?;
-        let millis = u64::try_from(millis).map_err(|_| Raise::badarg())?;
+        let millis = u64::try_from(millis).map_err(|_error| Raise::badarg())?;
         call.cx().sleep(Duration::from_millis(millis)).await;
         Ok(Term::atom("ok"))
     });
@@ -33,7 +33,7 @@ pub fn allow(functions: &Functions) {
         let [to, what] = call.take_args()?;
         let to = to.as_pid().ok_or_else(Raise::badarg)?;
         let message = Term::tuple([Term::Pid(call.cx().pid()), what]);
-        call.cx().send(to, message).map_err(|_| Raise::badarg())?;
+        call.cx().send(to, message).map_err(|_error| Raise::badarg())?;
         Ok(Term::atom("ok"))
     });
     functions.allow("canned", "leader", 0, |mut call| async move { Ok(leader(call.cx())) });
@@ -56,7 +56,7 @@ pub fn allow(functions: &Functions) {
     functions.allow("canned", "leader_later", 0, |mut call| async move {
         let Mail::Message(Term::Pid(to)) = call.cx().recv().await else { return Err(Raise::badarg()) };
         let message = Term::tuple([Term::atom("leader"), leader(call.cx())]);
-        call.cx().send(to, message).map_err(|_| Raise::badarg())?;
+        call.cx().send(to, message).map_err(|_error| Raise::badarg())?;
         Ok(Term::atom("ok"))
     });
     functions.allow("canned", "panic", 0, |call| async move { panic!("told to by {}", call.caller()) });

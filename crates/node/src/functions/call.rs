@@ -68,7 +68,7 @@ impl RemoteCall {
     /// # Errors
     /// [`Raise::badarg`] otherwise.
     pub fn take_args<const N: usize>(&mut self) -> Result<[Term; N], Raise> {
-        std::mem::take(&mut self.args).try_into().map_err(|_| Raise::badarg())
+        std::mem::take(&mut self.args).try_into().map_err(|_error| Raise::badarg())
     }
 
     /// The module by which the function was called.

@@ -93,8 +93,8 @@ fn info(call: &RemoteCall) -> Term {
 
 fn usage(call: &RemoteCall) -> Term {
     let node = call.node();
-    let item = |item| facts::system_info(node, &Term::atom(item)).unwrap_or(Term::from(0));
-    let statistics = |item| facts::statistics(node, &Term::atom(item)).unwrap_or(Term::from(0));
+    let item = |item| facts::system_info(node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
+    let statistics = |item| facts::statistics(node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
     let memory = facts::memory(node);
     let bytes = |kind| {
         let found = memory.iter().find(|(name, _)| *name == kind);
@@ -147,7 +147,7 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     found.sort_by_key(|info| if direction.is_atom("asc") { key(info) } else { -key(info) });
     found.truncate(limit.min(SHOWN_MAX));
     let row = |info: &ProcessInfo| {
-        let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or(Term::from(0));
+        let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
         Term::list([
             facts::pair("pid", Term::Pid(info.pid)),
             facts::pair("name_or_initial_call", Term::string(&shown(info))),

@@ -49,6 +49,21 @@ pub(super) fn allow(functions: &Functions) {
         let pid = local_pid(call, 0)?;
         Ok(facts::pid_text(pid))
     });
+    allow_numbers(functions);
+    allow_apply(functions);
+    allow_others(functions);
+    allow_init(functions);
+    allow_changes(functions);
+}
+
+/// What the node counts, and what it could have and has not.
+fn allow_numbers(functions: &Functions) {
+    let read = |name, arity, answer: fn(&mut RemoteCall) -> Answer| {
+        functions.allow("erlang", name, arity, move |mut call| {
+            let answer = answer(&mut call);
+            async move { answer }
+        });
+    };
     read("memory", 0, |call| {
         let memory = facts::memory(call.node());
         Ok(Term::list(memory.into_iter().map(|(name, bytes)| facts::pair(name, Term::from(bytes)))))
@@ -82,10 +97,6 @@ pub(super) fn allow(functions: &Functions) {
         _ => Err(Raise::badarg()),
     });
     read("monotonic_time", 0, |call| Ok(facts::number(call.node().processes().scheduler().now().as_nanos())));
-    allow_apply(functions);
-    allow_others(functions);
-    allow_init(functions);
-    allow_changes(functions);
 }
 
 /// `apply/3` runs what is allowed itself.
@@ -156,7 +167,7 @@ fn allow_changes(functions: &Functions) {
         let [name, pid] = call.take_args()?;
         let (Some(name), Some(pid)) = (name.as_atom(), pid.as_pid()) else { return Err(Raise::badarg()) };
         let registered = call.node().processes().register(name, pid);
-        registered.map(|()| Term::atom("true")).map_err(|_| Raise::badarg())
+        registered.map(|()| Term::atom("true")).map_err(|_error| Raise::badarg())
     });
     change("erlang", "unregister", 1, |call| {
         let name = call.args().first().and_then(Term::as_atom).ok_or_else(Raise::badarg)?;
@@ -207,7 +218,7 @@ fn disconnect(call: &mut RemoteCall) -> Answer {
 fn node_name(call: &mut RemoteCall) -> Result<NodeName, Raise> {
     let [name] = call.take_args()?;
     let name = name.as_atom().ok_or_else(Raise::badarg)?;
-    NodeName::new(name.as_str()).map_err(|_| Raise::badarg())
+    NodeName::new(name.as_str()).map_err(|_error| Raise::badarg())
 }
 
 fn nodes(call: &RemoteCall, which: NodeList) -> Term {

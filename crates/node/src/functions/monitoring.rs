@@ -58,7 +58,7 @@ pub(super) fn allow(functions: &Functions) {
 
 fn sys_info(call: &RemoteCall) -> Term {
     let node = call.node();
-    let statistics = |item| facts::statistics(node, &Term::atom(item)).unwrap_or(Term::from(0));
+    let statistics = |item| facts::statistics(node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
     let (input, output) = node.bytes();
     let uptime = node.processes().scheduler().now().as_nanos() / 1_000_000;
     let first = [
@@ -108,7 +108,7 @@ async fn etop_collect(mut call: RemoteCall) -> Result<Term, Raise> {
     let collector = collector(&call)?;
     let all = processes(&mut call);
     let node = std::sync::Arc::clone(call.node());
-    let statistics = |item| facts::statistics(&node, &Term::atom(item)).unwrap_or(Term::from(0));
+    let statistics = |item| facts::statistics(&node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
     let now = node.processes().scheduler().now().as_nanos() / 1_000;
     let (seconds, micros) = (now / 1_000_000, now % 1_000_000);
     let timestamp = [seconds / 1_000_000, seconds % 1_000_000, micros].map(facts::number);
@@ -136,7 +136,8 @@ fn processes(call: &mut RemoteCall) -> Vec<Term> {
     let node = call.node();
     let of = |pid: Pid| {
         let info = node.processes().info(pid)?;
-        let item = |item| facts::process_item(node, &info, &Term::atom(item)).unwrap_or(Term::from(0));
+        let item =
+            |item| facts::process_item(node, &info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
         let name = match item("registered_name") {
             Term::Nil => item("initial_call"),
             name => name,

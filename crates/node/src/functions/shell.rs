@@ -21,7 +21,9 @@ pub(super) fn allow(functions: &Functions) {
                     tracing::debug!("nothing was written to the terminal of a remote shell: {error}");
                 }
             });
-            shell.map(|shell| Term::Pid(shell.pid())).map_err(|_| Raise::Error(Term::atom("system_limit")))
+            shell
+                .map(|shell| Term::Pid(shell.pid()))
+                .map_err(|_error| Raise::Error(Term::atom("system_limit")))
         });
     }
 }

@@ -214,15 +214,15 @@ impl Rex {
                 }
             }
             ("sbcast", [_, name, message]) => {
-                let is_there = pass_on(from, name, message.clone(), cx);
+                let is_there = pass_on(from, name, message, cx);
                 let nobody = || Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), if is_there { node() } else { nobody() }]);
             }
-            ("send", [_, name, message]) => {
-                if !pass_on(from, name, Term::tuple([Term::Pid(from), message.clone()]), cx) {
-                    let nobody = Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
-                    answer([Term::atom("rex"), node(), nobody]);
-                }
+            ("send", [_, name, message])
+                if !pass_on(from, name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
+            {
+                let nobody = Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
+                answer([Term::atom("rex"), node(), nobody]);
             }
             _ => {}
         }
@@ -230,10 +230,10 @@ impl Rex {
 }
 
 /// Sends a message to whoever holds `name` here; false where nobody does.
-fn pass_on(from: Pid, name: &Term, message: Term, cx: &Cx<Dynamic>) -> bool {
+fn pass_on(from: Pid, name: &Term, message: &Term, cx: &Cx<Dynamic>) -> bool {
     let Some(pid) = name.as_atom().and_then(|name| cx.processes().whereis(name)) else { return false };
     let mut body = Vec::new();
-    engset_etf::encode_body(&message, &mut body);
+    engset_etf::encode_body(message, &mut body);
     cx.processes().send_encoded(from, &Dest::Pid(pid), body.into());
     true
 }
