@@ -1,5 +1,4 @@
 //! Input and output over group leaders, both ways, between a live Erlang node and an Engset node.
-#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

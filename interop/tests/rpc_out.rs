@@ -109,7 +109,7 @@ fn spawned_processes_are_linked_and_monitored() {
             match cx.recv().await {
                 Mail::Exit(exit) => told.push((exit.from == spawned.pid, exit.reason.to_string())),
                 Mail::Down(down) => {
-                    told.push((Some(down.reference) == spawned.monitor, down.reason.to_string()))
+                    told.push((Some(down.reference) == spawned.monitor, down.reason.to_string()));
                 }
                 Mail::Message(_) | Mail::Other(_) => {}
             }
@@ -159,7 +159,7 @@ fn a_spawn_that_is_given_up_leaves_nothing() {
         drop(rpc::spawn_on(beam, "timer", "sleep", [Term::atom("infinity")], link));
         // Behind the request on the same connection.
         let info = rpc::call(beam, "erlang", "node", []).await.is_ok();
-        (info, matches!(cx.recv_timeout(Duration::from_millis(50)).await, None))
+        (info, cx.recv_timeout(Duration::from_millis(50)).await.is_none())
     });
     assert_eq!(outcome.unwrap(), (true, true));
     assert!(stage.node.processes().aliases().is_empty());
