@@ -98,7 +98,7 @@ fn functions_are_called_and_spawned() {
     let Some(stage) = ElixirStage::new() else { return };
     stage.check(":erpc.call($N, :canned, :echo, [%{a: \"b\"}])", "%{a: \"b\"}");
     stage.check(
-        "try do :erpc.call($N, :canned, :raise, [:error, :oops]) rescue e in ErlangError -> e.original end",
+        "try do :erpc.call($N, :canned, :raise, [:error, :oops]) rescue e in ErlangError -> elem(e.original, 1) end",
         ":oops",
     );
     stage.check(

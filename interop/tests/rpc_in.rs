@@ -1,5 +1,4 @@
 //! `rpc`, `erpc` and `spawn` from a live Erlang node into an Engset node (`rpc_SUITE`, `erpc_SUITE`).
-#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

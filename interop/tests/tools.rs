@@ -1,5 +1,9 @@
 //! Erlang's own tools, run on a live Erlang node against an Engset node: observer's backend, etop, sys, erl_call.
-#![expect(clippy::unwrap_used, reason = "part of tests")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tools are programs; what is skipped is said"
+)]
 
 mod stage;
 
