@@ -246,7 +246,10 @@ impl Processes {
         B: FnOnce(Cx<M>) -> F + Send + 'static,
         F: Future<Output: IntoExit> + Send + 'static,
     {
-        let prepare = |pid, relations: &mut Relations| relations.state().spawned_for(&client, pid);
+        let SpawnedFor { from, link, monitor } = client;
+        let prepare = |pid, relations: &mut Relations| {
+            relations.state().spawned_for(from, link, monitor, pid);
+        };
         self.spawn_prepared(options, body, prepare)
     }
 

@@ -5,7 +5,6 @@
 //! arrives meanwhile does not make it active again (Erlang distribution protocol, "Link Protocol").
 
 use crate::exit::ExitReason;
-use crate::processes::SpawnedFor;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use crate::small_map::SmallMap;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
@@ -131,13 +130,13 @@ impl State {
     }
 
     /// Enters what a process of another node has with this one from its first moment.
-    pub(crate) fn spawned_for(&mut self, client: &SpawnedFor, me: Pid) {
-        self.met_remote |= client.from.node() != me.node();
-        if client.link {
-            self.link_both(client.from);
+    pub(crate) fn spawned_for(&mut self, from: Pid, link: bool, monitor: Option<Reference>, me: Pid) {
+        self.met_remote |= from.node() != me.node();
+        if link {
+            self.link_both(from);
         }
-        if let Some(reference) = client.monitor {
-            self.watched(reference, client.from);
+        if let Some(reference) = monitor {
+            self.watched(reference, from);
         }
     }
 
