@@ -129,6 +129,8 @@ pub mod net {
     };
 }
 
+pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise, RemoteCall, StopWish};
+
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
     AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,
@@ -137,7 +139,7 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, registry, sys, task, timer};
+pub use engset_otp::{groups, io, registry, rpc, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
     BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError,

@@ -3,6 +3,8 @@
 use crate::access::{Access, TooManyEntries};
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
+use crate::functions::Functions;
+use crate::hooks::Hooks;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
@@ -54,6 +56,10 @@ pub struct Node {
     access: Mutex<Access>,
     /// Names for peers that ask for one.
     dynamic_names: Mutex<DynamicNames>,
+    functions: Functions,
+    hooks: Hooks,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
     _name: engset_term::PinnedNodeName,
@@ -110,6 +116,7 @@ impl Node {
         let processes = Processes::new(identity, scheduler);
         let name = config.name.pin();
         let access = Mutex::new(Access::new(config.cookie.clone()));
+        let functions = Functions::with_defaults(config.functions);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -121,6 +128,10 @@ impl Node {
             open_challenges: Mutex::default(),
             access,
             dynamic_names: Mutex::default(),
+            functions,
+            hooks: Hooks::default(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             _name: name,
         });
@@ -134,7 +145,16 @@ impl Node {
     /// # Errors
     /// When one of them could not be started.
     pub async fn start_kernel(&self) -> Result<(), StartError> {
-        kernel::start(&self.processes).await
+        match self.this() {
+            Some(node) => kernel::start(&node).await,
+            // It is being dropped.
+            None => Ok(()),
+        }
+    }
+
+    /// The node, unless it is being dropped.
+    pub(crate) fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// The node's name.
@@ -147,6 +167,17 @@ impl Node {
     #[must_use]
     pub fn config(&self) -> &NodeConfig {
         &self.config
+    }
+
+    /// What peers may call.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// What the program wants to be told of by the node's own processes.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The node's processes.
@@ -220,6 +251,22 @@ impl Node {
             Peer::Connecting(_) => None,
         });
         up.collect()
+    }
+
+    /// The nodes that are connected, or being connected to.
+    pub(crate) fn known(&self) -> Vec<NodeName> {
+        self.peers.lock().keys().copied().collect()
+    }
+
+    /// How many bytes have been received from all peers and sent to them.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn count_bytes(&self, received: usize, sent: usize) {
+        self.bytes_in.fetch_add(received as u64, Ordering::Relaxed);
+        self.bytes_out.fetch_add(sent as u64, Ordering::Relaxed);
     }
 
     /// How many processes would be told if all connections were lost now; for checking that none is kept in vain.
@@ -714,7 +761,9 @@ impl Node {
         if control.has_payload() {
             self.processes.count_dropped();
         }
-        if let Control::MonitorP { reference, .. } = control {
+        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } =
+            control
+        {
             self.processes.aliases().unreachable(*reference);
         }
     }

@@ -1,9 +1,10 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::spawning::{Wish, request_control};
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
-use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
+use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
@@ -44,6 +45,21 @@ impl Router for Node {
         }
     }
 
+    fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
+        let (control, args) = request_control(from, request);
+        if node != self.name() {
+            return self.transmit(node, None, control, Some(args));
+        }
+        if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
+            && let Some(node) = self.this()
+        {
+            let args = args.into_bytes().into();
+            let wish = Wish { request, from, group_leader, function, options, token, args };
+            node.spawn_wished(None, wish);
+        }
+        Epoch::NONE
+    }
+
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
         to.node().is_some_and(|peer| self.peer_is_busy(peer, sender))
     }
@@ -75,6 +91,7 @@ fn connects(signal: &ControlSignal) -> bool {
         | ControlSignal::Demonitor { .. }
         | ControlSignal::Down { .. }
         | ControlSignal::AliasUsed { .. }
+        | ControlSignal::Spawned { .. }
         | ControlSignal::NodeDown { .. } => false,
     }
 }
@@ -113,6 +130,8 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
             reason: inline(&reason),
         },
         ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
-        ControlSignal::AliasUsed { .. } | ControlSignal::NodeDown { .. } => return None,
+        ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {
+            return None;
+        }
     })
 }

@@ -10,7 +10,15 @@ use std::env;
 
 const PROGRAMS: [&str; 4] = ["erl", "elixir", "epmd", "dnsmasq"];
 
-const PACKAGES: [&str; 4] = ["erlang-base", "erlang-dev", "elixir", "dnsmasq-base"];
+const PACKAGES: [&str; 7] = [
+    "erlang-base",
+    "erlang-dev",
+    "elixir",
+    "erlang-runtime-tools",
+    "erlang-observer",
+    "erlang-tools",
+    "dnsmasq-base",
+];
 
 /// What is done about missing programs.
 #[derive(Debug, Eq, PartialEq)]
