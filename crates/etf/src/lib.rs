@@ -48,7 +48,9 @@ mod serde;
 pub mod tags;
 mod write;
 
-pub use crate::serde::{DeError, SerError, from_body, from_body_with, from_term, to_body, to_term};
+pub use crate::serde::{
+    DeError, SerError, conventions, from_body, from_body_with, from_term, to_body, to_term,
+};
 pub use decode::{decode, decode_body, decode_bytes, decode_with};
 pub use encode::{encode, encode_body};
 pub use error::{DecodeError, DecodeErrorKind};
