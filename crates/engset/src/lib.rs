@@ -108,7 +108,7 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
-pub use engset_macros::server;
+pub use engset_macros::{client, server};
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::epmd::EpmdError;

@@ -1,7 +1,13 @@
-//! The `#[server]` attribute: makes protocol, client and server of an `impl` block.
+//! The attributes `#[server]`, which makes protocol, client and server of an `impl` block, and `#[client]`, which makes
+//! protocol and client of a trait.
 
+mod client;
 mod generate;
+mod handle;
+mod implementation;
 mod options;
+mod protocol;
+mod request;
 mod server;
 
 use proc_macro2::TokenStream;
@@ -42,17 +48,57 @@ use quote::quote;
 /// With `#[server(report_messages)]` reports of a crash say the request that was served in full, by its `Debug`;
 /// without, they say its name only, since it may hold secrets.
 ///
+/// With `#[server(messages = CacheMsg)]` the messages are those that `#[client]` or another `#[server]` made: no messages
+/// and no handle are made, and each request has a method of the same name and types. There `#[info]` also marks a
+/// method for a plain message of the client's.
+///
 /// `#[server(crate = "path")]` names the crate that the generated code uses, `::engset` without.
 #[proc_macro_attribute]
 pub fn server(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(arguments.into(), block.into()).into()
 }
 
+/// Makes a client of a trait that describes a server elsewhere: in Erlang, in Elixir, or in another Rust program.
+///
+/// The attribute says the name under which the server is registered: `#[client("cache")]`, for an Elixir module
+/// `#[client("Elixir.MyApp.Cache")]`. Each method is one request, without a body and with `&self`:
+///
+/// * `#[call] async fn get(&self, key: String) -> Option<Value>;` is `GenServer.call(Cache, {:get, key})`. What it
+///   returns is what the server answers; the caller gets that, or a `CallError`. A `Result<T, E>` is `{:ok, t}` or
+///   `{:error, e}`, for a `()` in it `:ok` or `:error` alone.
+/// * `#[cast] fn put(&self, key: String, value: Value);` is `GenServer.cast(Cache, {:put, key, value})`.
+/// * `#[info] fn tick(&self, count: u64);` is `send(Cache, {:tick, count})`.
+///
+/// A request without arguments is the bare atom. `#[call(name = "fetch!")]` gives a request another name than its
+/// method's; requests of one name are told apart by the number of arguments.
+///
+/// For `trait Cache` it makes `CacheClient`, the client, and `CacheMsg`, its messages. The trait itself only describes and
+/// is gone. A client is made by `CacheClient::at(node)`, `CacheClient::here()` (the node of the process that uses it),
+/// `CacheClient::on(pid)`, or of any other target with `CacheClient::new`, such as a `Service` of another name.
+///
+/// A Rust server takes the same messages with `#[server(messages = CacheMsg)] impl MyCache { … }`, with a method for
+/// each request of the same name and types; the compiler tells of those that are missing.
+///
+/// Where the name is that of an Elixir module, `None` is sent as `nil`, for others as `undefined`, unless the attribute says
+/// `nil` after the name. `crate = "path"` names the crate that the generated code uses, `::engset` without.
+#[proc_macro_attribute]
+pub fn client(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_client(arguments.into(), item.into()).into()
+}
+
+fn expand_client(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    match client::parse(arguments, item) {
+        Ok(client) => generate::client(&client),
+        Err(error) => error.into_compile_error(),
+    }
+}
+
 fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let options = options::parse(arguments);
-    let (unmarked, server) = server::parse(block);
+    let of_client = options.as_ref().is_ok_and(|options| options.messages.is_some());
+    let (unmarked, server) = server::parse(block, of_client);
     let made = match (options, server) {
-        (Ok(options), Ok(server)) => generate::generate(&server, &options),
+        (Ok(options), Ok(server)) => generate::server(&server, &options),
         (Err(mut error), Err(other)) => {
             error.combine(other);
             error.into_compile_error()
@@ -62,5 +108,7 @@ fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     quote!(#unmarked #made)
 }
 
+#[cfg(test)]
+mod client_tests;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ mod partition_supervisor;
 pub mod proc_lib;
 pub mod registry;
 mod reply;
+#[doc(hidden)]
+pub mod requests;
 mod slot;
 mod stop;
 mod supervisor;
@@ -27,6 +29,7 @@ mod term_reply;
 pub mod timer;
 #[doc(hidden)]
 pub mod wire;
+mod wrong_answer;
 
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;
