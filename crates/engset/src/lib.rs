@@ -108,7 +108,14 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
-pub use engset_macros::{client, server};
+pub use engset_macros::{client, server, term};
+
+/// Rust values as terms and back, and the forms that Elixir and Erlang have for them; see [`macro@term`].
+pub mod terms {
+    pub use engset_etf::conventions::{Charlist, ImproperList, Nil, atom, charlist, nil};
+    pub use engset_etf::{DeError, SerError, from_term, to_term};
+}
+
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::epmd::EpmdError;

@@ -7,7 +7,7 @@ use crate::request::Method;
 use crate::server::Server;
 use crate::{handle, implementation};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{format_ident, quote};
 use syn::{Attribute, Path, Visibility, parse_quote};
 
 /// Lints that cannot hold for types whose visibility the `impl` block does not tell.
@@ -68,11 +68,6 @@ pub(crate) fn client(client: &Client) -> TokenStream {
     let protocol = protocol::protocol(&client.requests, &names, travelling);
     let handle = handle::of_client(&client.registered, &client.requests, &names);
     quote!(#messages #protocol #handle)
-}
-
-/// The path of serde in generated code, as serde's own attributes take it.
-pub(crate) fn serde(root: &Path) -> String {
-    quote!(#root::__private::serde).to_token_stream().to_string().replace(' ', "")
 }
 
 /// The `#[cfg]` attributes, which everything made of a method keeps.

@@ -1,5 +1,5 @@
-//! The attributes `#[server]`, which makes protocol, client and server of an `impl` block, and `#[client]`, which makes
-//! protocol and client of a trait.
+//! The attributes `#[server]`, which makes protocol, client and server of an `impl` block, `#[client]`, which makes
+//! protocol and client of a trait, and `#[term]`, which says what a type is as a term.
 
 mod client;
 mod generate;
@@ -9,6 +9,7 @@ mod options;
 mod protocol;
 mod request;
 mod server;
+mod term;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -93,6 +94,30 @@ fn expand_client(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// Derives serde's `Serialize` and `Deserialize` for a type, in a form that Elixir or Erlang has for it.
+///
+/// On a struct with named fields:
+///
+/// * `#[term(elixir = "MyApp.User")]`: the Elixir struct `%MyApp.User{name: …}`; on input the module is checked. Fields that
+///   are `Option`s are `nil` without a value.
+/// * `#[term(record = "user")]`: the record `{user, Name, …}`, which Erlang writes `#user{}`.
+/// * `#[term(keyword)]`: the keyword list `[name: …]`.
+/// * `#[term]`: a map with atom keys; on an enum an atom or a tagged tuple, as everywhere.
+///
+/// `nil` beside these, as `#[term(record = "user", nil)]`, makes `nil` of fields that are `Option`s without a value.
+///
+/// On a field: `#[term(nil)]`, `#[term(atom)]` for strings that are atoms, `#[term(charlist)]` for strings that are
+/// charlists. Each holds for all that is in the field: an `Option<Vec<String>>` may be a list of atoms.
+///
+/// It goes above derives of serde's traits, if there are any; those that are missing it adds. What it writes is
+/// `#[serde(rename = "%MyApp.User")]`, `"#user"`, `"[]"`, and `#[serde(with = "engset::terms::nil")]` and its like.
+///
+/// `#[term(crate = "path")]` names the crate that the generated code uses, `::engset` without.
+#[proc_macro_attribute]
+pub fn term(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    term::expand(arguments.into(), item.into()).into()
+}
+
 fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let options = options::parse(arguments);
     let of_client = options.as_ref().is_ok_and(|options| options.messages.is_some());
@@ -110,5 +135,7 @@ fn expand(arguments: TokenStream, block: TokenStream) -> TokenStream {
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod term_tests;
 #[cfg(test)]
 mod tests;
