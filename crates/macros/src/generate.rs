@@ -46,7 +46,7 @@ pub(crate) fn server(server: &Server, options: &Options) -> TokenStream {
     let protocol = if options.local {
         protocol::local_protocol(&names)
     } else {
-        protocol::protocol(&server.requests, &names, Travelling { check: "travels", is_nil: false })
+        protocol::protocol(&server.requests, &names, Travelling { check: "travels", is_nil: options.is_nil })
     };
     let handle = handle::of_server(&server.requests, &names);
     quote!(#messages #protocol #handle #implementation)

@@ -49,6 +49,8 @@ use quote::quote;
 /// With `#[server(report_messages)]` reports of a crash say the request that was served in full, by its `Debug`;
 /// without, they say its name only, since it may hold secrets.
 ///
+/// With `#[server(nil)]` a `None` in arguments and answers is the atom `nil`, as Elixir has it, and not `undefined`.
+///
 /// With `#[server(messages = CacheMsg)]` the messages are those that `#[client]` or another `#[server]` made: no messages
 /// and no handle are made, and each request has a method of the same name and types. There `#[info]` also marks a
 /// method for a plain message of the client's.
@@ -80,8 +82,8 @@ pub fn server(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream
 /// A Rust server takes the same messages with `#[server(messages = CacheMsg)] impl MyCache { … }`, with a method for
 /// each request of the same name and types; the compiler tells of those that are missing.
 ///
-/// Where the name is that of an Elixir module, `None` is sent as `nil`, for others as `undefined`, unless the attribute says
-/// `nil` after the name. `crate = "path"` names the crate that the generated code uses, `::engset` without.
+/// Where the name is that of an Elixir module, `None` is written as `nil`, for others as `undefined`, unless the attribute
+/// says `nil` after the name. Read is either. `crate = "path"` names the crate that the generated code uses, `::engset` without.
 #[proc_macro_attribute]
 pub fn client(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_client(arguments.into(), item.into()).into()

@@ -12,7 +12,7 @@ use syn::spanned::Spanned;
 pub(crate) struct Travelling<'a> {
     /// The function that the compiler refuses with advice for a type that cannot travel.
     pub(crate) check: &'a str,
-    /// Arguments without a value are `nil`.
+    /// Arguments and answers without a value are `nil`.
     pub(crate) is_nil: bool,
 }
 
@@ -72,9 +72,9 @@ pub(crate) fn protocol(requests: &[Request], names: &Names, travelling: Travelli
     let Own { out, request, caller, at } = Own::new();
     let must_travel = must_travel(requests, private, travelling.check);
     let encoded = requests.iter().map(|request| encode(request, names, travelling.is_nil));
-    let calls = arrived(requests, Way::Call, names);
-    let casts = arrived(requests, Way::Cast, names);
-    let plain = arrived(requests, Way::Plain, names);
+    let calls = arrived(requests, Way::Call, names, travelling.is_nil);
+    let casts = arrived(requests, Way::Cast, names, travelling.is_nil);
+    let plain = arrived(requests, Way::Plain, names, travelling.is_nil);
     quote! {
         const _: () = {
             #must_travel
@@ -152,11 +152,11 @@ fn encode(request: &Request, names: &Names, is_nil: bool) -> TokenStream {
 }
 
 /// What becomes of a request that arrives this way, by its name and number of arguments.
-fn arrived(requests: &[Request], way: Way, names: &Names) -> TokenStream {
+fn arrived(requests: &[Request], way: Way, names: &Names, is_nil: bool) -> TokenStream {
     let private = &names.private;
     let arrived = Own::new().request;
     let of_way = || requests.iter().filter(|request| request.way == way);
-    let arms = of_way().map(|request| decode(request, names));
+    let arms = of_way().map(|request| decode(request, names, is_nil));
     if way == Way::Plain {
         return quote!(match #arrived.head() { #(#arms)* _ => ::core::option::Option::None });
     }
@@ -171,7 +171,7 @@ fn arrived(requests: &[Request], way: Way, names: &Names) -> TokenStream {
     })
 }
 
-fn decode(request: &Request, names: &Names) -> TokenStream {
+fn decode(request: &Request, names: &Names, is_nil: bool) -> TokenStream {
     let Names { private, message, .. } = names;
     let (variant, conditions, pattern) = (&request.variant, conditions(&request.method), request.pattern());
     let ((atom, count), (arguments, brought)) = (request.head(), request.arguments(private));
@@ -180,10 +180,11 @@ fn decode(request: &Request, names: &Names) -> TokenStream {
     let body = match request.way {
         Way::Call => {
             let reply = request.reply();
-            let made = if request.answer.is_fallible() {
-                quote!(#private::Reply::from_term_fallible)
-            } else {
-                quote!(#private::Reply::from_term)
+            let made = match (request.answer.is_fallible(), is_nil) {
+                (false, false) => quote!(#private::Reply::from_term),
+                (true, false) => quote!(#private::Reply::from_term_fallible),
+                (false, true) => quote!(#private::Reply::from_term_nil),
+                (true, true) => quote!(#private::Reply::from_term_fallible_nil),
             };
             quote! {
                 let #brought = #read?;

@@ -112,7 +112,8 @@ fn only_inherent_blocks_of_named_types_are_taken() {
 
 #[test]
 fn arguments_of_the_attribute_are_known_ones() {
-    let unknown = "unknown argument: expected `local`, `report_messages`, `messages = Path` or `crate = \\";
+    let unknown =
+        "unknown argument: expected `local`, `nil`, `report_messages`, `messages = Path` or `crate = \\";
     assert_eq!(errors_with(quote!(global), quote!(impl C { #[cast] fn f(&self) {} })), [unknown]);
     assert_eq!(errors_with(quote!(crate), quote!(impl C { #[cast] fn f(&self) {} })).len(), 1);
 }
@@ -259,4 +260,12 @@ fn the_messages_of_a_client_are_not_made_again() {
     assert!(made.contains("typeRef=<shared::CacheMsgas::engset::__private::Requests>::Ref"), "{made}");
     assert!(made.contains("shared::CacheMsg::Tick(by)=>"), "{made}");
     assert!(made.contains("asyncfninfo(&mutself,info:::engset::__private::Info"), "{made}");
+}
+
+#[test]
+fn no_value_is_nil_where_it_is_asked_for() {
+    let block = || quote!(impl C { #[call] fn get(&self, key: Option<u8>) -> Option<u8> { key } });
+    let nil = made(quote!(nil), block());
+    assert!(nil.contains("from_term_nil(") && nil.contains("conventions::Nil("), "{nil}");
+    assert!(!made(TokenStream::new(), block()).contains("il("));
 }
