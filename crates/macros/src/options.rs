@@ -44,6 +44,11 @@ pub(crate) fn parse(arguments: TokenStream) -> syn::Result<Options> {
         }
         Ok(())
     });
+    let place = arguments.clone();
     parser.parse2(arguments)?;
+    if options.messages.is_some() && (options.local || options.is_nil) {
+        let message = "the messages say already how they travel: leave `local` and `nil` to the attribute that makes them";
+        return Err(syn::Error::new_spanned(place, message));
+    }
     Ok(options)
 }

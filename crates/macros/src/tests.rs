@@ -115,6 +115,10 @@ fn arguments_of_the_attribute_are_known_ones() {
     let unknown =
         "unknown argument: expected `local`, `nil`, `report_messages`, `messages = Path` or `crate = \\";
     assert_eq!(errors_with(quote!(global), quote!(impl C { #[cast] fn f(&self) {} })), [unknown]);
+    let said =
+        "the messages say already how they travel: leave `local` and `nil` to the attribute that makes them";
+    let block = quote!(impl C { #[cast] fn f(&self) {} });
+    assert_eq!(errors_with(quote!(messages = M, nil), block), [said]);
     assert_eq!(errors_with(quote!(crate), quote!(impl C { #[cast] fn f(&self) {} })).len(), 1);
 }
 
