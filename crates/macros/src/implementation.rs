@@ -60,9 +60,11 @@ fn arm(request: &Request, names: &Names) -> TokenStream {
             #private::outcome(#run)
         },
         Answer::Plain(_) | Answer::Fallible { .. } | Answer::FallibleAlias(_) => {
+            // So that the compiler blames the method for an answer of another type.
+            let place = Span::call_site().located_at(request.method.name.span());
             let answer = match request.answer {
-                Answer::Plain(_) => quote!(::core::result::Result::Ok(answer)),
-                _ => quote!(answer),
+                Answer::Plain(_) => quote_spanned!(place=> ::core::result::Result::Ok(answer)),
+                _ => quote_spanned!(place=> answer),
             };
             quote! {
                 let ::core::option::Option::Some(#reply) = #reply.begin() else {

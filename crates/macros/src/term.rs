@@ -29,8 +29,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         let error = Error::new(place, "`#[term]` goes on a struct or an enum").into_compile_error();
         return quote!(#item #error);
     };
-    let made = rewrite(arguments, &mut item).unwrap_or_else(Error::into_compile_error);
-    quote!(#made #item)
+    match rewrite(arguments, &mut item) {
+        Ok(derives) => quote!(#derives #item),
+        Err(error) => {
+            take_serde_away(&mut item);
+            let error = error.into_compile_error();
+            quote!(#error #item)
+        }
+    }
 }
 
 /// Turns the attributes into serde's; what comes back stands before the type.
@@ -123,6 +129,16 @@ fn fields(data: &mut Data) -> Vec<&mut Field> {
         Data::Enum(of) => of.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()).collect(),
         Data::Union(_) => Vec::new(),
     }
+}
+
+/// Without derives serde's attributes would each be one more error.
+fn take_serde_away(item: &mut DeriveInput) {
+    let is_other = |attribute: &Attribute| !attribute.path().is_ident("serde");
+    item.attrs.retain(is_other);
+    if let Data::Enum(of) = &mut item.data {
+        of.variants.iter_mut().for_each(|variant| variant.attrs.retain(is_other));
+    }
+    fields(&mut item.data).into_iter().for_each(|field| field.attrs.retain(is_other));
 }
 
 fn has_named_fields(data: &Data) -> bool {
