@@ -25,9 +25,10 @@ enum Convention {
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let place = first_span(&item);
-    let Ok(mut item) = syn::parse2::<DeriveInput>(item.clone()) else {
+    let as_it_was = item.clone();
+    let Ok(mut item) = syn::parse2::<DeriveInput>(item) else {
         let error = Error::new(place, "`#[term]` goes on a struct or an enum").into_compile_error();
-        return quote!(#item #error);
+        return quote!(#as_it_was #error);
     };
     match rewrite(arguments, &mut item) {
         Ok(derives) => quote!(#derives #item),
@@ -181,7 +182,7 @@ fn say(convention: Convention, is_option: bool, field: &mut Field, root: &Path) 
         Convention::Atom => "atom",
         Convention::Charlist => "charlist",
     };
-    let module = format!("{}::{module}", path_text(quote!(#root::__private::conventions)));
+    let module = format!("{}::{module}", path_text(&quote!(#root::__private::conventions)));
     field.attrs.push(parse_quote!(#[serde(with = #module)]));
     // Without an own way to be read, an `Option` may be missing.
     if is_option && field.ident.is_some() && !says_default(field) {
@@ -221,13 +222,13 @@ fn derives(item: &mut DeriveInput, root: &Path) -> TokenStream {
     if wanted.is_empty() {
         return TokenStream::new();
     }
-    let path = path_text(serde);
+    let path = path_text(&serde);
     item.attrs.insert(0, parse_quote!(#[serde(crate = #path)]));
     quote!(#[derive(#(#wanted),*)])
 }
 
 /// A path as serde's attributes take it: in a string.
-fn path_text(path: TokenStream) -> String {
+fn path_text(path: &TokenStream) -> String {
     path.to_string().replace(' ', "")
 }
 
