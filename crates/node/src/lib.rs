@@ -2,18 +2,22 @@
 //!
 //! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
 
+mod access;
 mod channel;
 mod config;
 mod deliver;
+mod dynamic_names;
 mod kernel;
 mod node;
 mod peers;
 mod router;
 mod watchers;
 
-pub use channel::{Channel, CloseReason};
+pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
+pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
+pub use dynamic_names::POOLED_NAMES_MAX;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use peers::{AttemptId, DialError};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

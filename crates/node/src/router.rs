@@ -1,30 +1,23 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
-use bytes::Bytes;
-use engset_dist::Flags;
-use engset_dist::control::{AltactTarget, Control, Process, Reason};
+use engset_dist::control::{Control, Process, Reason};
+use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
 impl Router for Node {
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
+    fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
         let control = match to {
             Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
             Dest::Name(name) | Dest::RemoteName(name, _) => {
                 Control::RegSend { from, to: name.clone(), token: None }
             }
-            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
-                Control::AliasSend { from, to: *alias, token: None }
-            }
-            Dest::Alias(alias) => {
-                let to = AltactTarget::Alias(*alias);
-                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
-            }
+            Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
         };
-        self.transmit(peer, None, control, Some(payload));
+        self.transmit(peer, None, control, Some(body));
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
@@ -66,11 +59,6 @@ impl Node {
         let link = self.link(peer)?;
         let fired = link.state.lock().concerned.by_name.remove(&reference);
         fired.map(|(_, name)| name)
-    }
-
-    /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
-    fn takes(&self, peer: NodeName, flag: Flags) -> bool {
-        self.link(peer).is_none_or(|link| link.flags.contains(flag))
     }
 }
 

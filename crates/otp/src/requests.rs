@@ -2,7 +2,7 @@
 
 use crate::wire::{self, Caller, Envelope};
 use bytes::Bytes;
-use engset_etf::{DeError, DecodeError, Reader, tags};
+use engset_etf::{DeError, DecodeError, Payload, tags};
 use engset_process::{EncodeError, Encoded, Mail, Processes, Protocol, Rejected};
 use engset_term::{Atom, names};
 use serde::de::DeserializeOwned;
@@ -20,7 +20,7 @@ pub struct Name(pub &'static str);
 pub struct Arrived<'a> {
     name: Atom,
     arguments: usize,
-    body: &'a [u8],
+    body: &'a Payload,
 }
 
 /// Why a request is not one of the protocol's.
@@ -94,8 +94,8 @@ impl Serialize for Name {
 
 impl<'a> Arrived<'a> {
     /// Looks at the name.
-    pub(crate) fn open(body: &'a [u8]) -> Result<Self, BadRequest> {
-        let mut reader = Reader::new(body);
+    pub(crate) fn open(body: &'a Payload) -> Result<Self, BadRequest> {
+        let mut reader = body.reader();
         let is_tuple = matches!(
             reader.peek_tag().map_err(BadRequest::NoRequest)?,
             tags::SMALL_TUPLE | tags::LARGE_TUPLE
@@ -116,8 +116,7 @@ impl<'a> Arrived<'a> {
     /// # Errors
     /// When an argument is of another type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, BadRequest> {
-        engset_etf::from_body(self.body)
-            .map_err(|error| BadRequest::Arguments { found: self.to_string(), error })
+        self.body.deserialize().map_err(|error| BadRequest::Arguments { found: self.to_string(), error })
     }
 
     /// It is none of these.
@@ -158,10 +157,10 @@ mod tests {
     use engset_term::Term;
     use serde::de::IgnoredAny;
 
-    fn body(text: &str) -> Vec<u8> {
+    fn body(text: &str) -> Payload {
         let mut out = Vec::new();
         engset_etf::encode_body(&Term::parse(text).expect("a term"), &mut out);
-        out
+        Payload::from(Bytes::from(out))
     }
 
     #[test]
@@ -185,12 +184,12 @@ mod tests {
             let body = body(text);
             assert!(matches!(Arrived::open(&body), Err(BadRequest::NoRequest(_))), "{text}");
         }
-        assert!(Arrived::open(&[]).is_err());
+        assert!(Arrived::open(&Payload::from(Bytes::new())).is_err());
     }
 
     #[test]
     fn names_are_written_as_they_are() {
-        assert_eq!(plain(&(Name("fetch!"), 3)).expect("it has a form"), body("{'fetch!', 3}"));
-        assert_eq!(plain(&Name("GetAll")).expect("it has a form"), body("'GetAll'"));
+        assert_eq!(Payload::from(plain(&(Name("fetch!"), 3)).expect("it has a form")), body("{'fetch!', 3}"));
+        assert_eq!(Payload::from(plain(&Name("GetAll")).expect("it has a form")), body("'GetAll'"));
     }
 }

@@ -1,6 +1,6 @@
 //! What is told of an answer that is not of the expected type: the type and the answer, both shortened.
 
-use engset_etf::{DeError, Limits};
+use engset_etf::{DeError, Payload};
 use std::any::type_name;
 use std::convert::Infallible;
 use std::fmt::{self, Write};
@@ -9,15 +9,15 @@ use std::fmt::{self, Write};
 pub(crate) const SHOWN_MAX: usize = 200;
 
 /// Says what is wrong with the answer in `body`, which was to be a `T`, or where `E` can be a `Result<T, E>`.
-pub(crate) fn wrong_answer<T, E>(body: &[u8], error: &DeError) -> String {
+pub(crate) fn wrong_answer<T, E>(body: &Payload, error: &DeError) -> String {
     let wanted = if type_name::<E>() == type_name::<Infallible>() {
         type_name::<T>()
     } else {
         type_name::<Result<T, E>>()
     };
     let wanted = shortened(&without_paths(wanted));
-    match engset_etf::decode_body(body, &Limits::DEFAULT) {
-        Ok((term, _)) => format!("expected `{wanted}`, got {}: {error}", shortened(&term)),
+    match body.reader().term() {
+        Ok(term) => format!("expected `{wanted}`, got {}: {error}", shortened(&term)),
         Err(_) => format!("expected `{wanted}`: {error}"),
     }
 }
@@ -64,12 +64,14 @@ fn shortened(value: &impl fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use engset_term::Term;
 
     fn told<T: serde::de::DeserializeOwned + fmt::Debug, E>(term: &Term) -> String {
         let mut body = Vec::new();
         engset_etf::encode_body(term, &mut body);
-        wrong_answer::<T, E>(&body, &engset_etf::from_body::<T>(&body).expect_err("another type"))
+        let body = Payload::from(Bytes::from(body));
+        wrong_answer::<T, E>(&body, &body.deserialize::<T>().expect_err("another type"))
     }
 
     #[test]
@@ -89,7 +91,8 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_term_is_not_shown() {
-        let error = engset_etf::from_body::<u8>(&[104]).expect_err("no term");
-        assert_eq!(wrong_answer::<u8, Infallible>(&[104], &error), format!("expected `u8`: {error}"));
+        let body = Payload::from(Bytes::from_static(&[104]));
+        let error = body.deserialize::<u8>().expect_err("no term");
+        assert_eq!(wrong_answer::<u8, Infallible>(&body, &error), format!("expected `u8`: {error}"));
     }
 }

@@ -1,7 +1,7 @@
 //! Where signals for other nodes go.
 
 use crate::signal::{ControlSignal, Dest, Epoch};
-use bytes::Bytes;
+use engset_etf::Body;
 use engset_term::Pid;
 use std::task::Waker;
 
@@ -11,7 +11,7 @@ use std::task::Waker;
 /// is told to everybody concerned as [`ControlSignal::NodeDown`].
 pub trait Router: Send + Sync + 'static {
     /// Sends a message in external term format (without the leading version byte).
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes);
+    fn message(&self, from: Pid, to: &Dest, body: Body);
     /// Sends a control signal; over which connection it goes, the one in the making included.
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
     /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
