@@ -33,6 +33,7 @@ trait Cache {
 struct Store {
     values: BTreeMap<String, i64>,
     others: usize,
+    ticked_by: Option<Pid>,
 }
 
 #[server(messages = CacheMsg)]
@@ -75,7 +76,7 @@ impl Store {
 
     #[info]
     fn tick(&mut self, steps: i64, cx: &mut Cx<CacheMsg>) {
-        let _ = cx.pid();
+        self.ticked_by = Some(cx.pid());
         self.values.values_mut().for_each(|value| *value += steps);
     }
 

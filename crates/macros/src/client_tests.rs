@@ -16,7 +16,7 @@ fn errors_with(arguments: TokenStream, item: TokenStream) -> Vec<String> {
     messages.map(|rest| rest.split('"').nth(1).unwrap_or_default().trim().to_owned()).collect()
 }
 
-fn errors(members: TokenStream) -> Vec<String> {
+fn errors(members: impl quote::ToTokens) -> Vec<String> {
     errors_with(quote!("cache"), quote!(trait Cache { #members }))
 }
 
@@ -246,6 +246,10 @@ fn a_method_of_a_client_is_a_plain_one() {
         )),
         [owned]
     );
+}
+
+#[test]
+fn a_client_takes_what_travels_and_has_names_of_its_own() {
     let context = "a client has no context: leave it to the server";
     assert_eq!(
         errors(quote!(

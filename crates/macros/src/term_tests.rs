@@ -155,6 +155,10 @@ fn what_cannot_be_is_told() {
     }
     assert_eq!(errors(quote!(elixir = "my_app"), user()), ["name an Elixir module, such as `MyApp.User`"]);
     assert!(errors(quote!(map), user())[0].starts_with("unknown argument: expected `elixir = 'Module'`"));
+}
+
+#[test]
+fn a_field_has_one_convention_that_there_is() {
     let field = "a field is marked `#[term(nil)]`, `#[term(atom)]` or `#[term(charlist)]`";
     assert_eq!(
         errors(
