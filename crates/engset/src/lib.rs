@@ -94,6 +94,9 @@
 //! With a name and a cookie a node joins a cluster, and nothing else changes: `CounterRef::at(COUNTER, node)` calls the
 //! counter of another node, in Rust, Erlang or Elixir. From Erlang this one is `gen_server:call(counter, {add, 3})`.
 //!
+//! A server that is written elsewhere is described by a trait, and [`macro@client`] makes its client; [`macro@term`] says which
+//! form a type has in Erlang or Elixir. `docs/elixir.md` shows both.
+//!
 //! * Messages move as they are between processes of one node, and are Erlang terms between nodes: [`Protocol`].
 //! * Addresses name one process ([`Addr`]) or whoever holds a name ([`Service`]), on any node.
 //! * A call has a deadline, and its error tells whether the request may have run: [`CallError::maybe_executed`].
@@ -110,7 +113,14 @@ pub use engset_otp::__private;
 
 /// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
 pub use engset_discover as discover;
-pub use engset_macros::server;
+pub use engset_macros::{client, server, term};
+
+/// Rust values as terms and back, and the forms that Elixir and Erlang have for them; see [`macro@term`].
+pub mod terms {
+    pub use engset_etf::conventions::{Charlist, ImproperList, Nil, atom, charlist, nil};
+    pub use engset_etf::{DeError, SerError, from_term, to_term};
+}
+
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::Flags;
@@ -160,3 +170,8 @@ pub use engset_term::{
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the examples for Elixir teams.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/elixir.md")]
+struct ForElixirTeams;

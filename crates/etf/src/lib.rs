@@ -53,7 +53,9 @@ mod serde;
 pub mod tags;
 mod write;
 
-pub use crate::serde::{DeError, SerError, from_body, from_body_with, from_term, to_body, to_term};
+pub use crate::serde::{
+    DeError, SerError, conventions, from_body, from_body_with, from_term, to_body, to_term,
+};
 pub use body::{Body, SHARED_BYTES_MIN};
 pub use decode::{decode, decode_body, decode_bytes, decode_with};
 pub use encode::{encode, encode_body};

@@ -80,6 +80,26 @@ pub fn put_float(out: &mut Vec<u8>, value: f64) {
     put_tagged(out, tags::NEW_FLOAT, value.to_be_bytes());
 }
 
+/// Appends a list of the code points of `text`.
+pub(crate) fn put_charlist(out: &mut Vec<u8>, text: &str) {
+    let count = text.chars().count();
+    match (text.chars().map(u8::try_from).collect::<Result<Vec<u8>, _>>(), u16::try_from(count)) {
+        (_, Ok(0)) => put_nil(out),
+        (Ok(bytes), Ok(count)) => {
+            out.push(tags::STRING);
+            out.extend_from_slice(&count.to_be_bytes());
+            out.extend_from_slice(&bytes);
+        }
+        _ => {
+            put_tag_count(out, tags::LIST, count);
+            for c in text.chars() {
+                put_int(out, i64::from(u32::from(c)));
+            }
+            put_nil(out);
+        }
+    }
+}
+
 /// A binary.
 pub fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
     put_tag_count(out, tags::BINARY, bytes.len());

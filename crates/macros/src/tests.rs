@@ -43,7 +43,7 @@ fn the_marks_are_taken_off_and_the_rest_of_the_block_stays() {
     let block = "implCounter{constLIMIT:u32=3;#[doc=r\"Adds.\"]#[inline]fnadd(&mutself,mutby:u64)->u64{by+=1;by}fnplain(&self){}}";
     assert!(made.starts_with(block), "{made}");
     assert!(made.contains("pubfnadd(&self,by:u64)->::engset::__private::Call<CounterMsg,u64,"), "{made}");
-    assert!(made.contains("#[serde(rename=\"add\")]Add(u64)"), "{made}");
+    assert!(made.contains("requests::Name(\"add\"),by,)"), "{made}");
     assert!(!made.contains("plain(&self,)"), "{made}");
 }
 
@@ -77,14 +77,14 @@ fn conditions_hold_for_everything_that_is_made_of_a_method() {
     let block = quote!(impl Counter { #[cfg(feature = "x")] #[cast] fn clear(&mut self) {} });
     let made = made(TokenStream::new(), block);
     let conditions = made.matches("#[cfg(feature=\"x\")]").count();
-    assert_eq!(conditions, 9, "method, message, term, check, both ways, handle, name, arm: {made}");
+    assert_eq!(conditions, 9, "method, message, name, check, both ways, known names, handle, arm: {made}");
 }
 
 #[test]
 fn raw_names_are_plain_names_outside() {
     let block = quote!(impl Counter { #[cast] fn r#move(&mut self) {} });
     let made = made(TokenStream::new(), block);
-    assert!(made.contains("#[serde(rename=\"move\")]Move"), "{made}");
+    assert!(made.contains("requests::Name(\"move\")"), "{made}");
     assert!(made.contains("pubfnr#move(&self,)"), "{made}");
 }
 
@@ -112,8 +112,13 @@ fn only_inherent_blocks_of_named_types_are_taken() {
 
 #[test]
 fn arguments_of_the_attribute_are_known_ones() {
-    let unknown = "unknown argument: expected `local`, `report_messages` or `crate = \\";
+    let unknown =
+        "unknown argument: expected `local`, `nil`, `report_messages`, `messages = Path` or `crate = \\";
     assert_eq!(errors_with(quote!(global), quote!(impl C { #[cast] fn f(&self) {} })), [unknown]);
+    let said =
+        "the messages say already how they travel: leave `local` and `nil` to the attribute that makes them";
+    let block = quote!(impl C { #[cast] fn f(&self) {} });
+    assert_eq!(errors_with(quote!(messages = M, nil), block), [said]);
     assert_eq!(errors_with(quote!(crate), quote!(impl C { #[cast] fn f(&self) {} })).len(), 1);
 }
 
@@ -231,4 +236,40 @@ fn all_errors_of_a_block_are_told() {
         }
     };
     assert_eq!(errors(block).len(), 3);
+}
+
+#[test]
+fn a_request_has_at_most_15_arguments() {
+    let block = |count: usize| {
+        let names = (0..count).map(|at| quote::format_ident!("a{at}"));
+        quote!(impl C { #[cast] fn f(&self, #(#names: u8),*) {} })
+    };
+    assert_eq!(errors(block(15)), [""; 0]);
+    let many = "a request has at most 15 arguments: put those that belong together in a struct";
+    assert_eq!(errors(block(16)), [many]);
+}
+
+#[test]
+fn arguments_may_have_the_names_that_generated_code_uses() {
+    let block = quote!(impl C { #[call] fn f(&self, at: u8, caller: u8, request: u8, out: u8) {} });
+    assert_eq!(errors(block), [""; 0]);
+}
+
+#[test]
+fn the_messages_of_a_client_are_not_made_again() {
+    let block =
+        quote!(impl C { #[info] fn tick(&mut self, by: u8) {} #[info] fn other(&mut self, info: Info) {} });
+    let made = made(quote!(messages = shared::CacheMsg), block);
+    assert!(!made.contains("enum") && !made.contains("structCRef"), "{made}");
+    assert!(made.contains("typeRef=<shared::CacheMsgas::engset::__private::Requests>::Ref"), "{made}");
+    assert!(made.contains("shared::CacheMsg::Tick(by)=>"), "{made}");
+    assert!(made.contains("asyncfninfo(&mutself,info:::engset::__private::Info"), "{made}");
+}
+
+#[test]
+fn no_value_is_nil_where_it_is_asked_for() {
+    let block = || quote!(impl C { #[call] fn get(&self, key: Option<u8>) -> Option<u8> { key } });
+    let nil = made(quote!(nil), block());
+    assert!(nil.contains("from_term_nil(") && nil.contains("conventions::Nil("), "{nil}");
+    assert!(!made(TokenStream::new(), block()).contains("il("));
 }

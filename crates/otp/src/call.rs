@@ -3,6 +3,7 @@
 use crate::reply::{Answer, Reply, SentRequest};
 use crate::slot::{CallerHalf, slot};
 use crate::wire;
+use crate::wrong_answer::wrong_answer;
 use engset_process::{
     Addr, Dest, ExitReason, Protocol, Request, SendError, Service, Sleep, Target, Unsent, Wait, call_begins,
     current, hand_over, now, send_request,
@@ -53,7 +54,7 @@ pub enum CallError<E = Infallible> {
     Overloaded,
     /// The request has no Erlang form and the callee is on another node; it was not sent.
     Encode(String),
-    /// An answer came, but not of the expected type.
+    /// An answer came, but not of the expected type; the text says both.
     Decode(String),
     /// The caller is not a process; the request was not sent.
     OutsideNode,
@@ -445,7 +446,7 @@ fn conclude_otherwise<T, E>(waiting: &Waiting<T, E>, answer: Answer<T, E>) -> Re
             match (sent.decode)(&reply) {
                 Ok(Ok(value)) => Ok(value),
                 Ok(Err(error)) => Err(CallError::App(error)),
-                Err(error) => Err(CallError::Decode(error.to_string())),
+                Err(error) => Err(CallError::Decode(wrong_answer::<T, E>(&reply, &error))),
             }
         }
     }

@@ -18,6 +18,8 @@ mod partition_supervisor;
 pub mod proc_lib;
 pub mod registry;
 mod reply;
+#[doc(hidden)]
+pub mod requests;
 pub mod rpc;
 mod slot;
 mod stop;
@@ -29,6 +31,7 @@ mod term_reply;
 pub mod timer;
 #[doc(hidden)]
 pub mod wire;
+mod wrong_answer;
 
 pub use call::{CALL_TIMEOUT, Call, CallError, CallTarget, Calling};
 pub use dynamic::Dynamic;

@@ -1,6 +1,7 @@
-//! What the code that `#[server]` makes refers to. Not for use by hand.
+//! What the code that `#[server]`, `#[client]` and `#[term]` make refers to. Not for use by hand.
 
-pub use crate::{Call, Info, Reply, Server, decode_fallible_reply, decode_reply, wire};
+pub use crate::{Call, Info, Reply, Server, decode_fallible_reply, decode_reply, requests, wire};
+pub use engset_etf::conventions;
 pub use engset_process::{
     Addr, Cx, EncodeError, Encoded, Exit, ExitReason, Mail, Outgoing, Processes, Protocol, Rejected,
     SendError, Service, Target,
@@ -13,6 +14,15 @@ pub use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// The messages of a server's or a client's protocol.
+pub trait Requests: Protocol {
+    /// The handle on one process that serves them.
+    type Ref: From<Addr<Self>> + Copy + Send + Sync + 'static;
+
+    /// The request's name.
+    fn name(&self) -> &'static str;
+}
 
 /// A `Result` by whatever alias.
 pub trait Fallible {
@@ -57,6 +67,20 @@ impl Outcome for Result<(), Exit> {
 pub fn outcome(outcome: impl Outcome) -> Result<(), Exit> {
     outcome.into_result()
 }
+
+/// An argument or an answer of a client's request.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel to another node",
+    label = "an argument or an answer must be a serde type",
+    note = "put `#[term]` on `{Self}`, or derive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait Travels: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Travels for T {}
+
+/// Holds where `T` can travel to another node.
+pub fn travels_always<T: Travels>() {}
 
 /// An argument or an answer of a server that other nodes can reach. One that cannot travel needs `#[server(local)]`.
 #[diagnostic::on_unimplemented(

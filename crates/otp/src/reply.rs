@@ -4,6 +4,7 @@ use crate::slot::CalleeHalf;
 use crate::term_reply::{EncodeReply, TermReply};
 use crate::wire::{self, Caller};
 use engset_etf::Payload;
+use engset_etf::conventions::Nil;
 use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, dying};
 use engset_term::{Instant, Pid, Reference};
 use serde::Serialize;
@@ -54,6 +55,18 @@ impl<T> Reply<T> {
         };
         Self { to: Some(To::Term(TermReply::new(caller, processes, encode))) }
     }
+
+    /// As [`Reply::from_term`], where no value is `nil`.
+    #[doc(hidden)]
+    pub fn from_term_nil(caller: Caller, processes: &Arc<Processes>) -> Self
+    where
+        T: Serialize,
+    {
+        Self::from_term_as(caller, processes, |answer, out| match answer {
+            Ok(value) => engset_etf::to_body(&Nil(value), out),
+            Err(never) => match *never {},
+        })
+    }
 }
 
 impl<T, E> Reply<T, E> {
@@ -74,6 +87,16 @@ impl<T, E> Reply<T, E> {
         E: Serialize,
     {
         Self::from_term_as(caller, processes, engset_etf::to_body)
+    }
+
+    /// As [`Reply::from_term_fallible`], where no value is `nil`.
+    #[doc(hidden)]
+    pub fn from_term_fallible_nil(caller: Caller, processes: &Arc<Processes>) -> Self
+    where
+        T: Serialize,
+        E: Serialize,
+    {
+        Self::from_term_as(caller, processes, |answer, out| engset_etf::to_body(&Nil(answer), out))
     }
 
     /// The reply to a call that arrived as a term, where the answer has a form of its own.

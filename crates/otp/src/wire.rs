@@ -229,7 +229,7 @@ pub(crate) fn demonitor(processes: &Processes, me: Pid, to: &Dest, reference: Re
 
 /// The program's own code panicked while it read a request.
 #[derive(Debug)]
-struct ReadPanicked;
+pub(crate) struct ReadPanicked;
 
 impl fmt::Display for ReadPanicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -239,7 +239,10 @@ impl fmt::Display for ReadPanicked {
 
 impl std::error::Error for ReadPanicked {}
 
-fn bad_request(caller: &Caller, error: impl std::error::Error + Send + Sync + 'static) -> Rejected {
+pub(crate) fn bad_request(
+    caller: &Caller,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Rejected {
     match caller.monitor_reference() {
         Some(reference) => {
             let reason = bad_request_reason(&error.to_string());
@@ -249,7 +252,7 @@ fn bad_request(caller: &Caller, error: impl std::error::Error + Send + Sync + 's
     }
 }
 
-fn malformed(error: engset_etf::DecodeError) -> Rejected {
+pub(crate) fn malformed(error: engset_etf::DecodeError) -> Rejected {
     Rejected::Malformed(Box::new(error))
 }
 

@@ -8,6 +8,8 @@
     reason = "part of tests; each test file uses its part of the stage"
 )]
 
+pub mod elixir;
+
 use engset::Node;
 use engset_testkit::{Beam, free_port, require_erl};
 use std::time::Duration;

@@ -23,15 +23,30 @@ pub(super) fn snake(name: &str) -> String {
 
 /// Which of `variants` goes by this name, as written or in snake case.
 pub(super) fn find(name: &str, variants: &'static [&'static str]) -> Option<&'static str> {
-    let exact = variants.iter().find(|variant| **variant == name);
-    exact
-        .or_else(|| variants.iter().find(|variant| is_snake_of(name, variant) || is_error(name, variant)))
+    let as_written = variants.iter().find(|variant| **variant == name);
+    as_written
+        .or_else(|| {
+            variants.iter().find(|variant| {
+                exact(variant) == Some(name) || is_snake_of(name, variant) || is_error(name, variant)
+            })
+        })
         .copied()
 }
 
-/// The `Result` of the standard library: `Err` is `error`.
-pub(super) fn atom_of(variant: &str) -> String {
-    if variant == "Err" { String::from("error") } else { snake(variant) }
+/// The atom that stands for a name: the name in snake case. The `Result` of the standard library has `error` for `Err`;
+/// `:Name` is `Name` as written, and so is what cannot be a name in Rust, such as `fetch!`.
+pub(super) fn atom_of(name: &str) -> String {
+    match exact(name) {
+        Some(exact) => String::from(exact),
+        None if name == "Err" => String::from("error"),
+        None => snake(name),
+    }
+}
+
+/// The name of an atom that is to be written as it is.
+fn exact(name: &str) -> Option<&str> {
+    let is_plain = name.chars().all(|c| c == '_' || c.is_alphanumeric());
+    if is_plain { None } else { Some(name.strip_prefix(':').unwrap_or(name)) }
 }
 
 fn is_error(name: &str, variant: &str) -> bool {

@@ -9,7 +9,8 @@ use serde::de::{self, Error as _, Visitor};
 
 use super::DeError;
 use super::case;
-use super::de_access::{Bytes, Elements, Entries, EnumTerm, Part, Variant, parts};
+use super::de_access::{Bytes, Content, Elements, Entries, EnumTerm, Part, Variant, parts};
+use super::scope::{self, Form};
 use crate::DecodeErrorKind as Kind;
 use crate::reader::{AtomText, latin1, little_endian};
 use crate::{DecodeError, Reader, tags};
@@ -21,6 +22,8 @@ pub(super) struct Deserializer<'r, 'de> {
     pub(super) depth: usize,
     /// The term names something, so an atom is as good as a string.
     pub(super) is_name: bool,
+    /// Strings in the term may be atoms.
+    pub(super) atoms: bool,
 }
 
 /// What an integer's size leaves it to be.
@@ -32,10 +35,10 @@ enum Number<'de> {
 
 impl<'r, 'de> Deserializer<'r, 'de> {
     pub(super) const fn new(reader: &'r mut Reader<'de>) -> Self {
-        Self { reader, depth: 0, is_name: false }
+        Self { reader, depth: 0, is_name: false, atoms: false }
     }
 
-    fn inside(&self) -> Result<usize, DeError> {
+    pub(super) fn inside(&self) -> Result<usize, DeError> {
         if self.depth >= SERDE_DEPTH_MAX { Err(DeError::TooDeep) } else { Ok(self.depth.saturating_add(1)) }
     }
 
@@ -110,7 +113,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
                 let text = self.charlist()?;
                 visitor.visit_string(text)
             }
-            _ if self.is_name => self.atom(visitor),
+            _ if self.is_name || self.atoms => self.atom(visitor),
             _ => Err(self.reader.unexpected(start).into()),
         }
     }
@@ -156,7 +159,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
     ) -> Result<V::Value, DeError> {
         let depth = self.inside()?;
         let count = self.reader.check_count(count, 1)?;
-        let mut elements = Elements { reader: self.reader, depth, left: count };
+        let mut elements = Elements { reader: self.reader, depth, left: count, atoms: self.atoms };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer elements"));
@@ -170,11 +173,11 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         Ok(value)
     }
 
-    fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
+    pub(super) fn entries<V: Visitor<'de>>(self, visitor: V, is_struct: bool) -> Result<V::Value, DeError> {
         let depth = self.inside()?;
         let count = self.reader.map_header()?;
         let count = self.reader.check_count(count, 2)?;
-        let mut entries = Entries { reader: self.reader, depth, left: count };
+        let mut entries = Entries { reader: self.reader, depth, left: count, atoms: self.atoms, is_struct };
         let value = visitor.visit_map(&mut entries)?;
         if entries.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer pairs"));
@@ -309,7 +312,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
                 let count = self.reader.tuple_header()?;
                 self.elements(visitor, count, false)
             }
-            tags::MAP => self.entries(visitor),
+            tags::MAP => self.entries(visitor, false),
             tags::SMALL_ATOM_UTF8
             | tags::ATOM_UTF8
             | tags::SMALL_ATOM
@@ -392,7 +395,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        if self.accept_any(&[name, &case::snake(name)]) {
+        if self.accept_any(&[name, &case::atom_of(name)]) {
             visitor.visit_unit()
         } else {
             Err(self.reader.unexpected(self.reader.position()).into())
@@ -415,6 +418,12 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             names::BIT_STRING => tag == tags::BIT_BINARY,
             names::OPAQUE => matches!(tag, tags::NEW_FUN | tags::RECORD | tags::LOCAL_EXT),
             names::EXPORT => tag == tags::EXPORT,
+            names::IMPROPER_LIST if tag == tags::LIST => {
+                let count = self.reader.list_header()?;
+                return self.elements(visitor, count.saturating_add(1), false);
+            }
+            names::IMPROPER_LIST => false,
+            scope::ATOM_TEXT => return visitor.visit_newtype_struct(Self { atoms: true, ..self }),
             _ => return visitor.visit_newtype_struct(self),
         };
         if sound { self.native(visitor) } else { Err(self.reader.unexpected(self.reader.position()).into()) }
@@ -456,16 +465,21 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.entries(visitor)
+        self.entries(visitor, false)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        self.entries(visitor)
+        match Form::of(name) {
+            Form::Map => self.entries(visitor, false),
+            Form::Elixir(module) => self.elixir_struct(module, visitor),
+            Form::Record(tag) => self.record(tag, fields, visitor),
+            Form::Keyword => self.keyword(fields, visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -485,7 +499,8 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             _ => 0,
         };
         let name_at = self.reader.position();
-        visitor.visit_enum(Variant { reader: self.reader, depth, variants, values, name_at })
+        let content = Content { depth, atoms: self.atoms };
+        visitor.visit_enum(Variant { reader: self.reader, content, variants, values, name_at })
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DeError> {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use engset_term::TermKind;
-use serde::de::value::{SeqDeserializer, StrDeserializer, U32Deserializer};
+use serde::de::value::{SeqDeserializer, StrDeserializer, U32Deserializer, UnitDeserializer};
 use serde::de::{
     self, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
     Visitor,
@@ -12,6 +12,7 @@ use serde::de::{
 use super::DeError;
 use super::case;
 use super::de::Deserializer;
+use super::scope::STRUCT;
 use crate::{DecodeError, DecodeErrorKind, Reader, tags};
 
 /// Elements of a tuple or list.
@@ -19,6 +20,7 @@ pub(super) struct Elements<'r, 'de> {
     pub(super) reader: &'r mut Reader<'de>,
     pub(super) depth: usize,
     pub(super) left: usize,
+    pub(super) atoms: bool,
 }
 
 /// Pairs of a map.
@@ -26,6 +28,9 @@ pub(super) struct Entries<'r, 'de> {
     pub(super) reader: &'r mut Reader<'de>,
     pub(super) depth: usize,
     pub(super) left: usize,
+    pub(super) atoms: bool,
+    /// The pair that names the module of a struct is passed over.
+    pub(super) is_struct: bool,
 }
 
 /// Bytes one by one.
@@ -36,10 +41,17 @@ pub(super) struct Bytes<'de> {
 /// A variant by name and the values that follow it.
 pub(super) struct Variant<'r, 'de> {
     pub(super) reader: &'r mut Reader<'de>,
-    pub(super) depth: usize,
+    pub(super) content: Content,
     pub(super) variants: &'static [&'static str],
     pub(super) values: usize,
     pub(super) name_at: usize,
+}
+
+/// What holds for the terms in a container.
+#[derive(Clone, Copy)]
+pub(super) struct Content {
+    pub(super) depth: usize,
+    pub(super) atoms: bool,
 }
 
 /// A term of a kind that serde's data model has no word for.
@@ -71,7 +83,8 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        let element = Deserializer { reader: self.reader, depth: self.depth, is_name: false };
+        let element =
+            Deserializer { reader: self.reader, depth: self.depth, is_name: false, atoms: self.atoms };
         seed.deserialize(element).map(Some)
     }
 
@@ -86,12 +99,17 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        let key = Deserializer { reader: self.reader, depth: self.depth, is_name: true };
-        seed.deserialize(key).map(Some)
+        if self.is_struct && self.reader.accept_atom(STRUCT) {
+            self.reader.skip_term()?;
+            return self.next_key_seed(seed);
+        }
+        let (depth, atoms) = (self.depth, self.atoms);
+        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: true, atoms }).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        seed.deserialize(Deserializer { reader: self.reader, depth: self.depth, is_name: false })
+        let (depth, atoms) = (self.depth, self.atoms);
+        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -143,7 +161,8 @@ impl<'de> Variant<'_, 'de> {
     }
 
     fn content<'s>(&'s mut self) -> Deserializer<'s, 'de> {
-        Deserializer { reader: self.reader, depth: self.depth, is_name: false }
+        let Content { depth, atoms } = self.content;
+        Deserializer { reader: self.reader, depth, is_name: false, atoms }
     }
 }
 
@@ -156,9 +175,12 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(mut self, seed: T) -> Result<T::Value, DeError> {
         if self.values == 0 {
-            // A bare `ok` is `{ok, ok}`: the atom is read again, as the content.
+            // A bare `ok` is `{ok, ok}`: the atom is read again, as the content. A bare `error` brings nothing.
             self.reader.rewind(self.name_at);
             let start = self.name_at;
+            if self.variants.contains(&"Err") && self.reader.accept_atom("error") {
+                return seed.deserialize(UnitDeserializer::<DeError>::new());
+            }
             if !self.reader.accept_atom("ok") {
                 return Err(DecodeError { offset: start, kind: DecodeErrorKind::UnexpectedType }.into());
             }
@@ -171,7 +193,8 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DeError> {
         self.expect_values(len)?;
-        let mut elements = Elements { reader: self.reader, depth: self.depth, left: self.values };
+        let Content { depth, atoms } = self.content;
+        let mut elements = Elements { reader: self.reader, depth, left: self.values, atoms };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left == 0 { Ok(value) } else { Err(DeError::invalid_length(len, &"fewer values")) }
     }

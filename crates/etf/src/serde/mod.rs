@@ -17,16 +17,22 @@
 //! | unit struct | atom | |
 //! | unit variant | atom in `snake_case` | the name as written, as an atom or a binary |
 //! | other variants | `{variant, ...}`, for struct variants `{variant, #{...}}` | |
-//! | `Result` | `{ok, V}`, `{error, E}`, `ok` for `Ok(())` | `{ok, ok}` |
+//! | `Result` | `{ok, V}`, `{error, E}`, `ok` for `Ok(())`, `error` for `Err(())` | `{ok, ok}` |
 //!
+//! [`conventions`] has other forms, chosen by attributes: Elixir structs, records, keyword lists, `nil`, atoms and
+//! charlists for strings.
 //! The identifiers and terms of `engset-term` pass as themselves.
 
 mod case;
+pub mod conventions;
 mod de;
 mod de_access;
+mod de_struct;
 mod error;
 mod part;
+mod scope;
 mod ser;
+mod ser_compound;
 
 use alloc::vec::Vec;
 

@@ -5,50 +5,34 @@ use alloc::vec::Vec;
 use engset_term::limits::{ATOM_CHARACTERS_MAX, SERDE_DEPTH_MAX};
 use engset_term::names;
 use serde::Serialize;
-use serde::ser::{self, SerializeSeq};
+use serde::ser;
 
 use super::SerError;
 use super::case;
 use super::part::Parts;
+use super::scope::{Form, Scope, Text};
+use super::ser_compound::{Compound, Kind};
 use crate::tags;
 use crate::write::{
-    put_atom, put_big, put_binary, put_float, put_int, put_map_header, put_nil, put_tag_count,
+    put_atom, put_big, put_binary, put_charlist, put_float, put_int, put_map_header, put_tag_count,
     put_tuple_header,
 };
 
 /// Writes terms at the end of a buffer.
 pub(super) struct Serializer<'a> {
     pub(super) out: &'a mut Vec<u8>,
-    depth: usize,
+    pub(super) depth: usize,
     /// A list's last element is its tail.
     improper: bool,
-}
-
-/// A container being written.
-pub(super) struct Compound<'a, 'b> {
-    serializer: &'b mut Serializer<'a>,
-    /// Where the container's tag stands.
-    start: usize,
-    count: usize,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Written with its count.
-    Counted,
-    /// The count is written at the end.
-    List,
-    ImproperList,
-    Map,
+    scope: Scope,
 }
 
 impl<'a> Serializer<'a> {
     pub(super) const fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, depth: 0, improper: false }
+        Self { out, depth: 0, improper: false, scope: Scope::PLAIN }
     }
 
-    fn atom(&mut self, text: &str) -> Result<(), SerError> {
+    pub(super) fn atom(&mut self, text: &str) -> Result<(), SerError> {
         put_atom_checked(self.out, text)
     }
 
@@ -63,7 +47,7 @@ impl<'a> Serializer<'a> {
             return Err(SerError::TooDeep);
         }
         self.depth = self.depth.saturating_add(1);
-        Ok(Compound { serializer: self, start, count: 0, kind })
+        Ok(Compound::new(self, start, kind))
     }
 
     fn inside<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
@@ -74,6 +58,23 @@ impl<'a> Serializer<'a> {
         value.serialize(&mut *self)?;
         self.depth = self.depth.saturating_sub(1);
         Ok(())
+    }
+
+    /// The atom that stands for no value.
+    pub(super) fn nothing(&mut self) -> Result<(), SerError> {
+        self.atom(if self.scope.is_nil { "nil" } else { "undefined" })
+    }
+
+    /// The atom that stands for `()`.
+    const fn unit(&self) -> &'static str {
+        if self.scope.is_nil { "nil" } else { "ok" }
+    }
+
+    /// Whether all that was written from `start` on is a `()`.
+    fn is_unit(&self, start: usize) -> bool {
+        let mut unit = Vec::with_capacity(8);
+        put_atom(&mut unit, self.unit());
+        self.out.get(start..) == Some(&*unit)
     }
 
     fn big(&mut self, negative: bool, magnitude: u128) {
@@ -158,12 +159,15 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
     }
 
     fn serialize_char(self, value: char) -> Result<(), SerError> {
-        put_binary(self.out, value.encode_utf8(&mut [0; 4]).as_bytes());
-        Ok(())
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
     fn serialize_str(self, value: &str) -> Result<(), SerError> {
-        put_binary(self.out, value.as_bytes());
+        match self.scope.text {
+            Text::Binary => put_binary(self.out, value.as_bytes()),
+            Text::Charlist => put_charlist(self.out, value),
+            Text::Atom => self.atom(value)?,
+        }
         Ok(())
     }
 
@@ -173,7 +177,7 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
     }
 
     fn serialize_none(self) -> Result<(), SerError> {
-        self.atom("undefined")
+        self.nothing()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), SerError> {
@@ -181,11 +185,11 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), SerError> {
-        self.atom("ok")
+        self.atom(self.unit())
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), SerError> {
-        self.atom(&case::snake(name))
+        self.atom(&case::atom_of(name))
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), SerError> {
@@ -204,6 +208,12 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
             self.improper = true;
             return value.serialize(self);
         }
+        if let Some(scope) = self.scope.inside(name) {
+            let outer = core::mem::replace(&mut self.scope, scope);
+            let result = value.serialize(&mut *self);
+            self.scope = outer;
+            return result;
+        }
         match Parts::new(self.out, name) {
             Some(mut parts) => value.serialize(&mut parts),
             None => value.serialize(self),
@@ -221,10 +231,10 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
         self.variant(variant, 1)?;
         let content = self.out.len();
         self.inside(value)?;
-        // `Ok(())` is `ok`: a unit's content is the atom `ok` and nothing else.
-        if name == "Result" && variant == "Ok" && self.out.get(content..) == Some(ATOM_OK) {
+        // `Ok(())` is `ok`, and `Err(())` is `error`: a unit's content is one atom and nothing else.
+        if name == "Result" && self.is_unit(content) {
             self.out.truncate(start);
-            self.out.extend_from_slice(ATOM_OK);
+            self.atom(&case::atom_of(variant))?;
         }
         Ok(())
     }
@@ -264,8 +274,26 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
         self.open(start, Kind::Map)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'a, 'b>, SerError> {
-        self.serialize_map(None)
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'a, 'b>, SerError> {
+        let start = self.out.len();
+        match Form::of(name) {
+            Form::Map => self.serialize_map(None),
+            Form::Elixir(module) => {
+                put_map_header(self.out, 0);
+                let mut compound = self.open(start, Kind::Map)?;
+                compound.put_module(module)?;
+                Ok(compound)
+            }
+            Form::Record(tag) => {
+                put_tuple_header(self.out, len.saturating_add(1));
+                self.atom(tag)?;
+                self.open(start, Kind::Record)
+            }
+            Form::Keyword => {
+                put_tag_count(self.out, tags::LIST, 0);
+                self.open(start, Kind::Keyword)
+            }
+        }
     }
 
     fn serialize_struct_variant(
@@ -284,182 +312,6 @@ impl<'a, 'b> ser::Serializer for &'b mut Serializer<'a> {
     }
 }
 
-impl Compound<'_, '_> {
-    fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        self.count = self.count.saturating_add(1);
-        value.serialize(&mut *self.serializer)
-    }
-
-    fn put_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), SerError> {
-        self.serializer.atom(key)?;
-        self.put(value)
-    }
-
-    fn close(self) -> Result<(), SerError> {
-        self.serializer.depth = self.serializer.depth.saturating_sub(1);
-        let out = &mut *self.serializer.out;
-        match self.kind {
-            Kind::Counted => Ok(()),
-            Kind::Map => set_count(out, self.start, self.count),
-            Kind::ImproperList => match self.count.checked_sub(1) {
-                Some(elements @ 1..) => set_count(out, self.start, elements),
-                _ => Err(SerError::Malformed),
-            },
-            Kind::List if self.count == 0 => {
-                out.truncate(self.start);
-                put_nil(out);
-                Ok(())
-            }
-            Kind::List if pack_string(out, self.start, self.count) => Ok(()),
-            Kind::List => {
-                put_nil(out);
-                set_count(out, self.start, self.count)
-            }
-        }
-    }
-}
-
-/// Writes a count into the head of a container at `start`.
-fn set_count(out: &mut [u8], start: usize, count: usize) -> Result<(), SerError> {
-    let count = u32::try_from(count).map_err(|_large| SerError::Malformed)?;
-    let head = out.get_mut(start.saturating_add(1)..).and_then(|bytes| bytes.first_chunk_mut());
-    *head.ok_or(SerError::Malformed)? = count.to_be_bytes();
-    Ok(())
-}
-
-/// Turns the list at `start` into its short form if it has up to 65,535 elements, all of them bytes.
-fn pack_string(out: &mut Vec<u8>, start: usize, count: usize) -> bool {
-    let Ok(len) = u16::try_from(count) else { return false };
-    let Some((_, elements)) = out.get(start..).and_then(<[u8]>::split_first_chunk::<LIST_HEAD>) else {
-        return false;
-    };
-    if elements.len() != count.saturating_mul(2) {
-        return false;
-    }
-    let (pairs, _) = elements.as_chunks::<2>();
-    if !pairs.iter().all(|[tag, _]| *tag == tags::SMALL_INTEGER) {
-        return false;
-    }
-    // Bytes move to the front one by one: the short form is never longer.
-    let Some(head) = out.get_mut(start..) else { return false };
-    for at in 0..count {
-        let from = LIST_HEAD.saturating_add(at.saturating_mul(2)).saturating_add(1);
-        let byte = head.get(from).copied().unwrap_or(0);
-        if let Some(to) = head.get_mut(STRING_HEAD.saturating_add(at)) {
-            *to = byte;
-        }
-    }
-    let [high, low] = len.to_be_bytes();
-    for (to, byte) in head.iter_mut().zip([tags::STRING, high, low]) {
-        *to = byte;
-    }
-    out.truncate(start.saturating_add(STRING_HEAD).saturating_add(count));
-    true
-}
-
-impl SerializeSeq for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeTuple for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeTupleStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeTupleVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeMap for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerError> {
-        self.put(key)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerError> {
-        value.serialize(&mut *self.serializer)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), SerError> {
-        self.put_field(key, value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
-impl ser::SerializeStructVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = SerError;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), SerError> {
-        self.put_field(key, value)
-    }
-
-    fn end(self) -> Result<(), SerError> {
-        self.close()
-    }
-}
-
 pub(super) fn put_atom_checked(out: &mut Vec<u8>, text: &str) -> Result<(), SerError> {
     if text.len() > ATOM_CHARACTERS_MAX && text.chars().count() > ATOM_CHARACTERS_MAX {
         return Err(SerError::AtomTooLong);
@@ -467,8 +319,3 @@ pub(super) fn put_atom_checked(out: &mut Vec<u8>, text: &str) -> Result<(), SerE
     put_atom(out, text);
     Ok(())
 }
-
-const ATOM_OK: &[u8] = &[tags::SMALL_ATOM_UTF8, 2, b'o', b'k'];
-/// Bytes before the elements of a list, and of a list in its short form.
-const LIST_HEAD: usize = 5;
-const STRING_HEAD: usize = 3;
