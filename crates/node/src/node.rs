@@ -465,37 +465,50 @@ impl Node {
                 Ok(link) => link,
                 Err(epoch) => return epoch,
             };
-            let driver = {
-                let mut state = link.state.lock();
-                if state.closed {
-                    // The loss has been told: what was to be sent now belongs to the next connection.
-                    continue;
-                }
-                if let Some(pid) = concerned {
-                    state.concerned.pids.insert(pid);
-                }
-                let Some((control, payload)) = signal.take() else { return link.epoch };
-                match state.outgoing.send(&control, payload) {
-                    Ok(()) => state.driver.take(),
-                    Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
-                        drop(state);
-                        self.refused(&control);
-                        self.link_down(&link, &error, NodedownReason::ConnectionClosed);
-                        return link.epoch;
-                    }
-                    Err(error) => {
-                        drop(state);
-                        tracing::warn!(%peer, "a signal cannot be sent: {error}");
-                        self.refused(&control);
-                        None
-                    }
-                }
-            };
-            if let Some(driver) = driver {
-                driver.wake();
+            let Some((control, payload)) = &signal else { return link.epoch };
+            // Where its loss has been told, what was to be sent belongs to the next connection.
+            if self.transmit_over(&link, concerned, control, payload.clone()) {
+                return link.epoch;
             }
-            return link.epoch;
         }
+    }
+
+    /// Sends a signal over this connection; false where it is lost, and nothing was sent then.
+    pub(crate) fn transmit_over(
+        &self,
+        link: &Arc<Link>,
+        concerned: Option<Pid>,
+        control: &Control,
+        payload: Option<Bytes>,
+    ) -> bool {
+        let driver = {
+            let mut state = link.state.lock();
+            if state.closed {
+                return false;
+            }
+            if let Some(pid) = concerned {
+                state.concerned.pids.insert(pid);
+            }
+            match state.outgoing.send(control, payload) {
+                Ok(()) => state.driver.take(),
+                Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
+                    drop(state);
+                    self.refused(control);
+                    self.link_down(link, &error, NodedownReason::ConnectionClosed);
+                    return true;
+                }
+                Err(error) => {
+                    drop(state);
+                    tracing::warn!(peer = %link.peer, "a signal cannot be sent: {error}");
+                    self.refused(control);
+                    None
+                }
+            }
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        true
     }
 
     /// The link to `peer`, if it is up.

@@ -1,6 +1,7 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::watchers::{MonitorNodes, NodeType};
 use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
@@ -11,20 +12,21 @@ use std::task::Waker;
 impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
         let Some(peer) = to.node() else { return };
-        let control = match to {
-            Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
-            Dest::Name(name) | Dest::RemoteName(name, _) => {
-                Control::RegSend { from, to: name.clone(), token: None }
-            }
-            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
-                Control::AliasSend { from, to: *alias, token: None }
-            }
-            Dest::Alias(alias) => {
-                let to = AltactTarget::Alias(*alias);
-                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
-            }
-        };
-        self.transmit(peer, None, control, Some(payload));
+        self.transmit(peer, None, self.send_control(peer, from, to), Some(payload));
+    }
+
+    fn message_if_connected(&self, from: Pid, to: &Dest, payload: Bytes) -> bool {
+        let Some(peer) = to.node() else { return false };
+        let Some(link) = self.link(peer) else { return false };
+        self.transmit_over(&link, None, &self.send_control(peer, from, to), Some(payload))
+    }
+
+    fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
+        let all = MonitorNodes { node_type: Some(NodeType::All), ..MonitorNodes::default() };
+        if let Err(error) = self.monitor_nodes(pid, all) {
+            tracing::error!(%pid, "a process does not hear of other nodes: {error}");
+        }
+        self.connected().into_iter().map(|(peer, _)| peer).collect()
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
@@ -61,6 +63,22 @@ impl Router for Node {
 }
 
 impl Node {
+    fn send_control(&self, peer: NodeName, from: Pid, to: &Dest) -> Control {
+        match to {
+            Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
+            Dest::Name(name) | Dest::RemoteName(name, _) => {
+                Control::RegSend { from, to: name.clone(), token: None }
+            }
+            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
+                Control::AliasSend { from, to: *alias, token: None }
+            }
+            Dest::Alias(alias) => {
+                let to = AltactTarget::Alias(*alias);
+                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
+            }
+        }
+    }
+
     /// The name by which `peer` made a monitor that fires now, if it used one: it is told the same name.
     fn monitored_as(&self, peer: NodeName, reference: Reference) -> Option<Atom> {
         let link = self.link(peer)?;

@@ -33,20 +33,19 @@ pub(super) struct Shared {
 }
 
 enum Phase {
-    /// The nodes that it knew when it ended.
-    Ended(Vec<NodeName>),
+    Ended,
     Running(State),
 }
 
 impl Shared {
     pub(super) fn new(name: Atom, limits: GroupLimits) -> Self {
-        Self { name, limits, phase: RwLock::new(Phase::Ended(Vec::new())) }
+        Self { name, limits, phase: RwLock::new(Phase::Ended) }
     }
 
     pub(super) fn read<T: Default>(&self, look: impl FnOnce(&State) -> T) -> T {
         match &*self.phase.read() {
             Phase::Running(state) => look(state),
-            Phase::Ended(_) => T::default(),
+            Phase::Ended => T::default(),
         }
     }
 
@@ -54,12 +53,12 @@ impl Shared {
         self.read(|state| Some(state.me()))
     }
 
-    /// Begins as the process `me`, unless another one runs.
-    fn begin(&self, me: Pid) -> Result<(), ExitReason> {
+    /// Begins as the process `me`, unless another one runs. It asks the scopes of these nodes.
+    fn begin(&self, me: Pid, nodes: &[NodeName]) -> Result<(), ExitReason> {
         let mut phase = self.phase.write();
         match &*phase {
             Phase::Running(state) => Err(already_started(state.me())),
-            Phase::Ended(nodes) => {
+            Phase::Ended => {
                 let mut state = State::new(me, self.limits);
                 for node in nodes {
                     state.handle_node_up(self.name.clone(), *node);
@@ -77,7 +76,7 @@ impl Shared {
                 let result = change(state);
                 Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
             }
-            Phase::Ended(_) => None,
+            Phase::Ended => None,
         }
     }
 }
@@ -87,10 +86,7 @@ struct Open(Arc<Shared>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut phase = self.0.phase.write();
-        if let Phase::Running(state) = &*phase {
-            *phase = Phase::Ended(state.peer_nodes());
-        }
+        *self.0.phase.write() = Phase::Ended;
     }
 }
 
@@ -101,7 +97,8 @@ pub(super) async fn run(
     parent: Option<Pid>,
     starting: Starting,
 ) -> ExitReason {
-    if let Err(reason) = shared.begin(cx.pid()) {
+    let nodes = cx.processes().watch_nodes(cx.pid());
+    if let Err(reason) = shared.begin(cx.pid(), &nodes) {
         starting.done(Err(reason.clone()));
         return reason;
     }
@@ -128,6 +125,22 @@ pub(super) async fn run(
             Mail::Exit(_) => {}
         }
         set_deadline(None);
+    }
+}
+
+enum NodeEvent {
+    Up(NodeName),
+    Down,
+}
+
+/// What the node tells of others that come and go.
+fn node_event(term: &Term) -> Option<NodeEvent> {
+    let [event, node] = term.as_tuple()? else { return None };
+    let node = NodeName::find(node.as_atom()?.as_str())?;
+    match event.as_atom()?.as_str() {
+        "nodeup" => Some(NodeEvent::Up(node)),
+        "nodedown" => Some(NodeEvent::Down),
+        _ => None,
     }
 }
 
@@ -200,13 +213,21 @@ impl Keeper {
     }
 
     fn foreign(&mut self, cx: &mut Cx<ScopeMsg>, term: &Term) {
-        let scope = self.open.0.name.as_str();
+        let scope = self.open.0.name.clone();
         let Some(message) = PeerMessage::from_term(term) else {
-            tracing::warn!(scope, %term, "the scope `{scope}` got what it does not handle");
+            match node_event(term) {
+                Some(NodeEvent::Up(node)) => drop(self.change(cx, |state| state.handle_node_up(scope, node))),
+                // The scope there is monitored.
+                Some(NodeEvent::Down) => {}
+                None => {
+                    tracing::warn!(%scope, %term, "the scope `{scope}` got what it does not handle");
+                    cx.processes().count_dropped();
+                }
+            }
             return;
         };
-        if self.change(cx, |state| state.handle_peer(message)) == Some(false) {
-            tracing::warn!(scope = self.open.0.name.as_str(), %term, "a scope dropped what a peer told");
+        if let Some(Err(refused)) = self.change(cx, |state| state.handle_peer(message)) {
+            tracing::warn!(%scope, "the scope `{scope}` dropped what a peer told: {refused}");
             cx.processes().count_dropped();
         }
     }
@@ -226,7 +247,12 @@ impl Keeper {
                 }
                 // Whoever has ended meanwhile needs to know nothing.
                 Effect::Tell(watcher, event) => drop(cx.send(watcher, event.into_term())),
-                Effect::Send(to, message) => drop(cx.send(to, message.into_term())),
+                // Where the connection is lost there is nobody to tell, and none is made.
+                Effect::Send(to, message) => {
+                    let mut body = Vec::new();
+                    engset_etf::encode_body(&message.into_term(), &mut body);
+                    cx.processes().send_encoded_noconnect(cx.pid(), &to, body.into());
+                }
             }
         }
         Some(result)
