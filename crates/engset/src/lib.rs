@@ -120,6 +120,14 @@ pub mod net {
     };
 }
 
+/// Global names and locks: one holder for a name on all nodes of a cluster (OTP's `global`).
+pub mod global {
+    pub use engset_node::{
+        GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
+        GlobalLimits, GlobalName, LockId, Resolve, Retries,
+    };
+}
+
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
     AutoShutdown, BackOff, CALL_TIMEOUT, Call, CallError, CallTarget, Calling, Child, ChildError, ChildId,

@@ -6,7 +6,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::{Cookie, CookieError, Framing};
-use engset_node::{Channel, Dial, Network, Node, NodeConfig};
+use engset_node::{Channel, Dial, Global, Network, Node, NodeConfig};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, NodeNameError, Term};
 use std::error::Error;
@@ -267,6 +267,12 @@ impl RunningNode {
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         self.node.processes()
+    }
+
+    /// The names and locks that the nodes of a cluster agree on. Without a name of its own the node has none.
+    #[must_use]
+    pub fn global(&self) -> &Global {
+        self.node.global()
     }
 
     /// Runs `body` as a process of the node and waits for what it returns. Blocks the calling thread.

@@ -5,6 +5,7 @@
 mod channel;
 mod config;
 mod deliver;
+mod global;
 mod kernel;
 mod node;
 mod peers;
@@ -14,6 +15,10 @@ mod watchers;
 pub use channel::{Channel, CloseReason};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
+pub use global::{
+    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError, GlobalLimits,
+    GlobalName, LockId, Resolve, Retries,
+};
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use peers::{AttemptId, DialError};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

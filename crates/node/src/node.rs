@@ -1,6 +1,7 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
 use crate::config::NodeConfig;
+use crate::global::Global;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
@@ -51,6 +52,7 @@ pub struct Node {
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
+    global: Global,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -104,6 +106,7 @@ impl Node {
         };
         let processes = Processes::new(identity, scheduler);
         let name = config.name.pin();
+        let global = Global::new(&processes, config.salt ^ u64::from(config.creation));
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -114,6 +117,7 @@ impl Node {
             last_attempt: AtomicU64::new(0),
             open_challenges: Mutex::default(),
             watchers: Mutex::default(),
+            global,
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -126,7 +130,11 @@ impl Node {
     /// # Errors
     /// When one of them could not be started.
     pub async fn start_kernel(&self) -> Result<(), StartError> {
-        kernel::start(&self.processes).await
+        kernel::start(&self.processes).await?;
+        match self.this.upgrade() {
+            Some(node) => crate::global::start(&node).await,
+            None => Ok(()),
+        }
     }
 
     /// The node's name.
@@ -145,6 +153,12 @@ impl Node {
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         &self.processes
+    }
+
+    /// The names and locks that the nodes of a cluster agree on.
+    #[must_use]
+    pub fn global(&self) -> &Global {
+        &self.global
     }
 
     /// The nodes connected now: name, and whether it is visible.

@@ -46,7 +46,9 @@ impl Mixed {
         for (place, node) in self.rust.iter().enumerate() {
             for other in &self.rust[..place] {
                 let (sender, receiver) = mpsc::channel();
-                node.node().connect(other.node().name(), move |result| drop(sender.send(result.is_ok())));
+                node.node().connect(other.node().name(), move |result| {
+                    let _gone = sender.send(result.is_ok());
+                });
                 assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(true));
             }
         }
