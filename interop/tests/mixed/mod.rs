@@ -24,11 +24,16 @@ pub struct Mixed {
 impl Mixed {
     /// Nodes that are not connected; `None` where Erlang is not installed.
     pub fn new(visible: bool, rust: usize, beams: usize) -> Option<Self> {
+        let names: Vec<String> = (0..rust).map(|number| format!("rust{number}")).collect();
+        Self::named(visible, &names, beams)
+    }
+
+    /// Like [`Mixed::new`], with names for the Engset nodes.
+    pub fn named(visible: bool, rust: &[String], beams: usize) -> Option<Self> {
         require_erl()?;
         let epmd_tcp_port = free_port().unwrap();
-        let rust: Vec<Node> = (0..rust)
-            .map(|number| start_canned(&format!("rust{number}@127.0.0.1"), epmd_tcp_port, visible))
-            .collect();
+        let start = |name: &String| start_canned(&format!("{name}@127.0.0.1"), epmd_tcp_port, visible);
+        let rust: Vec<Node> = rust.iter().map(start).collect();
         let beams = (0..beams).map(|number| start_beam(&format!("beam{number}"), epmd_tcp_port)).collect();
         Some(Self { beams, rust, epmd_tcp_port })
     }
@@ -36,13 +41,18 @@ impl Mixed {
     /// Connects each with each.
     pub fn connect_all(&self) {
         for (place, beam) in self.beams.iter().enumerate() {
-            for number in 0..self.rust.len() {
-                self.connect(beam, &format!("rust{number}"));
+            for node in &self.rust {
+                self.connect(beam, &node.node().name().name_part());
             }
             for number in 0..place {
                 self.connect(beam, &format!("beam{number}"));
             }
         }
+        self.connect_rust();
+    }
+
+    /// Connects each Engset node with each.
+    pub fn connect_rust(&self) {
         for (place, node) in self.rust.iter().enumerate() {
             for other in &self.rust[..place] {
                 let (sender, receiver) = mpsc::channel();
