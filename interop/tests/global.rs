@@ -80,7 +80,12 @@ fn expect_holder(node: &Node, name: &'static str, at: Option<&str>) {
     let due = Instant::now() + PATIENCE;
     let holder = || node.global().whereis(Term::atom(name)).map(|pid| pid.node().text().to_string());
     while holder() != expected {
-        assert!(Instant::now() < due, "{name} is at {:?}, not {expected:?}, seen by {}", holder(), node.node().name());
+        assert!(
+            Instant::now() < due,
+            "{name} is at {:?}, not {expected:?}, seen by {}",
+            holder(),
+            node.node().name()
+        );
         std::thread::yield_now();
     }
 }
@@ -117,7 +122,10 @@ fn names() {
     assert_eq!(register(&mixed.rust[0], "ours", pid), Ok(()));
     for beam in &mixed.beams {
         assert_eq!(mixed.eval(beam, "Where(ours)"), "'rust0@127.0.0.1'");
-        assert_eq!(mixed.eval(beam, "global:send(ours, {self(), hello}), receive X -> X after 5000 -> none end"), "hello");
+        assert_eq!(
+            mixed.eval(beam, "global:send(ours, {self(), hello}), receive X -> X after 5000 -> none end"),
+            "hello"
+        );
         assert_eq!(mixed.eval(beam, "global:register_name(ours, Spawn())"), "no");
     }
     assert_eq!(mixed.rust[1].global().whereis(Term::atom("ours")), Some(pid));
@@ -205,7 +213,8 @@ fn re_register_name() {
     let (node, beam) = (&mixed.rust[0], &mixed.beams[0]);
     let pid = member(node);
     assert_eq!(mixed.eval(beam, "global:register_name(moving, P1 = Spawn())"), "yes");
-    within(node, move |_, global| async move { global.re_register(Term::atom("moving"), pid).await }).unwrap();
+    within(node, move |_, global| async move { global.re_register(Term::atom("moving"), pid).await })
+        .unwrap();
     assert_eq!(mixed.eval(beam, "Where(moving)"), "'rust0@127.0.0.1'");
     mixed.eval(beam, "exit(P1, kill)");
     assert_eq!(mixed.eval(beam, "global:re_register_name(moving, P2 = Spawn())"), "yes");
@@ -236,7 +245,10 @@ fn locks() {
         assert_eq!(mixed.eval(beam, "global:set_lock({res, me}, [node() | nodes()], 0)"), "true");
         assert_eq!(mixed.eval(beam, "global:del_lock({res, me}, [node() | nodes()])"), "true");
     }
-    assert_eq!(mixed.eval(beam, "global:trans({res, self()}, fun() -> done end, [node() | nodes()], 0)"), "aborted");
+    assert_eq!(
+        mixed.eval(beam, "global:trans({res, self()}, fun() -> done end, [node() | nodes()], 0)"),
+        "aborted"
+    );
     // The end of the holder frees it, and who waits gets it.
     mixed.eval(beam, "Me = self(), spawn(fun() -> Me ! {got, global:set_lock({res, self()})} end), ok");
     send(node, holder, Term::Nil);
@@ -269,10 +281,12 @@ fn lock_die() {
     assert_eq!(mixed.eval(beam, "global:set_lock({mortal, two})"), "true");
     mixed.eval(beam, "global:del_lock({mortal, two}), Me = self(), H = spawn(fun() -> Me ! global:set_lock({mortal, three}), receive stop -> ok end end), receive true -> ok end");
     let id = || LockId::new(Term::atom("mortal"), Term::atom("four"));
-    let tried = within(node, move |_, global| async move { global.set_lock(&id(), None, Retries::Times(0)).await });
+    let tried =
+        within(node, move |_, global| async move { global.set_lock(&id(), None, Retries::Times(0)).await });
     assert_eq!(tried, Ok(false));
     mixed.eval(beam, "exit(H, kill)");
-    let had = within(node, move |_, global| async move { global.set_lock(&id(), None, Retries::Forever).await });
+    let had =
+        within(node, move |_, global| async move { global.set_lock(&id(), None, Retries::Forever).await });
     assert_eq!(had, Ok(true));
 }
 
@@ -342,7 +356,11 @@ fn a_global_name_is_a_server() {
     let counter = node.processes().whereis(&Atom::from_static("counter")).unwrap();
     assert_eq!(register(node, "counter", counter), Ok(()));
     assert_eq!(mixed.eval(beam, "gen_server:call({global, counter}, {add, 3})"), "3");
-    assert_eq!(mixed.eval(beam, "gen_server:cast({global, counter}, reset), gen_server:call({global, counter}, get)"), "0");
+    assert_eq!(
+        mixed
+            .eval(beam, "gen_server:cast({global, counter}, reset), gen_server:call({global, counter}, get)"),
+        "0"
+    );
     let serve = "E = spawn(fun() -> (fun L() -> receive {'$gen_call', F, {double, N}} -> gen_server:reply(F, 2 * N), L() end end)() end), \
         global:register_name(doubler, E)";
     assert_eq!(mixed.eval(beam, serve), "yes");
@@ -371,7 +389,10 @@ fn simple_resolve() {
         if kept == "beam0" {
             expect_death(node, pid);
         } else {
-            assert_eq!(mixed.eval(beam, "receive {'DOWN', M, _, _, R} -> R after 20000 -> none end"), "killed");
+            assert_eq!(
+                mixed.eval(beam, "receive {'DOWN', M, _, _, R} -> R after 20000 -> none end"),
+                "killed"
+            );
         }
         assert_eq!(is_alive(node, pid), kept != "beam0");
     }
@@ -399,11 +420,25 @@ fn resolve_by_notice() {
         mixed.expect("one", Some(if rust == "arust" { "arust" } else { "beam0" }));
         mixed.expect("none", None);
         let conflict = two.next();
-        let is_conflict = conflict.as_tuple().is_some_and(|parts| parts[0].is_atom("global_name_conflict") && parts.len() == 3);
+        let is_conflict = conflict
+            .as_tuple()
+            .is_some_and(|parts| parts[0].is_atom("global_name_conflict") && parts.len() == 3);
         assert!(is_conflict, "{conflict}");
-        assert_eq!(mixed.eval(beam, "receive {got, {global_name_conflict, none, _}} -> told after 20000 -> silent end"), "told");
+        assert_eq!(
+            mixed.eval(
+                beam,
+                "receive {got, {global_name_conflict, none, _}} -> told after 20000 -> silent end"
+            ),
+            "told"
+        );
         if rust == "arust" {
-            assert_eq!(mixed.eval(beam, "receive {got, {global_name_conflict, one}} -> told after 20000 -> silent end"), "told");
+            assert_eq!(
+                mixed.eval(
+                    beam,
+                    "receive {got, {global_name_conflict, one}} -> told after 20000 -> silent end"
+                ),
+                "told"
+            );
         } else {
             assert_eq!(one.next(), Term::tuple([Term::atom("global_name_conflict"), Term::atom("one")]));
         }
@@ -425,7 +460,10 @@ fn line() {
 fn ring() {
     meet(|mixed| {
         for (beam, to) in [(0, "rust0"), (1, "rust0"), (1, "rust1"), (0, "rust1")] {
-            mixed.eval(&mixed.beams[beam], &format!("spawn(fun() -> net_kernel:connect_node('{to}@127.0.0.1') end), ok"));
+            mixed.eval(
+                &mixed.beams[beam],
+                &format!("spawn(fun() -> net_kernel:connect_node('{to}@127.0.0.1') end), ok"),
+            );
         }
     });
 }
@@ -438,7 +476,10 @@ fn meet(connect: impl FnOnce(&Mixed)) {
         assert_eq!(register(&mixed.rust[place], "same", same), Ok(()));
     }
     for (place, beam) in mixed.beams.iter().enumerate() {
-        mixed.eval(beam, &format!("global:register_name(b{place}, Spawn()), global:register_name(same, Spawn())"));
+        mixed.eval(
+            beam,
+            &format!("global:register_name(b{place}, Spawn()), global:register_name(same, Spawn())"),
+        );
     }
     connect(&mixed);
     for (name, at) in [("r0", "rust0"), ("r1", "rust1"), ("b0", "beam0"), ("b1", "beam1")] {
@@ -483,9 +524,9 @@ fn basic_partition() {
     let due = Instant::now() + PATIENCE;
     loop {
         let views = mixed.views();
-        let overlaps = views.iter().any(|(_, seen)| {
-            views.iter().any(|(other, its)| seen.contains(other) && its != seen)
-        });
+        let overlaps = views
+            .iter()
+            .any(|(_, seen)| views.iter().any(|(other, its)| seen.contains(other) && its != seen));
         let apart = !views[&"beam0".to_owned()].contains("beam1");
         if apart && !overlaps {
             break;
@@ -510,8 +551,10 @@ impl Mixed {
             views.insert(me.clone(), peers.chain([me]).collect());
         }
         for (place, beam) in self.beams.iter().enumerate() {
-            let seen = self.eval(beam, "[hd(string:split(atom_to_list(N), \"@\")) || N <- [node() | nodes()]]");
-            let names = seen.trim_matches(['[', ']']).split(',').map(|name| name.trim_matches('"').to_owned());
+            let seen =
+                self.eval(beam, "[hd(string:split(atom_to_list(N), \"@\")) || N <- [node() | nodes()]]");
+            let names =
+                seen.trim_matches(['[', ']']).split(',').map(|name| name.trim_matches('"').to_owned());
             views.insert(format!("beam{place}"), names.collect());
         }
         views
@@ -638,7 +681,12 @@ fn name_exit() {
     // Killed in the middle of many registrations, it leaves nothing.
     for turn in 0..5 {
         let pid = member(node);
-        mixed.eval(beam, &format!("spawn(fun() -> global:register_name({{turn, {turn}}}, global:whereis_name(first)) end), ok"));
+        mixed.eval(
+            beam,
+            &format!(
+                "spawn(fun() -> global:register_name({{turn, {turn}}}, global:whereis_name(first)) end), ok"
+            ),
+        );
         within(node, move |cx, _| async move { cx.exit(pid, ExitReason::Kill) });
         drop(register(node, "killed", pid));
         mixed.expect("killed", None);

@@ -140,7 +140,10 @@ fn initial() {
         let Some(mixed) = Mixed::with_groups(visible, 2, 1) else { return };
         mixed.join_everywhere("pg", 3);
         mixed.connect_all();
-        mixed.expect_all("pg", &["rust0", "rust0", "rust0", "rust1", "rust1", "rust1", "beam0", "beam0", "beam0"]);
+        mixed.expect_all(
+            "pg",
+            &["rust0", "rust0", "rust0", "rust1", "rust1", "rust1", "beam0", "beam0", "beam0"],
+        );
     });
 }
 
@@ -197,7 +200,12 @@ fn foursplit() {
     for half in [0, 1] {
         let beam = &mixed.beams[half];
         let other = 1 - half;
-        mixed.eval(beam, &format!("[erlang:disconnect_node(N) || N <- ['rust{other}@127.0.0.1', 'beam{other}@127.0.0.1']]"));
+        mixed.eval(
+            beam,
+            &format!(
+                "[erlang:disconnect_node(N) || N <- ['rust{other}@127.0.0.1', 'beam{other}@127.0.0.1']]"
+            ),
+        );
     }
     mixed.rust[0].node().disconnect(mixed.rust[1].node().name());
     for half in [0, 1] {
@@ -243,7 +251,9 @@ fn scope_restart() {
         mixed.connect_all();
         mixed.expect_all("second", &["rust0", "beam0"]);
         let stopping = scope.clone();
-        node.block_on(move |_| async move { stopping.stop(ExitReason::Normal, PATIENCE).await }).unwrap().unwrap();
+        node.block_on(move |_| async move { stopping.stop(ExitReason::Normal, PATIENCE).await })
+            .unwrap()
+            .unwrap();
         mixed.expect_beam(beam, "second", &["beam0"]);
         let again = scope.clone();
         node.block_on(move |_| async move { again.start().await }).unwrap().unwrap();

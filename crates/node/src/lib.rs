@@ -16,8 +16,8 @@ pub use channel::{Channel, CloseReason};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
 pub use global::{
-    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError, GlobalLimits,
-    GlobalName, LockId, Resolve, Retries,
+    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
+    GlobalLimits, GlobalName, LockId, Resolve, Retries,
 };
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use peers::{AttemptId, DialError};

@@ -2,7 +2,7 @@
 
 use super::server::GlobalMsg;
 use super::{NAME_SERVER, Shared, wire};
-use engset_otp::{Calls, Call};
+use engset_otp::{Call, Calls};
 use engset_process::Service;
 use engset_term::{NodeName, Pid, Term};
 

@@ -115,15 +115,9 @@ impl Waiting {
         self.known.iter().copied().collect()
     }
 
-    /// In which order locks are set: at the boss, at these two, at all others.
+    /// At which node the lock is set before it is at any other: the greatest.
     pub(super) fn boss(&self) -> NodeName {
         self.known.iter().copied().fold(self.me, NodeName::max)
-    }
-
-    /// All whose locks are set for `him`.
-    pub(super) fn concerned(&self, him: NodeName) -> Vec<NodeName> {
-        let nodes: BTreeSet<NodeName> = self.known.iter().copied().chain([self.me, him]).collect();
-        nodes.into_iter().collect()
     }
 }
 
@@ -177,10 +171,9 @@ impl Locker {
             return;
         };
         let requester = self.requester(locker);
-        let is_set = self.lock(&requester, None).await;
-        self.tell_lock_set(&him, is_set);
-        if is_set {
-            let nodes = self.waiting.concerned(him.node);
+        let nodes = self.lock(&requester, None).await;
+        self.tell_lock_set(&him, nodes.is_some());
+        if let Some(nodes) = nodes {
             self.tell_server(&him, &requester);
             self.wait_for_release(&him, &requester, nodes).await;
             self.waiting.synced(&him);
@@ -192,10 +185,7 @@ impl Locker {
         let draw = &mut self.draw;
         let Some(him) = self.waiting.select(|bound| draw.usize(..bound)) else { return };
         let requester = self.requester(him.locker);
-        if !self.lock(&requester, Some(him.node)).await {
-            return;
-        }
-        let nodes = self.waiting.concerned(him.node);
+        let Some(nodes) = self.lock(&requester, Some(him.node)).await else { return };
         self.tell_lock_set(&him, true);
         let answer = self.cx.receive(|mail| his_answer(mail, &him)).await;
         match answer {
@@ -213,30 +203,33 @@ impl Locker {
         }
     }
 
-    /// Sets the lock at the boss, then here and at `other`, then at all others; where that fails, at none.
-    async fn lock(&mut self, requester: &Term, other: Option<NodeName>) -> bool {
+    /// Sets the lock at the boss, then here and at `other`, then at all others: where it was set, and has to be released,
+    /// also where a node is not known any more by then. Where that fails, it is set at none.
+    async fn lock(&mut self, requester: &Term, other: Option<NodeName>) -> Option<Vec<NodeName>> {
         let (me, pid) = (self.cx.node(), self.cx.pid());
         let boss = self.waiting.boss();
         if boss != me && !self.shared.can_lock(&GLOBAL, requester) {
-            return false;
+            return None;
         }
         if !set_lock(pid, &GLOBAL, requester, &[boss], &self.shared).await {
-            return false;
+            return None;
         }
         self.take_news().await;
-        let second: Vec<NodeName> = [Some(me), other].into_iter().flatten().filter(|node| *node != boss).collect();
+        let second: Vec<NodeName> =
+            [Some(me), other].into_iter().flatten().filter(|node| *node != boss).collect();
         if !set_lock(pid, &GLOBAL, requester, &second, &self.shared).await {
             del_lock(pid, &GLOBAL, requester, &[boss]).await;
-            return false;
+            return None;
         }
-        let mut known = self.waiting.known();
-        known.retain(|node| *node != boss);
-        if set_lock(pid, &GLOBAL, requester, &known, &self.shared).await {
-            return true;
+        let mut so_far: Vec<NodeName> = second.into_iter().chain([boss]).collect();
+        let mut others = self.waiting.known();
+        others.retain(|node| !so_far.contains(node));
+        if !set_lock(pid, &GLOBAL, requester, &others, &self.shared).await {
+            del_lock(pid, &GLOBAL, requester, &so_far).await;
+            return None;
         }
-        let so_far: Vec<NodeName> = second.into_iter().chain([boss]).collect();
-        del_lock(pid, &GLOBAL, requester, &so_far).await;
-        false
+        so_far.extend(others);
+        Some(so_far)
     }
 
     /// Takes what has been told of known nodes meanwhile.
@@ -280,8 +273,7 @@ impl Locker {
 
     fn tell_lock_set(&self, him: &Him, is_set: bool) {
         let known = Term::list(self.waiting.known().into_iter().map(wire::node_term));
-        let mut words =
-            vec![Term::atom("lock_set"), Term::Pid(self.cx.pid()), Term::from(is_set), known];
+        let mut words = vec![Term::atom("lock_set"), Term::Pid(self.cx.pid()), Term::from(is_set), known];
         if him.version >= 8 {
             words.push(him.his_tag.clone());
         }
@@ -314,7 +306,8 @@ enum Answer {
 }
 
 fn his_answer(mail: Mail<LockerMsg>, him: &Him) -> Result<Answer, Mail<LockerMsg>> {
-    let fits = |locker: Pid, tag: Option<i64>| locker.node() == him.node && tag.is_none_or(|tag| tag == him.tag);
+    let fits =
+        |locker: Pid, tag: Option<i64>| locker.node() == him.node && tag.is_none_or(|tag| tag == him.tag);
     match mail {
         Mail::Message(LockerMsg::LockSet { locker, set, tag }) if fits(locker, tag) => {
             Ok(if set { Answer::Set } else { Answer::NotSet })
@@ -323,7 +316,9 @@ fn his_answer(mail: Mail<LockerMsg>, him: &Him) -> Result<Answer, Mail<LockerMsg
             Ok(Answer::Cancelled(casts))
         }
         Mail::Other(term) => match lock_set(&term) {
-            Some(LockerMsg::LockSet { locker, set: false, tag: None }) if fits(locker, None) => Ok(Answer::NotSet),
+            Some(LockerMsg::LockSet { locker, set: false, tag: None }) if fits(locker, None) => {
+                Ok(Answer::NotSet)
+            }
             _ => Err(Mail::Other(term)),
         },
         mail => Err(mail),

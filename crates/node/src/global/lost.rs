@@ -24,14 +24,21 @@ struct Heard {
 
 impl Lost {
     /// Whether this loss is news: of this incarnation of the node nothing later was heard.
-    pub(super) fn is_news(&mut self, now: Instant, nodes: (Term, Term), incarnation: Term, number: i64) -> bool {
+    pub(super) fn is_news(
+        &mut self,
+        now: Instant,
+        nodes: (Term, Term),
+        incarnation: Term,
+        number: i64,
+    ) -> bool {
         self.heard.retain(|_, heard| heard.until > now);
         let known = self.heard.get(&nodes);
         if known.is_some_and(|heard| heard.incarnation == incarnation && number <= heard.number) {
             return false;
         }
         if self.heard.len() >= LOST_MAX && known.is_none() {
-            let oldest = self.heard.iter().min_by_key(|(_, heard)| heard.until).map(|(nodes, _)| nodes.clone());
+            let oldest =
+                self.heard.iter().min_by_key(|(_, heard)| heard.until).map(|(nodes, _)| nodes.clone());
             oldest.map(|nodes| self.heard.remove(&nodes));
         }
         self.heard.insert(nodes, Heard { incarnation, number, until: now.saturating_add(MEMORY) });

@@ -1,8 +1,8 @@
 //! The registrar: changes names on all nodes, one request after the other, each under the lock `global`.
 //!
 //! It sets the lock at the boss, the greatest node, then at all nodes that agree on names, tells all of them the change,
-//! and releases the lock. Races: a node that joins meanwhile might not hear of it, so the nodes are compared with those
-//! known after the lock was set; who cannot have all locks gives them back, and tries again after a random while.
+//! and releases the lock. Races: a node that joins meanwhile might not hear of it, and one that was lost meanwhile may by now
+//! be of another part, so the nodes are compared with those known after the lock was set; who cannot have all locks gives them back, and tries again after a random while.
 
 use super::calls::{ask, del_lock, release, set_lock};
 use super::server::GlobalMsg;
@@ -17,8 +17,15 @@ use std::time::Duration;
 /// What the registrar is asked.
 pub(super) enum RegistrarMsg {
     /// Give a name to a process; `again` where another one may hold it.
-    Register { entry: Entry, again: bool, reply: Reply<(), GlobalError> },
-    Unregister { name: Term, reply: Reply<(), GlobalError> },
+    Register {
+        entry: Entry,
+        again: bool,
+        reply: Reply<(), GlobalError>,
+    },
+    Unregister {
+        name: Term,
+        reply: Reply<(), GlobalError>,
+    },
 }
 
 impl Protocol for RegistrarMsg {}
@@ -90,7 +97,7 @@ impl Registrar {
             if set_lock(cx.pid(), &GLOBAL, &requester, &[boss], &self.shared).await {
                 if set_lock(cx.pid(), &GLOBAL, &requester, &nodes, &self.shared).await {
                     let now = self.known().await;
-                    if now.iter().all(|node| known.contains(node)) {
+                    if now == known {
                         return nodes;
                     }
                     release(cx.pid(), &GLOBAL, &requester, &nodes).await;

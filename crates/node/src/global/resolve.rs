@@ -52,7 +52,9 @@ impl Resolve {
             },
             _ => return None,
         };
-        Self::ALL.into_iter().find(|resolve| module.as_str() == "global" && function.as_str() == resolve.name())
+        Self::ALL
+            .into_iter()
+            .find(|resolve| module.as_str() == "global" && function.as_str() == resolve.name())
     }
 }
 
@@ -131,10 +133,12 @@ async fn decide(processes: &Arc<Processes>, me: Pid, his: &Entry, ours: &Entry) 
 async fn ask(me: Pid, his: &Entry, ours: &Entry) -> Option<Term> {
     let rex = Service::<Dynamic>::at(Atom::from_static("rex"), ours.pid.node());
     let args = [ours.method.clone(), his.name.clone(), Term::Pid(his.pid), Term::Pid(ours.pid)];
-    let words = [Term::atom("call"), Term::atom("global"), Term::atom("resolve_it"), Term::list(args), Term::Pid(me)];
+    let words =
+        [Term::atom("call"), Term::atom("global"), Term::atom("resolve_it"), Term::list(args), Term::Pid(me)];
     let answer: Result<Term, CallError> = Dynamic::call(&rex, Term::tuple(words)).timeout(PATIENCE).await;
     let answer = answer.ok()?;
-    let is_bad = answer.as_tuple().is_some_and(|parts| parts.first().is_some_and(|word| word.is_atom("badrpc")));
+    let is_bad =
+        answer.as_tuple().is_some_and(|parts| parts.first().is_some_and(|word| word.is_atom("badrpc")));
     if is_bad { None } else { Some(answer) }
 }
 
@@ -147,7 +151,14 @@ pub(crate) fn resolve_it(processes: &Arc<Processes>, me: Pid, args: &[Term]) -> 
 }
 
 /// Does what the method says, from the process `me`; who keeps the name, or `none`.
-fn apply(processes: &Arc<Processes>, me: Pid, resolve: Resolve, name: &Term, first: Pid, second: Pid) -> Term {
+fn apply(
+    processes: &Arc<Processes>,
+    me: Pid,
+    resolve: Resolve,
+    name: &Term,
+    first: Pid,
+    second: Pid,
+) -> Term {
     let (least, greatest) = if first.node() < second.node() { (first, second) } else { (second, first) };
     let conflict = Term::atom("global_name_conflict");
     // Whoever has ended meanwhile needs to know nothing.

@@ -24,13 +24,32 @@ use std::sync::{Arc, Weak};
 /// What a name server is sent.
 pub(super) enum GlobalMsg {
     /// A request, of a process anywhere.
-    Call { from: Pid, request: Term, reply: Reply<Term> },
-    Cast { from: Option<Pid>, term: Term },
-    Plain { from: Option<Pid>, term: Term },
+    Call {
+        from: Pid,
+        request: Term,
+        reply: Reply<Term>,
+    },
+    Cast {
+        from: Option<Pid>,
+        term: Term,
+    },
+    Plain {
+        from: Option<Pid>,
+        term: Term,
+    },
     /// Of the locker.
-    LockIsSet { node: NodeName, tag: i64, requester: Term },
+    LockIsSet {
+        node: NodeName,
+        tag: i64,
+        requester: Term,
+    },
     /// Of the process that compared names.
-    Compared { node: NodeName, tag: i64, here: Vec<Op>, there: Vec<Op> },
+    Compared {
+        node: NodeName,
+        tag: i64,
+        here: Vec<Op>,
+        there: Vec<Op>,
+    },
     /// A node that was to be connected is, or cannot be.
     Joined(NodeName, bool),
     Known(Reply<Vec<NodeName>>),
@@ -48,7 +67,8 @@ impl Protocol for GlobalMsg {
     fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
         let from = encoded.from;
         let term = |payload| Encoded { from, payload }.term();
-        let opened = envelope::open(&encoded.payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
+        let opened =
+            envelope::open(&encoded.payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
         Ok(Mail::Message(match opened {
             Envelope::Call(caller, request) => {
                 let request = term(request)?;
@@ -103,7 +123,8 @@ impl Server for NameServer {
         let Some(node) = self.node.upgrade() else { return Ok(()) };
         let server = cx.addr();
         let shared = Arc::clone(&self.shared);
-        let locker = cx.spawn_link(SpawnOptions::default(), move |cx| Locker::new(cx, server, shared).run())?;
+        let locker =
+            cx.spawn_link(SpawnOptions::default(), move |cx| Locker::new(cx, server, shared).run())?;
         let shared = Arc::clone(&self.shared);
         let registrar: Addr<RegistrarMsg> =
             cx.spawn_link(SpawnOptions::default(), move |cx| registrar::run(cx, server, shared))?;
@@ -118,11 +139,8 @@ impl Server for NameServer {
             incarnation: incarnation(config.salt, config.creation),
         };
         self.shared.began(State::new(birth), registrar);
-        let options = MonitorNodes {
-            node_type: Some(NodeType::All),
-            info: NodeInfo::List,
-            ..MonitorNodes::default()
-        };
+        let options =
+            MonitorNodes { node_type: Some(NodeType::All), info: NodeInfo::List, ..MonitorNodes::default() };
         node.monitor_nodes(cx.pid(), options)?;
         for (peer, visible) in node.connected() {
             if visible {
@@ -144,7 +162,8 @@ impl Server for NameServer {
                 }));
             }
             GlobalMsg::Cast { from, term } => {
-                let done = from.and_then(|from| self.change(cx, |state| state.handle_cast(from.node(), &term)));
+                let done =
+                    from.and_then(|from| self.change(cx, |state| state.handle_cast(from.node(), &term)));
                 Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
             }
             GlobalMsg::Plain { from: None, term } => {
@@ -196,7 +215,8 @@ impl NameServer {
     fn node_event(&mut self, cx: &mut Cx<GlobalMsg>, term: &Term) -> Option<()> {
         let [event, peer, info] = term.as_tuple()? else { return None };
         let peer = NodeName::find(peer.as_atom()?.as_str())?;
-        let is_type = |pair: &Term| pair.as_tuple().is_some_and(|pair| pair.iter().any(|part| part.is_atom("visible")));
+        let is_type =
+            |pair: &Term| pair.as_tuple().is_some_and(|pair| pair.iter().any(|part| part.is_atom("visible")));
         let is_visible = info.as_proper_list()?.iter().any(is_type);
         match (event.as_atom()?.as_str(), is_visible) {
             ("nodeup", true) => self.change(cx, |state| state.handle_node_up(peer)),

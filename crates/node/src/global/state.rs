@@ -27,7 +27,11 @@ pub(super) enum Effect {
     Tell(NodeName, Term),
     Locker(LockerMsg),
     /// Compare a peer's names with those known here, and tell what came of it by [`State::handle_compared`].
-    Compare { node: NodeName, tag: i64, names: Vec<Entry> },
+    Compare {
+        node: NodeName,
+        tag: i64,
+        names: Vec<Entry>,
+    },
     /// Connect to a node, and say there that it is in sync; tell by [`State::handle_joined`].
     Join(NodeName),
     Disconnect(NodeName),
@@ -104,7 +108,11 @@ enum Outcome {
     #[default]
     None,
     Ours(Vec<Op>),
-    His { ops: Vec<Op>, known: Vec<Member>, externals: Vec<External> },
+    His {
+        ops: Vec<Op>,
+        known: Vec<Member>,
+        externals: Vec<External>,
+    },
 }
 
 /// Why nothing is agreed on with a node any more.
@@ -177,11 +185,14 @@ impl State {
                 Term::from(true)
             }
             Request::Register { entry, external } => {
-                let is_taken = self.tables.insert(entry, external, Says::Process(from));
+                let is_taken =
+                    self.may_change(from) && self.tables.insert(entry, external, Says::Process(from));
                 Term::atom(if is_taken { "yes" } else { "no" })
             }
             Request::Unregister(name) => {
-                self.tables.delete(&name);
+                if self.may_change(from) {
+                    self.tables.delete(&name);
+                }
                 Term::atom("ok")
             }
             Request::Known => wire::members_term(&self.members(), 0),
@@ -242,6 +253,7 @@ impl State {
 
     /// A hidden node is not connected any more: nothing is kept of it.
     pub(super) fn handle_hidden_node_down(&mut self, node: NodeName) {
+        self.tables.handle_node_down(node);
         self.peers.remove(&node);
     }
 
@@ -262,6 +274,10 @@ impl State {
                     self.his_outcome(sender, ops, known, externals);
                 }
             }
+            // What was agreed on elsewhere, under a lock that was lost here together with the connection: it will be
+            // agreed on anew.
+            FromPeer::NewNodes { requester, .. } if !self.tables.believes(Says::Node(requester.as_ref())) => {
+            }
             FromPeer::NewNodes { ops, externals, known, requester } => {
                 let added = self.add_known(&known);
                 self.join(added.iter().copied());
@@ -280,7 +296,12 @@ impl State {
     }
 
     /// A plain message of the name server of the node `sender`.
-    pub(super) fn handle_plain(&mut self, now: Instant, sender: NodeName, message: &Term) -> Result<(), Garbage> {
+    pub(super) fn handle_plain(
+        &mut self,
+        now: Instant,
+        sender: NodeName,
+        message: &Term,
+    ) -> Result<(), Garbage> {
         match PlainFromPeer::from_term(message, sender).ok_or(Garbage)? {
             _ if !self.is_visible => return Err(Garbage),
             PlainFromPeer::InitConnectAck { his_tag_of_mine, tag } => {
@@ -365,6 +386,13 @@ impl State {
         }
     }
 
+    /// Whether a process may change names here: it holds the lock, and is of a node that agrees with this one, so that all
+    /// others who do hear of it, too.
+    fn may_change(&self, from: Pid) -> bool {
+        let agrees = from.node() == self.me.node() || self.known.contains_key(&from.node());
+        agrees && self.tables.believes(Says::Process(from))
+    }
+
     fn init_connect(&mut self, node: NodeName, his_version: i64, his_tag: Term, locker: Pid) {
         if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
             if his_version < 8 {
@@ -384,13 +412,7 @@ impl State {
         peer.version = his_version.min(VERSION);
         peer.his_tag = Some(his_tag.clone());
         peer.pending = Some(his_version);
-        let him = super::locker::Him {
-            node,
-            locker,
-            version: peer.version,
-            tag,
-            his_tag: his_tag.clone(),
-        };
+        let him = super::locker::Him { node, locker, version: peer.version, tag, his_tag: his_tag.clone() };
         self.effects.push_back(Effect::Locker(LockerMsg::Him(him)));
         if his_version >= 8 {
             let ack = [Term::atom("init_connect_ack"), wire::node_term(me), his_tag, Term::Int(tag)];
@@ -496,6 +518,9 @@ impl State {
     }
 
     fn down(&mut self, node: NodeName, why: Down) {
+        if why == Down::Lost {
+            self.tables.handle_node_down(node);
+        }
         let was_removing = self.peers.get(&node).is_some_and(|peer| peer.is_removing);
         self.cancel(node, Vec::new());
         self.effects.push_back(Effect::Locker(LockerMsg::RemoveKnown(node)));
@@ -592,7 +617,8 @@ impl State {
         for op in ops {
             match op {
                 Op::Insert(entry) => {
-                    let external = externals.iter().find(|(name, pid, _)| *name == entry.name && *pid == entry.pid);
+                    let external =
+                        externals.iter().find(|(name, pid, _)| *name == entry.name && *pid == entry.pid);
                     let external = external.map(|(_, _, node)| *node);
                     self.tables.insert(entry, external, Says::Node(requester));
                 }

@@ -1,7 +1,7 @@
 //! Pure: the names and locks that all nodes of a cluster agree on, as one node knows them.
 //!
-//! A name is taken while the lock `global` is set, by whoever holds it: what comes after its holder has gone is not
-//! believed. After any change the owner takes what is to be watched by [`Tables::poll_watch`].
+//! A name is taken while the lock `global` is set, by whoever holds it: what comes when the lock was lost together with a
+//! connection is not believed. After any change the owner takes what is to be watched by [`Tables::poll_watch`].
 
 use super::GlobalLimits;
 use engset_term::{NodeName, Pid, Term};
@@ -55,8 +55,6 @@ pub(super) struct Tables {
     locks: BTreeMap<Term, Lock>,
     /// How often a process is watched: once for each of its names and locks.
     watched: BTreeMap<Pid, usize>,
-    /// The lock `global` went with its holder: nobody may say anything until it was set again.
-    lock_lost: bool,
     watches: VecDeque<Watch>,
 }
 
@@ -71,7 +69,6 @@ impl Tables {
             of_pid: BTreeMap::new(),
             locks: BTreeMap::new(),
             watched: BTreeMap::new(),
-            lock_lost: false,
             watches: VecDeque::new(),
         }
     }
@@ -128,6 +125,14 @@ impl Tables {
         true
     }
 
+    /// Whether somebody may change names: who holds the lock `global`, or a node in the name of its requester.
+    pub(super) fn believes(&self, says: Says<'_>) -> bool {
+        self.locks.get(&GLOBAL).is_some_and(|lock| match says {
+            Says::Process(pid) => lock.holders.contains(&pid),
+            Says::Node(requester) => requester == Some(&lock.requester),
+        })
+    }
+
     /// Frees a name; whether anybody held it.
     pub(super) fn delete(&mut self, name: &Term) -> bool {
         let Some(held) = self.names.remove(name) else { return false };
@@ -170,43 +175,43 @@ impl Tables {
     /// Takes a process's part of a lock back.
     pub(super) fn del_lock(&mut self, resource: &Term, requester: &Term, pid: Pid) {
         if self.locks.get(resource).is_some_and(|lock| lock.requester == *requester) {
-            self.release(resource, pid, false);
+            self.release(resource, pid);
         }
+    }
+
+    /// The connection to a node was lost: names and locks of its processes are free, also those that were told of over
+    /// the lost connection and are watched over a later one.
+    pub(super) fn handle_node_down(&mut self, node: NodeName) {
+        let pids: Vec<Pid> = self.watched.keys().copied().filter(|pid| pid.node() == node).collect();
+        pids.into_iter().for_each(|pid| self.free(pid));
     }
 
     /// A process that was watched has ended: its names and locks are free.
     pub(super) fn handle_ended(&mut self, pid: Pid) {
+        self.free(pid);
+        // It is not watched any more, whatever was counted.
+        self.watches.retain(|watch| *watch != Watch::End(pid));
+    }
+
+    fn free(&mut self, pid: Pid) {
         for name in self.names_of(pid).to_vec() {
             self.delete(&name);
         }
         let held = self.locks.iter().filter(|(_, lock)| lock.holders.contains(&pid));
         let held: Vec<Term> = held.map(|(resource, _)| resource.clone()).collect();
         for resource in held {
-            self.release(&resource, pid, true);
+            self.release(&resource, pid);
         }
-        // It is not watched any more, whatever was counted.
-        self.watches.retain(|watch| *watch != Watch::End(pid));
     }
 
-    fn release(&mut self, resource: &Term, pid: Pid, is_lost: bool) {
+    fn release(&mut self, resource: &Term, pid: Pid) {
         let Some(lock) = self.locks.get_mut(resource) else { return };
         let Some(place) = lock.holders.iter().position(|holder| *holder == pid) else { return };
         lock.holders.swap_remove(place);
         if lock.holders.is_empty() {
             self.locks.remove(resource);
-            if *resource == GLOBAL {
-                self.lock_lost = is_lost;
-            }
         }
         self.unwatch(pid);
-    }
-
-    fn believes(&self, says: Says<'_>) -> bool {
-        match (self.locks.get(&GLOBAL), says) {
-            (Some(lock), Says::Process(pid)) => lock.holders.contains(&pid),
-            (Some(lock), Says::Node(requester)) => requester == Some(&lock.requester),
-            (None, _) => !self.lock_lost,
-        }
     }
 
     fn watch(&mut self, pid: Pid) {

@@ -83,7 +83,12 @@ impl FromPeer {
             }
             ("resolved", [node, ops, known, _, externals, tag]) if is_sender(node) => {
                 let (ops, externals) = (ops_of(ops)?, externals_of(externals)?);
-                Some(Self::Resolved { ops, known: members_of(known, nodes_max)?, externals, tag: tag.as_int() })
+                Some(Self::Resolved {
+                    ops,
+                    known: members_of(known, nodes_max)?,
+                    externals,
+                    tag: tag.as_int(),
+                })
             }
             ("new_nodes", [node, ops, externals, known, extra]) if is_sender(node) => {
                 let (ops, externals) = (ops_of(ops)?, externals_of(externals)?);
@@ -188,8 +193,7 @@ pub(super) fn node_term(node: NodeName) -> Term {
 
 pub(super) fn init_connect(me: NodeName, tag: i64, known: &[Member], locker: Pid) -> Term {
     let known = known.iter().map(|(node, version)| (node_term(*node), Term::Int(*version)));
-    let locker =
-        [Term::atom("locker"), Term::atom("no_longer_a_pid"), Term::map(known), Term::Pid(locker)];
+    let locker = [Term::atom("locker"), Term::atom("no_longer_a_pid"), Term::map(known), Term::Pid(locker)];
     let version = Term::tuple([Term::Int(VERSION), Term::Int(tag)]);
     Term::tuple([Term::atom("init_connect"), version, node_term(me), Term::tuple(locker)])
 }
@@ -209,9 +213,11 @@ pub(super) fn members_term(known: &[Member], version: i64) -> Term {
 }
 
 pub(super) fn externals_term(externals: &[External]) -> Term {
-    Term::list(externals.iter().map(|(name, pid, node)| {
-        Term::tuple([name.clone(), Term::Pid(*pid), node_term(*node)])
-    }))
+    Term::list(
+        externals
+            .iter()
+            .map(|(name, pid, node)| Term::tuple([name.clone(), Term::Pid(*pid), node_term(*node)])),
+    )
 }
 
 pub(super) fn ops_term(ops: &[Op]) -> Term {

@@ -220,7 +220,11 @@ fn what_one_peer_has_has_a_limit() {
 }
 
 fn join_of(at: usize, group: Term, numbers: &[u32]) -> PeerMessage {
-    PeerMessage::Join { peer: scope(at), group, pids: numbers.iter().map(|number| pid(at, *number)).collect() }
+    PeerMessage::Join {
+        peer: scope(at),
+        group,
+        pids: numbers.iter().map(|number| pid(at, *number)).collect(),
+    }
 }
 
 /// Whoever is neither a member nor watches is watched no more.
@@ -389,7 +393,10 @@ fn forced_sync() {
     cluster.join(1, &[1, 1, 2]);
     cluster.at(0, |state| state.handle_monitor(pid(0, 9), reference(1), None)).expect("room");
     let groups = vec![(GROUP, vec![pid(1, 1), pid(1, 3)]), (Term::Nil, vec![pid(1, 1)])];
-    assert_eq!(cluster.at(0, |state| state.handle_peer(PeerMessage::Sync { peer: scope(1), groups })), Ok(()));
+    assert_eq!(
+        cluster.at(0, |state| state.handle_peer(PeerMessage::Sync { peer: scope(1), groups })),
+        Ok(())
+    );
     cluster.expect(&[0], &[pid(1, 1), pid(1, 3)]);
     let event = |what, group, pids| (pid(0, 9), GroupEvent { monitor: reference(1), what, group, pids });
     let told = std::mem::take(&mut cluster.told);
