@@ -111,9 +111,13 @@ pub use engset_otp::__private;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
+    pub use engset_dist::Flags;
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
-    pub use engset_net::{ConnectError, NodeBuilder, StartNodeError, Step, epmd};
+    pub use engset_net::{
+        ConnectError, HANDSHAKES_MAX, NODE_URI_SCHEME, NodeBuilder, PEM_FILE_BYTES_MAX, SocketDirError,
+        StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion, epmd,
+    };
     pub use engset_node::{
         Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, MonitorNodes, Network, Node as NodeCore,
         NodeConfig, NodeInfo, NodeType, TooManyConnections, TooManyWatchers, WATCHERS_MAX,
@@ -138,14 +142,14 @@ pub use engset_otp::{
 };
 pub use engset_otp::{groups, registry, sys, task, timer};
 pub use engset_process::{
-    Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError,
-    BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit,
-    ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing, PROCESSES_MAX,
-    PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout, RegisterError, Rejected,
-    SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Select, SendError,
-    Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target, Threads, ThreadsConfig,
-    Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX, WhenFull, WorkerStats,
-    blocking, current, current_pid, yield_now,
+    Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
+    BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError,
+    Encoded, Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing,
+    PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
+    RegisterError, Rejected, SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded,
+    Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target,
+    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX,
+    WhenFull, WorkerStats, blocking, current, current_pid, yield_now,
 };
 pub use engset_term::{
     Atom, AtomError, Big, Binary, BitString, Export, Float, FloatError, Instant, Integer, List, Map,

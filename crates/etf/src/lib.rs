@@ -38,6 +38,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod body;
 mod decode;
 mod encode;
 mod error;
@@ -49,6 +50,7 @@ pub mod tags;
 mod write;
 
 pub use crate::serde::{DeError, SerError, from_body, from_body_with, from_term, to_body, to_term};
+pub use body::{Body, SHARED_BYTES_MIN};
 pub use decode::{decode, decode_body, decode_bytes, decode_with};
 pub use encode::{encode, encode_body};
 pub use error::{DecodeError, DecodeErrorKind};

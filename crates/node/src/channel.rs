@@ -27,7 +27,29 @@ pub struct Channel {
     /// Whom we dialled.
     dialled: Option<NodeName>,
     phase: Phase,
+    names: Option<NameCheck>,
     closed: Option<CloseReason>,
+}
+
+/// Whether the carrier vouches for the name that a peer gives: it may know who is at the other end, for instance by a
+/// certificate.
+pub struct NameCheck(Box<Check>);
+
+type Check = dyn Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync;
+
+impl NameCheck {
+    /// A check that refuses names with an error, which should say who the carrier knows the peer as.
+    pub fn new(
+        check: impl Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(check))
+    }
+}
+
+impl fmt::Debug for NameCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameCheck")
+    }
 }
 
 #[derive(Debug)]
@@ -58,6 +80,8 @@ pub enum CloseReason {
     Refused,
     /// The peer's name cannot be used.
     PeerName(NodeNameError),
+    /// The peer gives a name that its carrier knows not to be its own; it was told that it is not allowed.
+    Impostor(Arc<dyn Error + Send + Sync>),
     /// There are too many connections.
     TooMany(TooManyConnections),
     /// The peer broke the protocol.
@@ -81,6 +105,7 @@ impl fmt::Display for CloseReason {
             Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
             Self::Refused => f.write_str("this node refused the peer's attempt to connect"),
             Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
+            Self::Impostor(error) => write!(f, "a peer was refused that gives a name not its own: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
             Self::Connection(error) => fmt::Display::fmt(error, f),
             Self::Signal(error) => fmt::Display::fmt(error, f),
@@ -110,7 +135,7 @@ impl Channel {
         let initiator = Initiator::new(now, local, &dial.peer.text(), challenge, framing)?
             .with_timeout(node.config().handshake_timeout);
         let phase = Phase::Dialling(Box::new(initiator));
-        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, closed: None })
+        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, names: None, closed: None })
     }
 
     /// A channel on a stream that a peer opened; `challenge` is a fresh random number.
@@ -128,7 +153,21 @@ impl Channel {
             Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
         let attempt = node.new_attempt();
         node.challenge_opened(attempt, challenge);
-        Ok(Self { node, attempt, dialled: None, phase: Phase::Accepting(Box::new(acceptor)), closed: None })
+        Ok(Self {
+            node,
+            attempt,
+            dialled: None,
+            phase: Phase::Accepting(Box::new(acceptor)),
+            names: None,
+            closed: None,
+        })
+    }
+
+    /// Refuses a peer whose name `names` does not let pass.
+    #[must_use]
+    pub fn check_name(mut self, names: NameCheck) -> Self {
+        self.names = Some(names);
+        self
     }
 
     /// Bytes arrived.
@@ -281,6 +320,11 @@ impl Channel {
         {
             match event {
                 AcceptorEvent::Name { peer, wants_name, .. } => {
+                    let known = self.names.as_ref().map_or(Ok(()), |NameCheck(names)| names(&peer));
+                    if let Err(error) = known {
+                        acceptor.decide(Decision::NotAllowed).map_err(CloseReason::Handshake)?;
+                        return Err(CloseReason::Impostor(error));
+                    }
                     let decision =
                         if wants_name { Decision::NotAllowed } else { self.node.decide(&peer, self.attempt) };
                     let is_refused = matches!(decision, Decision::Nok | Decision::NotAllowed);

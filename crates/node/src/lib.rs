@@ -12,7 +12,7 @@ mod peers;
 mod router;
 mod watchers;
 
-pub use channel::{Channel, CloseReason};
+pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
 pub use global::{

@@ -93,9 +93,9 @@ pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
 pub use scheduler::{
-    BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError, BlockingStats, OnStuck,
-    SLICE_MAX, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Sleep, Step, Stuck, StuckIn, Threads,
-    ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
+    BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT, BlockingError, BlockingStats,
+    OnStuck, SLICE_MAX, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Sleep, Step, Stuck, StuckIn,
+    Threads, ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
 };
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};

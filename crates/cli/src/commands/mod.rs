@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod call;
+pub(crate) mod cert;
 pub(crate) mod demo;
 pub(crate) mod epmd;
 pub(crate) mod names;

@@ -20,7 +20,8 @@ pub struct IncomingConfig {
     pub frame_bytes_max: usize,
     /// The most fragmented signals that are incomplete at one time.
     pub sequences_max: usize,
-    /// The most bytes that incomplete fragmented signals may hold; also the limit of one such signal.
+    /// The most bytes that incomplete fragmented signals may hold; also the limit of one such signal. There is room
+    /// for the longest binary that is decoded, and as much beside it.
     pub fragments_bytes_max: usize,
     /// How long an incomplete signal may wait for its next fragment.
     pub fragment_idle_max: Duration,
@@ -31,7 +32,7 @@ impl Default for IncomingConfig {
         Self {
             frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
             sequences_max: 256,
-            fragments_bytes_max: 64 * 1024 * 1024,
+            fragments_bytes_max: 128 * 1024 * 1024,
             fragment_idle_max: Duration::from_secs(30),
         }
     }

@@ -31,12 +31,14 @@ impl Lost {
         incarnation: Term,
         number: i64,
     ) -> bool {
-        self.heard.retain(|_, heard| heard.until > now);
-        let known = self.heard.get(&nodes);
+        if self.heard.len() >= LOST_MAX {
+            self.heard.retain(|_, heard| heard.until > now);
+        }
+        let known = self.heard.get(&nodes).filter(|heard| heard.until > now);
         if known.is_some_and(|heard| heard.incarnation == incarnation && number <= heard.number) {
             return false;
         }
-        if self.heard.len() >= LOST_MAX && known.is_none() {
+        if self.heard.len() >= LOST_MAX && !self.heard.contains_key(&nodes) {
             let oldest =
                 self.heard.iter().min_by_key(|(_, heard)| heard.until).map(|(nodes, _)| nodes.clone());
             oldest.map(|nodes| self.heard.remove(&nodes));

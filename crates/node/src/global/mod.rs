@@ -17,7 +17,11 @@ mod registrar;
 mod resolve;
 mod server;
 mod state;
+#[cfg(test)]
+mod state_tests;
 mod tables;
+#[cfg(test)]
+mod tables_tests;
 mod via;
 mod wire;
 
