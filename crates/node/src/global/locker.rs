@@ -167,7 +167,7 @@ impl Locker {
     async fn follow(&mut self, locker: Pid, tag: Option<i64>) {
         let Some(him) = self.waiting.find(locker.node(), tag) else {
             let lock_set = [Term::atom("lock_set"), Term::Pid(self.cx.pid()), Term::from(false), Term::Nil];
-            self.send(Dest::Pid(locker), Term::tuple(lock_set));
+            self.send(locker, &Term::tuple(lock_set));
             return;
         };
         let requester = self.requester(locker);
@@ -279,7 +279,7 @@ impl Locker {
         }
         let message = Term::tuple(words);
         if him.version < 6 {
-            self.send(Dest::Pid(him.locker), message);
+            self.send(him.locker, &message);
         } else {
             cast(self.cx.processes(), self.cx.pid(), him.node, &message);
         }
@@ -291,10 +291,10 @@ impl Locker {
         drop(self.cx.send(self.server, set));
     }
 
-    fn send(&self, to: Dest, message: Term) {
+    fn send(&self, to: Pid, message: &Term) {
         let mut body = Vec::new();
-        engset_etf::encode_body(&message, &mut body);
-        self.cx.processes().send_encoded_noconnect(self.cx.pid(), &to, body.into());
+        engset_etf::encode_body(message, &mut body);
+        self.cx.processes().send_encoded_noconnect(self.cx.pid(), &Dest::Pid(to), body.into());
     }
 }
 

@@ -26,7 +26,6 @@ mod via;
 mod wire;
 
 pub use resolve::Resolve;
-pub(crate) use resolve::resolve_it;
 pub(crate) use server::start;
 pub use via::GlobalName;
 
@@ -306,6 +305,16 @@ impl Global {
         let server = Service::local(NAME_SERVER);
         let call = Call::new(&server, |reply| GlobalMsg::Sync(nodes, reply)).no_timeout();
         call.await.map_err(|_gone| GlobalError::NotRunning)
+    }
+
+    /// Answers `global:resolve_it(Method, Name, Pid1, Pid2)`, which another node asks the node of a name's holder: who keeps
+    /// the name by its method, or `none`; the other is told, or killed, in the name of the process `from`. A method that is
+    /// not known here is taken for [`Resolve::RandomExit`]. None where the arguments are others.
+    ///
+    /// For the functions that a node lets its peers call.
+    #[must_use]
+    pub fn resolve_it(&self, from: Pid, args: &[Term]) -> Option<Term> {
+        resolve::resolve_it(&self.shared.processes, from, args)
     }
 
     async fn change(&self, entry: Entry, again: bool) -> Result<(), GlobalError> {

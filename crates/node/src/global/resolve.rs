@@ -142,9 +142,8 @@ async fn ask(me: Pid, his: &Entry, ours: &Entry) -> Option<Term> {
     if is_bad { None } else { Some(answer) }
 }
 
-/// Answers `global:resolve_it(Method, Name, Pid1, Pid2)`, which another node asks of this one: whom the method lets keep
-/// the name, or `none`. A method that is not known here is taken for `random_exit_name`.
-pub(crate) fn resolve_it(processes: &Arc<Processes>, me: Pid, args: &[Term]) -> Option<Term> {
+/// As [`super::Global::resolve_it`].
+pub(super) fn resolve_it(processes: &Arc<Processes>, me: Pid, args: &[Term]) -> Option<Term> {
     let [method, name, first, second] = args else { return None };
     let resolve = Resolve::from_term(method).unwrap_or_default();
     Some(apply(processes, me, resolve, name, first.as_pid()?, second.as_pid()?))

@@ -10,6 +10,9 @@
 //! connection that is lost in the middle of a step leaves nothing behind but what was agreed on, and the lockers are
 //! told.
 
+mod agree;
+mod overlap;
+
 use super::lost::Lost;
 use super::tables::{Entry, Says, Tables, Watch};
 use super::wire::{self, External, FromPeer, Member, Op, PlainFromPeer, Request, VERSION};
@@ -370,7 +373,7 @@ impl State {
         let words = words.into_iter().chain([Term::atom("unused"), externals, his_tag]);
         self.effects.push_back(Effect::Cast(node, Term::tuple(words)));
         match std::mem::replace(&mut peer.outcome, Outcome::Ours(here)) {
-            Outcome::His { ops, known, externals } => self.resolved(node, ops, known, &externals),
+            Outcome::His { ops, known, externals } => self.resolved(node, ops, &known, &externals),
             Outcome::None | Outcome::Ours(_) => {}
         }
     }
@@ -391,189 +394,6 @@ impl State {
     fn may_change(&self, from: Pid) -> bool {
         let agrees = from.node() == self.me.node() || self.known.contains_key(&from.node());
         agrees && self.tables.believes(Says::Process(from))
-    }
-
-    fn init_connect(&mut self, node: NodeName, his_version: i64, his_tag: Term, locker: Pid) {
-        if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
-            if his_version < 8 {
-                tracing::error!(peer = %node, "an old node connects out of turn, and is disconnected");
-                self.effects.push_back(Effect::Disconnect(node));
-                return;
-            }
-            self.tell(node, cancel_connect(self.me.node(), his_tag.clone()));
-            self.restart_connect(node);
-        }
-        let me = self.me.node();
-        let peer = self.peers.entry(node).or_default();
-        let Some(tag) = peer.tag else {
-            peer.early = Some((his_version, his_tag, locker));
-            return;
-        };
-        peer.version = his_version.min(VERSION);
-        peer.his_tag = Some(his_tag.clone());
-        peer.pending = Some(his_version);
-        let him = super::locker::Him { node, locker, version: peer.version, tag, his_tag: his_tag.clone() };
-        self.effects.push_back(Effect::Locker(LockerMsg::Him(him)));
-        if his_version >= 8 {
-            let ack = [Term::atom("init_connect_ack"), wire::node_term(me), his_tag, Term::Int(tag)];
-            self.tell(node, Term::tuple(ack));
-        }
-    }
-
-    /// Begins with a node anew.
-    fn restart_connect(&mut self, node: NodeName) {
-        let had_tag = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
-        self.cancel(node, Vec::new());
-        self.reset(node);
-        if had_tag {
-            self.begin(node);
-        }
-    }
-
-    /// Compares names as soon as the lock is set and the peer's names are here.
-    fn exchange(&mut self, node: NodeName, names: Vec<Entry>) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        let Some(tag) = peer.tag else { return };
-        match std::mem::take(&mut peer.lock) {
-            Lock::Set => self.effects.push_back(Effect::Compare { node, tag, names }),
-            Lock::Open | Lock::Names(_) => peer.lock = Lock::Names(names),
-        }
-    }
-
-    fn his_outcome(&mut self, node: NodeName, ops: Vec<Op>, known: Vec<Member>, externals: Vec<External>) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        if let Outcome::Ours(_) = &peer.outcome {
-            self.resolved(node, ops, known, &externals);
-        } else {
-            peer.outcome = Outcome::His { ops, known, externals };
-        }
-    }
-
-    /// Both sides know what came of it.
-    fn resolved(&mut self, node: NodeName, his: Vec<Op>, his_known: Vec<Member>, externals: &[External]) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        let Outcome::Ours(mut ops) = std::mem::take(&mut peer.outcome) else { return };
-        let (requester, version) = (peer.requester.clone(), peer.pending.unwrap_or(peer.version));
-        ops.extend(his);
-        let mut new = vec![(node, version)];
-        new.extend(his_known.iter().copied());
-        self.join(his_known.iter().map(|(node, _)| *node));
-        self.apply(ops.clone(), externals, requester.as_ref());
-        self.go_on_without(node);
-        for (other, _) in &his_known {
-            self.finish(*other, Vec::new());
-        }
-        let lock = Term::tuple([
-            Term::atom("lock"),
-            Term::tuple([super::tables::GLOBAL, requester.unwrap_or(Term::atom("undefined"))]),
-        ]);
-        let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(version.min(VERSION))]), lock]);
-        let tell = |known: (&NodeName, &Known)| {
-            let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), wire::ops_term(&ops)];
-            let members = wire::members_term(&new, known.1.version);
-            let words = words.into_iter().chain([wire::externals_term(externals), members, extra.clone()]);
-            (*known.0, Term::tuple(words))
-        };
-        let casts = self.known.iter().map(tell).collect();
-        self.finish(node, casts);
-        let added = self.add_known(&new);
-        self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
-        self.synced.insert(node);
-    }
-
-    fn in_sync(&mut self, node: NodeName) {
-        self.go_on_without(node);
-        self.synced.insert(node);
-        self.finish(node, Vec::new());
-    }
-
-    /// Ends an agreement that was reached: the locker makes these casts before it releases the lock.
-    fn finish(&mut self, node: NodeName, casts: Vec<(NodeName, Term)>) {
-        if let Some(peer) = self.peers.get_mut(&node) {
-            peer.pending = None;
-        }
-        self.cancel(node, casts);
-        self.reset(node);
-    }
-
-    /// Ends an agreement in the making; the peer is told where it has begun.
-    fn cancel(&mut self, node: NodeName, casts: Vec<(NodeName, Term)>) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        if let Some(tag) = peer.tag {
-            self.effects.push_back(Effect::Locker(LockerMsg::Cancel { node, tag, casts }));
-        }
-        if peer.pending.is_some_and(|version| version >= 8)
-            && let Some(his_tag) = peer.his_tag.clone()
-        {
-            self.tell(node, cancel_connect(self.me.node(), his_tag));
-        }
-    }
-
-    /// Forgets how far an agreement was.
-    fn reset(&mut self, node: NodeName) {
-        let is_removing = self.peers.remove(&node).is_some_and(|peer| peer.is_removing);
-        if is_removing {
-            self.peers.insert(node, Peer { is_removing, ..Peer::default() });
-        }
-    }
-
-    fn down(&mut self, node: NodeName, why: Down) {
-        if why == Down::Lost {
-            self.tables.handle_node_down(node);
-        }
-        let was_removing = self.peers.get(&node).is_some_and(|peer| peer.is_removing);
-        self.cancel(node, Vec::new());
-        self.effects.push_back(Effect::Locker(LockerMsg::RemoveKnown(node)));
-        let (others, me) = (self.connected_to_tell(node), self.me.node());
-        self.reset(node);
-        match why {
-            Down::Removing => self.peers.entry(node).or_default().is_removing = true,
-            Down::Lost if was_removing => drop(self.peers.remove(&node)),
-            Down::Lost if self.prevents_overlap && self.is_visible => {
-                let number = self.next_number();
-                let words = [Term::atom("lost_connection"), wire::node_term(me), Term::Int(self.incarnation)];
-                let lost = Term::tuple(words.into_iter().chain([Term::Int(number), wire::node_term(node)]));
-                others.into_iter().for_each(|other| self.tell(other, lost.clone()));
-            }
-            Down::Lost => {}
-        }
-        self.known.remove(&node);
-        self.synced.remove(&node);
-    }
-
-    /// Another node lost a connection: the one of both that is not this one is left, so that nobody sees half of a part.
-    fn lost_connection(&mut self, (a, b): &(Term, Term), message: &Term) {
-        let first = wire::known_node(a);
-        for other in self.connected_to_tell(first.unwrap_or(self.me.node())) {
-            self.tell(other, message.clone());
-        }
-        let second = wire::known_node(b);
-        let leave = if second == Some(self.me.node()) { first } else { second };
-        let Some(leave) = leave.filter(|node| self.is_potentially_known(*node)) else { return };
-        let version = self.known.get(&leave).map(|known| known.version);
-        let version = version.or_else(|| self.peers.get(&leave)?.pending).unwrap_or(0);
-        if version < 7 {
-            self.effects.push_back(Effect::Disconnect(leave));
-        } else {
-            let remove = [Term::atom("remove_connection"), wire::node_term(self.me.node())];
-            self.tell(leave, Term::tuple(remove));
-        }
-        tracing::warn!(peer = %leave, "asked to disconnect, so that no two parts of the cluster overlap");
-        self.down(leave, Down::Removing);
-    }
-
-    /// Who is told of a lost connection: all that are known, or about to be, except `without`.
-    fn connected_to_tell(&self, without: NodeName) -> Vec<NodeName> {
-        let known = self.known.iter().filter(|(_, known)| known.version >= 7).map(|(node, _)| *node);
-        let is_pending = |peer: &Peer| peer.pending.is_some_and(|version| version >= 7);
-        let pending = self.peers.iter().filter(|(_, peer)| is_pending(peer)).map(|(node, _)| *node);
-        let nodes: BTreeSet<NodeName> = known.chain(pending).filter(|node| *node != without).collect();
-        nodes.into_iter().collect()
-    }
-
-    fn is_potentially_known(&self, node: NodeName) -> bool {
-        let is_pending = self.peers.get(&node).is_some_and(|peer| peer.pending.is_some());
-        self.known.contains_key(&node) || is_pending
     }
 
     /// Whether a tag is that of the agreement in the making; where it is not, there is none any more.

@@ -48,7 +48,9 @@ fn effects(state: &mut State) -> Vec<String> {
         Effect::Cast(to, term) => format!("cast {to} {term}"),
         Effect::Tell(to, term) => format!("tell {to} {term}"),
         Effect::Locker(LockerMsg::Him(him)) => format!("him {} {} {}", him.node, him.tag, him.his_tag),
-        Effect::Locker(LockerMsg::Cancel { node, tag, casts }) => format!("cancel {node} {tag} {}", casts.len()),
+        Effect::Locker(LockerMsg::Cancel { node, tag, casts }) => {
+            format!("cancel {node} {tag} {}", casts.len())
+        }
         Effect::Locker(LockerMsg::LockSet { set, .. }) => format!("lock_set {set}"),
         Effect::Locker(LockerMsg::AddKnown(nodes)) => format!("add {nodes:?}"),
         Effect::Locker(LockerMsg::RemoveKnown(node)) => format!("remove {node}"),
@@ -74,7 +76,13 @@ fn agreed() -> State {
     let mut state = met();
     let b = node("b@g");
     let pids = Term::list([Term::Pid(locker())]);
-    assert_eq!(state.handle_request(locker(), &Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, pids.clone()])])), Some(Term::from(true)));
+    assert_eq!(
+        state.handle_request(
+            locker(),
+            &Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, pids.clone()])])
+        ),
+        Some(Term::from(true))
+    );
     state.handle_lock_is_set(b, 1, pids);
     assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
     state.handle_compared(b, 1, Vec::new(), &[]);
@@ -190,7 +198,11 @@ fn a_loss_between_others_is_told_on_once_and_acted_on() {
     effects(&mut state);
     let lost = term("{lost_connection, b@g, 123456789012345678901234567890, 5, c@g}");
     for expected in [
-        &["tell c@g {lost_connection,b@g,123456789012345678901234567890,5,c@g}", "tell c@g {remove_connection,a@g}", "remove c@g"][..],
+        &[
+            "tell c@g {lost_connection,b@g,123456789012345678901234567890,5,c@g}",
+            "tell c@g {remove_connection,a@g}",
+            "remove c@g",
+        ][..],
         &[],
     ] {
         assert_eq!(state.handle_plain(Instant::ZERO, node("b@g"), &lost), Ok(()));
@@ -238,7 +250,12 @@ fn garbage_is_told() {
     ] {
         assert_eq!(state.handle_cast(b, &term(text)), Err(Garbage), "{text}");
     }
-    for text in ["{nodeup, b@g}", "{cancel_connect, c@g, 1}", "{lost_connection, b@g, x, 1, c@g}", "{remove_connection, c@g}"] {
+    for text in [
+        "{nodeup, b@g}",
+        "{cancel_connect, c@g, 1}",
+        "{lost_connection, b@g, x, 1, c@g}",
+        "{remove_connection, c@g}",
+    ] {
         assert_eq!(state.handle_plain(Instant::ZERO, b, &term(text)), Err(Garbage), "{text}");
     }
     assert_eq!(state.handle_request(locker(), &term("{register, n, notapid, f}")), None);

@@ -29,24 +29,17 @@ pub(super) enum Asked {
 pub(super) struct Shared {
     pub(super) name: Atom,
     limits: GroupLimits,
-    phase: RwLock<Phase>,
-}
-
-enum Phase {
-    Ended,
-    Running(State),
+    /// None while its process does not run.
+    state: RwLock<Option<State>>,
 }
 
 impl Shared {
     pub(super) fn new(name: Atom, limits: GroupLimits) -> Self {
-        Self { name, limits, phase: RwLock::new(Phase::Ended) }
+        Self { name, limits, state: RwLock::new(None) }
     }
 
     pub(super) fn read<T: Default>(&self, look: impl FnOnce(&State) -> T) -> T {
-        match &*self.phase.read() {
-            Phase::Running(state) => look(state),
-            Phase::Ended => T::default(),
-        }
+        self.state.read().as_ref().map(look).unwrap_or_default()
     }
 
     pub(super) fn pid(&self) -> Option<Pid> {
@@ -55,29 +48,24 @@ impl Shared {
 
     /// Begins as the process `me`, unless another one runs. It asks the scopes of these nodes.
     fn begin(&self, me: Pid, nodes: &[NodeName]) -> Result<(), ExitReason> {
-        let mut phase = self.phase.write();
-        match &*phase {
-            Phase::Running(state) => Err(already_started(state.me())),
-            Phase::Ended => {
-                let mut state = State::new(me, self.limits);
-                for node in nodes {
-                    state.handle_node_up(self.name.clone(), *node);
-                }
-                *phase = Phase::Running(state);
-                Ok(())
-            }
+        let mut running = self.state.write();
+        if let Some(state) = &*running {
+            return Err(already_started(state.me()));
         }
+        let mut state = State::new(me, self.limits);
+        for node in nodes {
+            state.handle_node_up(self.name.clone(), *node);
+        }
+        *running = Some(state);
+        Ok(())
     }
 
     /// Changes the state; what is to be done then.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Option<(T, Vec<Effect>)> {
-        match &mut *self.phase.write() {
-            Phase::Running(state) => {
-                let result = change(state);
-                Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
-            }
-            Phase::Ended => None,
-        }
+        let mut state = self.state.write();
+        let state = state.as_mut()?;
+        let result = change(state);
+        Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
     }
 }
 
@@ -86,7 +74,7 @@ struct Open(Arc<Shared>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        *self.0.phase.write() = Phase::Ended;
+        *self.0.state.write() = None;
     }
 }
 
