@@ -375,6 +375,54 @@ fn dyn_distribution() {
     mixed.expect_beam(beam, "pg", &["rust0"]);
 }
 
+/// Ten thousand groups are told to a node that comes, and ten syncs at once keep nobody from joining; as fast as between
+/// two Erlang nodes, within a factor that is printed.
+#[test]
+fn thundering_herd() {
+    let Some(mixed) = Mixed::with_groups(false, 1, 2) else { return };
+    let (node, beam) = (&mixed.rust[0], &mixed.beams[0]);
+    start_scope(node, "herd");
+    let member = node
+        .block_on(|cx| async move {
+            let wait = |mut cx: Cx<Term>| async move { drop(cx.recv().await) };
+            let pid = cx.spawn::<Term, _, _>(wait).unwrap().pid();
+            let herd = Scope::find(Atom::from_static("herd")).await.unwrap();
+            for number in 0..10_000 {
+                herd.join(Term::tuple([Term::atom("group"), Term::int(number)]), [pid]).await.unwrap();
+            }
+            pid
+        })
+        .unwrap();
+    mixed.eval(
+        &mixed.beams[1],
+        "{ok, _} = pg:start(heard), [pg:join(heard, {group, N}, self()) || N <- lists:seq(0, 9999)], ok",
+    );
+    mixed.eval(beam, "{ok, _} = pg:start(herd), {ok, _} = pg:start(heard), ok");
+    // From the connection to the last group, each seen as an event.
+    let time = |scope: &str, peer: &str| -> u64 {
+        let count = "Count = fun C(0, _) -> ok; C(N, Ref) -> receive {Ref, join, _, _} -> C(N - 1, Ref) after 20000 -> {left, N} end end";
+        let run = format!(
+            "{count}, {{R_{scope}, _}} = pg:monitor_scope({scope}), element(1, {{_, ok}} = timer:tc(fun() -> \
+             net_kernel:connect_node('{peer}@127.0.0.1'), Count(10000, R_{scope}) end))"
+        );
+        mixed.eval(beam, &run).parse().unwrap()
+    };
+    let (beams, ours) = (time("heard", "beam1"), time("herd", "rust0"));
+    eprintln!("10,000 groups of an Erlang node: {beams} us, of an Engset node: {ours} us");
+    // And the other way, of either kind.
+    mixed.eval(
+        beam,
+        "[pg:join(herd, {theirs, N}, self()) || N <- lists:seq(1, 10000)], \
+         [gen_server:cast({herd, 'rust0@127.0.0.1'}, {sync, whereis(herd), [{{theirs, 1}, [self(), self()]}]}) || _ <- lists:seq(1, 10)]",
+    );
+    node.block_on(move |_| async move {
+        let herd = Scope::find(Atom::from_static("herd")).await.unwrap();
+        herd.join(GROUP, [member]).timeout(PATIENCE).await.unwrap();
+    })
+    .unwrap();
+    mixed.expect_beam(beam, "herd", &["rust0"]);
+}
+
 /// What a scope of OTP would crash by is counted here, and the scope lives.
 #[test]
 fn a_scope_lives_through_what_it_does_not_know() {
