@@ -119,24 +119,26 @@ fn a_lost_registration_is_tried_again_after_two_seconds() {
     let watcher = Node::builder().workers(1).start().unwrap();
     let scheduler = watcher.processes().scheduler().clone();
     let (sender, outcome) = mpsc::channel();
-    let epmd = std::thread::spawn(move || {
-        let taken = answer_registration(&epmd, true);
-        sender.send(scheduler.now()).unwrap();
-        // The node hears of the loss at once, and is refused at once.
-        drop(taken);
-        drop(answer_registration(&epmd, false));
-        sender.send(scheduler.now()).unwrap();
-        let taken = answer_registration(&epmd, true);
-        sender.send(scheduler.now()).unwrap();
-        taken
+    std::thread::scope(|scope| {
+        let epmd = scope.spawn(move || {
+            let taken = answer_registration(&epmd, true);
+            sender.send(scheduler.now()).unwrap();
+            // The node hears of the loss at once, and is refused at once.
+            drop(taken);
+            drop(answer_registration(&epmd, false));
+            sender.send(scheduler.now()).unwrap();
+            let taken = answer_registration(&epmd, true);
+            sender.send(scheduler.now()).unwrap();
+            taken
+        });
+        let node = start_canned("rust@127.0.0.1", port, false);
+        let [lost, refused, again] = [(); 3].map(|()| outcome.recv().unwrap());
+        let took = |from: Instant, to: Instant| to.saturating_duration_since(from);
+        assert!(took(lost, refused) < Duration::from_secs(1), "{:?}", took(lost, refused));
+        let waited = took(refused, again);
+        assert!(waited > Duration::from_millis(1_900) && waited < Duration::from_secs(4), "{waited:?}");
+        drop((node, epmd.join().unwrap()));
     });
-    let node = start_canned("rust@127.0.0.1", port, false);
-    let [lost, refused, again] = [(); 3].map(|()| outcome.recv().unwrap());
-    let took = |from: Instant, to: Instant| to.saturating_duration_since(from);
-    assert!(took(lost, refused) < Duration::from_secs(1), "{:?}", took(lost, refused));
-    let waited = took(refused, again);
-    assert!(waited > Duration::from_millis(1_900) && waited < Duration::from_secs(4), "{waited:?}");
-    drop((node, epmd.join().unwrap()));
 }
 
 /// Plays an EPMD for one registration; the connection that keeps it.

@@ -8,7 +8,8 @@ use engset::global::{Global, GlobalError, LockId, Resolve, Retries};
 use engset::{Atom, Cx, Dest, Dynamic, ExitReason, Mail, Node, Pid, Term};
 use engset_testkit::Beam;
 use mixed::Mixed;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -57,7 +58,7 @@ impl Mixed {
 
     #[track_caller]
     fn expect_at(&self, beam: &Beam, name: &str, at: Option<&str>) {
-        let at = at.map_or("undefined".to_owned(), |at| format!("'{at}@127.0.0.1'"));
+        let at = at.map_or_else(|| "undefined".to_owned(), |at| format!("'{at}@127.0.0.1'"));
         let until = format!("Until(fun() -> case Where({name}) of {at} -> true; Other -> Other end end)");
         assert_eq!(self.eval(beam, &until), "ok", "{name} seen by {}", beam.node_name());
     }
@@ -73,21 +74,24 @@ where
     node.block_on(move |cx| body(cx, global)).unwrap()
 }
 
-/// Where a name is, as this node sees it, when that is so, or after a while.
+/// Looks until it is so, by the node's clock for a while at most.
+#[track_caller]
+fn until(node: &Node, what: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    let clock = node.processes().scheduler();
+    let due = clock.now().saturating_add(PATIENCE);
+    while !is_so() {
+        assert!(clock.now() < due, "{}", what());
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a name is there, as this node sees it.
 #[track_caller]
 fn expect_holder(node: &Node, name: &'static str, at: Option<&str>) {
     let expected = at.map(|at| format!("{at}@127.0.0.1"));
-    let due = Instant::now() + PATIENCE;
     let holder = || node.global().whereis(Term::atom(name)).map(|pid| pid.node().text().to_string());
-    while holder() != expected {
-        assert!(
-            Instant::now() < due,
-            "{name} is at {:?}, not {expected:?}, seen by {}",
-            holder(),
-            node.node().name()
-        );
-        std::thread::yield_now();
-    }
+    let what = || format!("{name} is at {:?}, not {expected:?}, seen by {}", holder(), node.node().name());
+    until(node, what, || holder() == expected);
 }
 
 /// A process that sends back what it gets, until that is `stop`.
@@ -199,11 +203,7 @@ fn is_alive(node: &Node, pid: Pid) -> bool {
 
 #[track_caller]
 fn expect_death(node: &Node, pid: Pid) {
-    let due = Instant::now() + PATIENCE;
-    while is_alive(node, pid) {
-        assert!(Instant::now() < due, "{pid} lives");
-        std::thread::yield_now();
-    }
+    until(node, || format!("{pid} lives"), || !is_alive(node, pid));
 }
 
 /// A name is re-registered in one step; nobody sees it free.
@@ -521,19 +521,13 @@ fn basic_name_partition() {
 fn basic_partition() {
     let Some(mixed) = Mixed::agreed(2, 2) else { return };
     mixed.eval(&mixed.beams[0], "erlang:disconnect_node('beam1@127.0.0.1')");
-    let due = Instant::now() + PATIENCE;
-    loop {
+    let is_apart = || {
         let views = mixed.views();
-        let overlaps = views
-            .iter()
-            .any(|(_, seen)| views.iter().any(|(other, its)| seen.contains(other) && its != seen));
-        let apart = !views[&"beam0".to_owned()].contains("beam1");
-        if apart && !overlaps {
-            break;
-        }
-        assert!(Instant::now() < due, "{views:?}");
-        std::thread::yield_now();
-    }
+        let overlaps =
+            |seen: &BTreeSet<String>| views.iter().any(|(other, its)| seen.contains(other) && its != seen);
+        !views[&"beam0".to_owned()].contains("beam1") && !views.values().any(overlaps)
+    };
+    until(&mixed.rust[0], || format!("{:?}", mixed.views()), is_apart);
     mixed.connect_all();
     mixed.sync();
     let pid = member(&mixed.rust[0]);
@@ -543,8 +537,8 @@ fn basic_partition() {
 
 impl Mixed {
     /// Whom each node sees, itself included.
-    fn views(&self) -> std::collections::BTreeMap<String, std::collections::BTreeSet<String>> {
-        let mut views = std::collections::BTreeMap::new();
+    fn views(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut views = BTreeMap::new();
         for node in &self.rust {
             let me = node.node().name().name_part().to_string();
             let peers = node.node().connected().into_iter().map(|(peer, _)| peer.name_part().to_string());
@@ -569,12 +563,9 @@ fn mass_death() {
     mixed.eval(beam, "[yes = global:register_name({name, N}, Spawn()) || N <- lists:seq(1, 100)], ok");
     assert_eq!(mixed.rust[1].global().registered_names().len(), 100);
     beam.kill();
-    let due = Instant::now() + PATIENCE;
     for node in &mixed.rust {
-        while !node.global().registered_names().is_empty() {
-            assert!(Instant::now() < due, "names are left");
-            std::thread::yield_now();
-        }
+        let names = || node.global().registered_names();
+        until(node, || format!("{:?}", names()), || names().is_empty());
     }
     let pid = member(&mixed.rust[0]);
     assert_eq!(register(&mixed.rust[0], "after", pid), Ok(()));

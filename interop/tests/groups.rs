@@ -47,7 +47,9 @@ impl Mixed {
 
     /// A member on each node, `times` times each.
     fn join_everywhere(&self, scope: &'static str, times: usize) {
-        self.rust.iter().for_each(|node| drop(join(node, scope, times)));
+        for node in &self.rust {
+            join(node, scope, times);
+        }
         self.beams.iter().for_each(|beam| self.join_beam(beam, scope, times));
     }
 
@@ -106,7 +108,6 @@ fn start_scope(node: &Node, name: &'static str) -> Scope {
 
 fn each_visibility(test: impl Fn(bool)) {
     for visible in [false, true] {
-        eprintln!("visible: {visible}");
         test(visible);
     }
 }
@@ -255,8 +256,7 @@ fn scope_restart() {
             .unwrap()
             .unwrap();
         mixed.expect_beam(beam, "second", &["beam0"]);
-        let again = scope.clone();
-        node.block_on(move |_| async move { again.start().await }).unwrap().unwrap();
+        node.block_on(move |_| async move { scope.start().await }).unwrap().unwrap();
         expect_members(node, "second", &["beam0"]);
         mixed.eval(beam, "gen_server:stop(S1)");
         expect_members(node, "second", &[]);

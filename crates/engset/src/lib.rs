@@ -114,13 +114,16 @@ pub mod net {
     pub use engset_dist::Flags;
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
+    pub use engset_etf::Payload;
     pub use engset_net::{
-        ConnectError, HANDSHAKES_MAX, NODE_URI_SCHEME, NodeBuilder, PEM_FILE_BYTES_MAX, SocketDirError,
-        StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion, epmd,
+        ConnectError, HANDSHAKES_MAX, NODE_URI_SCHEME, NodeBuilder, PEM_FILE_BYTES_MAX, SetCookieError,
+        SocketDirError, StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
+        epmd,
     };
     pub use engset_node::{
         Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, MonitorNodes, Network, Node as NodeCore,
-        NodeConfig, NodeInfo, NodeType, TooManyConnections, TooManyWatchers, WATCHERS_MAX,
+        NodeConfig, NodeInfo, NodeType, NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers,
+        WATCHERS_MAX,
     };
 }
 

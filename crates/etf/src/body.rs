@@ -6,6 +6,7 @@ use bytes::Bytes;
 use engset_term::{Binary, Term};
 
 use crate::encode::{Sink, encode_into};
+use crate::opaque::{contains_record, may_contain_record};
 
 /// A binary of so many bytes or more is shared: from here on a copy costs more than one piece more to write.
 pub const SHARED_BYTES_MIN: usize = 8 * 1024;
@@ -57,6 +58,17 @@ impl Body {
     #[must_use]
     pub fn as_slice(&self) -> Option<&[u8]> {
         if self.shared.is_empty() { Some(&self.bytes) } else { None }
+    }
+
+    /// Whether a native record (OTP 29) is anywhere in the term; see [`contains_record`](crate::contains_record).
+    #[must_use]
+    pub fn contains_record(&self) -> bool {
+        match self.shared.as_slice() {
+            [] => contains_record(&self.bytes),
+            [(_, whole)] if self.bytes.is_empty() => contains_record(whole),
+            // What is shared is the content of binaries.
+            _ => may_contain_record(&self.bytes) && contains_record(&self.clone().into_bytes()),
+        }
     }
 
     /// The bytes in order.

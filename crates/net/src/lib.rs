@@ -28,4 +28,4 @@ pub use carrier::{
 };
 pub use connect::{ConnectError, Step};
 pub use handshakes::HANDSHAKES_MAX;
-pub use start::{NodeBuilder, RunningNode, StartNodeError};
+pub use start::{NodeBuilder, RunningNode, SetCookieError, StartNodeError};

@@ -2,7 +2,7 @@
 
 mod error;
 
-pub use error::StartNodeError;
+pub use error::{SetCookieError, StartNodeError};
 
 use crate::carrier::{Carrier, Listener, TlsConfig};
 use crate::connect::Dialler;
@@ -12,7 +12,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::Cookie;
-use engset_node::{Global, Node, NodeConfig};
+use engset_node::{Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
 use std::future::Future;
@@ -186,8 +186,9 @@ impl NodeBuilder {
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
         let handshakes = Arc::new(Handshakes::default());
-        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let Some(name) = &self.name else {
+            // Alone: nobody answers at port 0.
+            let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
@@ -207,6 +208,7 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let node = Node::new(config, scheduler.clone(), network);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
@@ -347,6 +349,33 @@ impl RunningNode {
         F: Future<Output = T> + Send + 'static,
     {
         self.processes().block_on(body)
+    }
+
+    /// Sets the secret shared with `peer` alone, from the next handshake on; with the node's own name, the one shared with
+    /// all peers that have none of their own (`erlang:set_cookie/2`).
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use engset_term::NodeName;
+    ///
+    /// let node = RunningNode::builder().start()?;
+    /// node.set_cookie(NodeName::new("billing@10.0.0.7").expect("name@host"), "theirs")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetCookieError`]; the cookies are as before then.
+    pub fn set_cookie(&self, peer: NodeName, cookie: &str) -> Result<(), SetCookieError> {
+        let cookie = Cookie::new(cookie).map_err(SetCookieError::Cookie)?;
+        self.node.set_cookie(peer, cookie).map_err(SetCookieError::TooMany)
+    }
+
+    /// Adds to the list of those who may connect, see [`Node::allow`].
+    ///
+    /// # Errors
+    /// When the list would have too many entries; it is as before then.
+    pub fn allow(&self, entries: &[&str]) -> Result<(), TooManyEntries> {
+        self.node.allow(entries)
     }
 
     /// Stops the node: its name is freed, its processes are killed, its connections cut, its threads ended.

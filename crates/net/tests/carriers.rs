@@ -324,3 +324,12 @@ fn use_interface() {
     assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 9, 45), tcp_port)).is_ok());
     assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 9, 46), tcp_port)).is_err());
 }
+
+/// A node without a name reaches nobody, since it has nothing to call itself.
+#[test]
+fn a_node_without_a_name_dials_nobody() {
+    let port = free_tcp_port();
+    let _there = RunningNode::builder().name(B).cookie("nocookie").workers(1).epmd_tcp_port(port).start();
+    let alone = RunningNode::builder().workers(1).epmd_tcp_port(port).start().expect("it starts");
+    assert!(dial(&alone, B).is_err());
+}

@@ -5,6 +5,7 @@
 //! ends the connection for the node.
 
 use crate::deliver::BadSignal;
+use crate::dynamic_names::Given;
 use crate::node::{Dial, Node, TooManyConnections};
 use crate::peers::{AttemptId, Link};
 use crate::watchers::NodedownReason;
@@ -27,7 +28,12 @@ pub struct Channel {
     /// Whom we dialled.
     dialled: Option<NodeName>,
     phase: Phase,
+    /// Which names the carrier vouches for.
     names: Option<NameCheck>,
+    /// The number that the peer has to answer, where it dialled us.
+    challenge: u32,
+    /// The name that the peer got from us.
+    given: Option<Given>,
     closed: Option<CloseReason>,
 }
 
@@ -131,11 +137,11 @@ impl Channel {
         challenge: u32,
         framing: Framing,
     ) -> Result<Self, HandshakeError> {
-        let local = node.config().local_node();
-        let initiator = Initiator::new(now, local, &dial.peer.text(), challenge, framing)?
+        let peer = dial.peer.text();
+        let initiator = Initiator::new(now, node.local_node(&peer), &peer, challenge, framing)?
             .with_timeout(node.config().handshake_timeout);
         let phase = Phase::Dialling(Box::new(initiator));
-        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, names: None, closed: None })
+        Ok(Self::new(node, dial.attempt, Some(dial.peer), phase, challenge))
     }
 
     /// A channel on a stream that a peer opened; `challenge` is a fresh random number.
@@ -153,14 +159,17 @@ impl Channel {
             Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
         let attempt = node.new_attempt();
         node.challenge_opened(attempt, challenge);
-        Ok(Self {
-            node,
-            attempt,
-            dialled: None,
-            phase: Phase::Accepting(Box::new(acceptor)),
-            names: None,
-            closed: None,
-        })
+        Ok(Self::new(node, attempt, None, Phase::Accepting(Box::new(acceptor)), challenge))
+    }
+
+    fn new(
+        node: Arc<Node>,
+        attempt: AttemptId,
+        dialled: Option<NodeName>,
+        phase: Phase,
+        challenge: u32,
+    ) -> Self {
+        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None }
     }
 
     /// Refuses a peer whose name `names` does not let pass.
@@ -320,13 +329,24 @@ impl Channel {
         {
             match event {
                 AcceptorEvent::Name { peer, wants_name, .. } => {
-                    let known = self.names.as_ref().map_or(Ok(()), |NameCheck(names)| names(&peer));
+                    acceptor.set_cookie(self.node.cookie(&peer));
+                    if wants_name {
+                        self.given = self.node.name_for(&peer, self.attempt, self.challenge);
+                    }
+                    let name = self.given.as_ref().map_or(&peer, |given| &given.name);
+                    let known = self.names.as_ref().map_or(Ok(()), |NameCheck(names)| names(name));
                     if let Err(error) = known {
                         acceptor.decide(Decision::NotAllowed).map_err(CloseReason::Handshake)?;
                         return Err(CloseReason::Impostor(error));
                     }
-                    let decision =
-                        if wants_name { Decision::NotAllowed } else { self.node.decide(&peer, self.attempt) };
+                    let decision = if wants_name {
+                        self.given.as_ref().map_or(Decision::NotAllowed, |given| Decision::Named {
+                            name: given.name.clone(),
+                            creation: given.creation,
+                        })
+                    } else {
+                        self.node.decide(&peer, self.attempt)
+                    };
                     let is_refused = matches!(decision, Decision::Nok | Decision::NotAllowed);
                     acceptor.decide(decision).map_err(CloseReason::Handshake)?;
                     // Nothing more can come of it, and its place among the handshakes is wanted.
@@ -419,6 +439,10 @@ impl Up {
 impl Drop for Channel {
     fn drop(&mut self) {
         let reason = self.closed.take().unwrap_or(CloseReason::ClosedHere);
+        // Before the loss is told: whoever hears of it may ask for the name again.
+        if let Some(given) = self.given.take() {
+            self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
+        }
         match (&self.phase, self.dialled) {
             (Phase::Up(up), _) => {
                 let nodedown = match reason {

@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::peers::Link;
 use engset_dist::connection::Received;
 use engset_dist::control::{AltactTarget, Control, Process, Reason, SpawnResult};
-use engset_etf::{DecodeError, Limits, decode_body};
+use engset_etf::DecodeError;
 use engset_process::{ControlSignal, Dest, ExitReason};
 use engset_term::{Atom, Pid, Reference};
 use std::error::Error;
@@ -49,9 +49,7 @@ impl Node {
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {
             Reason::Inline(term) => Ok(ExitReason::from_term(term)),
-            Reason::Payload => decode_body(&payload, &Limits::default())
-                .map(|(term, _)| ExitReason::from_term(term))
-                .map_err(BadSignal::Reason),
+            Reason::Payload => payload.reader().term().map(ExitReason::from_term).map_err(BadSignal::Reason),
         };
         match control {
             Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),

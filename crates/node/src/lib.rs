@@ -2,9 +2,11 @@
 //!
 //! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
 
+mod access;
 mod channel;
 mod config;
 mod deliver;
+mod dynamic_names;
 mod global;
 mod kernel;
 mod node;
@@ -12,9 +14,11 @@ mod peers;
 mod router;
 mod watchers;
 
+pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
 pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
+pub use dynamic_names::POOLED_NAMES_MAX;
 pub use global::{
     GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
     GlobalLimits, GlobalName, LockId, Resolve, Retries,

@@ -1,24 +1,25 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
-use crate::watchers::{MonitorNodes, NodeType};
-use bytes::Bytes;
-use engset_dist::Flags;
-use engset_dist::control::{AltactTarget, Control, Process, Reason};
+use crate::peers::Link;
+use crate::watchers::{MonitorNodes, NodeType, NodedownReason};
+use engset_dist::control::{Control, Process, Reason};
+use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
 use engset_term::{Atom, NodeName, Pid, Reference};
+use std::sync::Arc;
 use std::task::Waker;
 
 impl Router for Node {
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
+    fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
-        self.transmit(peer, None, self.send_control(peer, from, to), Some(payload));
+        self.transmit(peer, None, send_control(from, to), Some(body));
     }
 
-    fn message_if_connected(&self, from: Pid, to: &Dest, payload: Bytes) -> bool {
+    fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
         let Some(peer) = to.node() else { return false };
         let Some(link) = self.link(peer) else { return false };
-        self.transmit_over(&link, None, &self.send_control(peer, from, to), Some(payload))
+        self.transmit_over(&link, None, &mut Some((send_control(from, to), Some(body))))
     }
 
     fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
@@ -63,20 +64,42 @@ impl Router for Node {
 }
 
 impl Node {
-    fn send_control(&self, peer: NodeName, from: Pid, to: &Dest) -> Control {
-        match to {
-            Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
-            Dest::Name(name) | Dest::RemoteName(name, _) => {
-                Control::RegSend { from, to: name.clone(), token: None }
+    /// Takes a signal and sends it over this connection; false where that is lost, and the signal is left then.
+    pub(crate) fn transmit_over(
+        &self,
+        link: &Arc<Link>,
+        concerned: Option<Pid>,
+        signal: &mut Option<(Control, Option<Body>)>,
+    ) -> bool {
+        let driver = {
+            let mut state = link.state.lock();
+            if state.closed {
+                return false;
             }
-            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
-                Control::AliasSend { from, to: *alias, token: None }
+            if let Some(pid) = concerned {
+                state.concerned.pids.insert(pid);
             }
-            Dest::Alias(alias) => {
-                let to = AltactTarget::Alias(*alias);
-                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
+            let Some((control, payload)) = signal.take() else { return true };
+            match state.outgoing.send(&control, payload) {
+                Ok(()) => state.driver.take(),
+                Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
+                    drop(state);
+                    self.refused(&control);
+                    self.link_down(link, &error, NodedownReason::ConnectionClosed);
+                    return true;
+                }
+                Err(error) => {
+                    drop(state);
+                    tracing::warn!(peer = %link.peer, "a signal cannot be sent: {error}");
+                    self.refused(&control);
+                    None
+                }
             }
+        };
+        if let Some(driver) = driver {
+            driver.wake();
         }
+        true
     }
 
     /// The name by which `peer` made a monitor that fires now, if it used one: it is told the same name.
@@ -85,10 +108,15 @@ impl Node {
         let fired = link.state.lock().concerned.by_name.remove(&reference);
         fired.map(|(_, name)| name)
     }
+}
 
-    /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
-    fn takes(&self, peer: NodeName, flag: Flags) -> bool {
-        self.link(peer).is_none_or(|link| link.flags.contains(flag))
+fn send_control(from: Pid, to: &Dest) -> Control {
+    match to {
+        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
+        Dest::Name(name) | Dest::RemoteName(name, _) => {
+            Control::RegSend { from, to: name.clone(), token: None }
+        }
+        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
     }
 }
 

@@ -4,8 +4,7 @@
 use crate::exit::ExitReason;
 use crate::signal::Epoch;
 use crate::sync::{AtomicUsize, Ordering};
-use bytes::Bytes;
-use engset_etf::{Reader, tags};
+use engset_etf::{Payload, tags};
 use engset_term::{NodeName, Pid, Reference};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -14,7 +13,7 @@ use std::fmt;
 /// Takes the one answer to a call that left the process in external term format.
 pub trait ReplySink: Send {
     /// The reply arrived: `payload` is the whole message, `{Tag, Reply}`.
-    fn reply(self: Box<Self>, payload: Bytes);
+    fn reply(self: Box<Self>, payload: Payload);
     /// The callee ended, or its node was lost, before it answered.
     fn down(self: Box<Self>, reason: ExitReason);
     /// The callee's node could not be reached: the request was not sent.
@@ -107,7 +106,7 @@ impl Aliases {
     }
 
     /// Hands a reply to whoever waits; false where nobody does (any more).
-    pub fn reply(&self, alias: Reference, payload: Bytes) -> bool {
+    pub fn reply(&self, alias: Reference, payload: Payload) -> bool {
         let Some(waiting) = self.waiting(|waiting| waiting.remove(&alias)) else { return false };
         waiting.sink.reply(payload);
         true
@@ -180,12 +179,12 @@ impl Aliases {
 /// The alias that a message `{[alias | Alias], Reply}` answers.
 ///
 /// Some servers (OTP's `net_kernel` is one) send the reply to the caller's pid although the tag names an alias.
-pub(crate) fn answered_alias(payload: &Bytes) -> Option<Reference> {
+pub(crate) fn answered_alias(payload: &Payload) -> Option<Reference> {
     // A pair whose first element is a list: decided by three bytes for nearly every message.
-    if !payload.starts_with(&[tags::SMALL_TUPLE, 2, tags::LIST]) {
+    if !payload.bytes().starts_with(&[tags::SMALL_TUPLE, 2, tags::LIST]) {
         return None;
     }
-    let mut reader = Reader::new(payload);
+    let mut reader = payload.reader();
     reader.tuple_header().ok()?;
     if reader.list_header().ok()? != 1 || !reader.accept_atom("alias") {
         return None;

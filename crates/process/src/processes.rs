@@ -19,7 +19,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
-use bytes::Bytes;
+use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
 use std::fmt;
@@ -296,9 +296,7 @@ impl Processes {
         let monitor = *self.system_monitor.lock();
         if let Some(monitor) = monitor {
             let event = [Term::atom("monitor"), Term::Pid(pid), Term::atom(what), how];
-            let mut payload = Vec::new();
-            engset_etf::encode_body(&Term::tuple(event), &mut payload);
-            self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
+            self.send_encoded(pid, &Dest::Pid(monitor), Body::of(&Term::tuple(event)));
         }
     }
 
@@ -329,24 +327,24 @@ impl Processes {
     }
 
     /// Sends a message in external term format; what finds no receiver on this node is dropped and counted.
-    pub fn send_encoded(&self, from: Pid, to: &Dest, payload: Bytes) {
+    pub fn send_encoded(&self, from: Pid, to: &Dest, body: Body) {
         if self.is_elsewhere(to) {
             match self.router() {
-                Some(router) => router.message(from, to, payload),
+                Some(router) => router.message(from, to, body),
                 None => self.counters.dropped(),
             }
             return;
         }
-        self.deliver(Some(from), to, payload);
+        self.deliver(Some(from), to, body.into_bytes().into());
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
     /// nothing was sent then.
-    pub fn send_encoded_noconnect(&self, from: Pid, to: &Dest, payload: Bytes) -> bool {
+    pub fn send_encoded_noconnect(&self, from: Pid, to: &Dest, body: Body) -> bool {
         if self.is_elsewhere(to) {
-            return self.router().is_some_and(|router| router.message_if_connected(from, to, payload));
+            return self.router().is_some_and(|router| router.message_if_connected(from, to, body));
         }
-        self.deliver(Some(from), to, payload);
+        self.deliver(Some(from), to, body.into_bytes().into());
         true
     }
 
@@ -363,7 +361,7 @@ impl Processes {
     }
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
-    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
+    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
@@ -416,7 +414,7 @@ impl Processes {
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
-        let bytes = encoded.payload.len();
+        let bytes = encoded.payload.memory();
         let mut encoded = Some(Box::new(encoded));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
@@ -611,7 +609,7 @@ impl Processes {
     }
 
     /// The alias of this node that a message answers, if it is a reply to one.
-    fn own_alias(&self, payload: &Bytes) -> Option<Reference> {
+    fn own_alias(&self, payload: &Payload) -> Option<Reference> {
         answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 

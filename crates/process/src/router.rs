@@ -1,7 +1,7 @@
 //! Where signals for other nodes go.
 
 use crate::signal::{ControlSignal, Dest, Epoch};
-use bytes::Bytes;
+use engset_etf::Body;
 use engset_term::{NodeName, Pid};
 use std::task::Waker;
 
@@ -11,7 +11,7 @@ use std::task::Waker;
 /// is told to everybody concerned as [`ControlSignal::NodeDown`].
 pub trait Router: Send + Sync + 'static {
     /// Sends a message in external term format (without the leading version byte).
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes);
+    fn message(&self, from: Pid, to: &Dest, body: Body);
     /// Sends a control signal; over which connection it goes, the one in the making included.
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
     /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
@@ -20,8 +20,8 @@ pub trait Router: Send + Sync + 'static {
     /// The process has ended: nothing needs to be told to it any more.
     fn forget(&self, pid: Pid);
     /// Sends a message over the connection that there is; false where there is none, and nothing was sent then.
-    fn message_if_connected(&self, from: Pid, to: &Dest, payload: Bytes) -> bool {
-        self.message(from, to, payload);
+    fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
+        self.message(from, to, body);
         true
     }
     /// Tells a process of this node from now on, by `{nodeup, Node}` and `{nodedown, Node}`, when other nodes come and

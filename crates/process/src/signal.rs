@@ -2,7 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::protocol::Mail;
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
 
@@ -35,8 +35,8 @@ impl<M> fmt::Debug for Signal<M> {
 pub struct Encoded {
     /// Who sent it, where the carrier tells.
     pub from: Option<Pid>,
-    /// The term's bytes.
-    pub payload: Bytes,
+    /// The term's bytes, and the atoms that they refer to.
+    pub payload: Payload,
 }
 
 /// One connection to another node: a later one has a greater number. [`Epoch::NONE`] where no connection is needed.

@@ -1,8 +1,9 @@
-//! Why a node could not be started.
+//! Why a node could not be started, or a cookie not be set.
 
 use crate::carrier::TlsError;
 use crate::connect::ConnectError;
 use engset_dist::handshake::CookieError;
+use engset_node::TooManyEntries;
 use engset_term::NodeNameError;
 use std::error::Error;
 use std::fmt;
@@ -76,3 +77,23 @@ impl fmt::Display for StartNodeError {
 }
 
 impl Error for StartNodeError {}
+
+/// A cookie was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetCookieError {
+    /// The cookie cannot be used.
+    Cookie(CookieError),
+    /// Too many peers have a cookie of their own.
+    TooMany(TooManyEntries),
+}
+
+impl fmt::Display for SetCookieError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cookie(error) => write!(f, "the cookie cannot be used: {error}"),
+            Self::TooMany(error) => write!(f, "no more peers can have a cookie of their own: {error}"),
+        }
+    }
+}
+
+impl Error for SetCookieError {}

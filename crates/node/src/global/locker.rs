@@ -292,9 +292,8 @@ impl Locker {
     }
 
     fn send(&self, to: Pid, message: &Term) {
-        let mut body = Vec::new();
-        engset_etf::encode_body(message, &mut body);
-        self.cx.processes().send_encoded_noconnect(self.cx.pid(), &Dest::Pid(to), body.into());
+        let body = engset_etf::Body::of(message);
+        self.cx.processes().send_encoded_noconnect(self.cx.pid(), &Dest::Pid(to), body);
     }
 }
 

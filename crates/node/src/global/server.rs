@@ -82,9 +82,8 @@ impl Protocol for GlobalMsg {
 
 /// A cast to the name server of a node; makes a connection where there is none.
 pub(super) fn cast(processes: &Processes, me: Pid, node: NodeName, term: &Term) {
-    let mut body = Vec::new();
-    engset_etf::encode_body(&Term::tuple([Term::atom("$gen_cast"), term.clone()]), &mut body);
-    processes.send_encoded(me, &Dest::RemoteName(NAME_SERVER, node), body.into());
+    let body = engset_etf::Body::of(&Term::tuple([Term::atom("$gen_cast"), term.clone()]));
+    processes.send_encoded(me, &Dest::RemoteName(NAME_SERVER, node), body);
 }
 
 /// Starts the name server of a node.
@@ -255,10 +254,9 @@ impl NameServer {
             }
             Effect::Cast(node, term) => cast(cx.processes(), cx.pid(), node, &term),
             Effect::Tell(node, term) => {
-                let mut body = Vec::new();
-                engset_etf::encode_body(&term, &mut body);
+                let body = engset_etf::Body::of(&term);
                 let to = Dest::RemoteName(NAME_SERVER, node);
-                cx.processes().send_encoded_noconnect(cx.pid(), &to, body.into());
+                cx.processes().send_encoded_noconnect(cx.pid(), &to, body);
             }
             Effect::Locker(message) => {
                 if let Some(locker) = self.locker {

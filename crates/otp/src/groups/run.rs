@@ -237,9 +237,8 @@ impl Keeper {
                 Effect::Tell(watcher, event) => drop(cx.send(watcher, event.into_term())),
                 // Where the connection is lost there is nobody to tell, and none is made.
                 Effect::Send(to, message) => {
-                    let mut body = Vec::new();
-                    engset_etf::encode_body(&message.into_term(), &mut body);
-                    cx.processes().send_encoded_noconnect(cx.pid(), &to, body.into());
+                    let body = engset_etf::Body::of(&message.into_term());
+                    cx.processes().send_encoded_noconnect(cx.pid(), &to, body);
                 }
             }
         }

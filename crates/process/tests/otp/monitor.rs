@@ -4,7 +4,6 @@ use crate::stage::{
     atom, down, everywhere, gone, idle, kb_128, message, millis, name, quiet, reason, send, spawn_idle,
     trapped, wait_until,
 };
-use bytes::Bytes;
 use engset_process::{Addr, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Router, SpawnOptions};
 use engset_term::{Pid, Term};
 use std::sync::Arc;
@@ -171,7 +170,7 @@ fn mon_1() {
 struct Line;
 
 impl Router for Line {
-    fn message(&self, _: Pid, _: &Dest, _: Bytes) {}
+    fn message(&self, _: Pid, _: &Dest, _: engset_etf::Body) {}
 
     fn signal(&self, _: Pid, _: &Dest, _: ControlSignal) -> Epoch {
         Epoch(1)
