@@ -445,6 +445,26 @@ fn resolve_by_notice() {
     }
 }
 
+/// A name's holder on an Engset node, known to a BEAM node that decides: it asks the Engset node, as any other, and the
+/// holder that has lost the name is killed.
+#[test]
+fn a_beam_node_asks_the_node_of_the_holder() {
+    let Some(mixed) = Mixed::apart(1, 2) else { return };
+    let (node, beams) = (&mixed.rust[0], &mixed.beams);
+    let pid = member(node);
+    assert_eq!(register(node, "asked", pid), Ok(()));
+    mixed.connect(&beams[0], "rust0");
+    assert_eq!(mixed.eval(&beams[0], "global:sync()"), "ok");
+    mixed.expect_at(&beams[0], "asked", Some("rust0"));
+    assert_eq!(mixed.eval(&beams[1], "global:register_name(asked, Spawn())"), "yes");
+    let before = node.node().functions().counts().begun;
+    mixed.connect(&beams[1], "beam0");
+    mixed.expect("asked", Some("beam1"));
+    expect_death(node, pid);
+    assert_eq!(node.node().functions().counts().begun, before + 1);
+    assert!(node.node().functions().is_allowed("global", "resolve_it", 4));
+}
+
 /// Four nodes, each with the same name and one of its own, meet in a line: one keeps the name, all have the others.
 #[test]
 fn line() {

@@ -12,7 +12,7 @@ mod random;
 mod signals;
 
 use clap::{Parser, Subcommand};
-use commands::{call, cert, demo, epmd, names, ping};
+use commands::{call, cert, demo, discover, epmd, names, ping};
 use failure::Stop;
 use std::process::ExitCode;
 
@@ -32,6 +32,7 @@ enum Command {
     Names(names::Arguments),
     Epmd(epmd::Arguments),
     Cert(cert::Arguments),
+    Discover(discover::Arguments),
     #[command(hide = true)]
     DemoNode(demo::node::Arguments),
 }
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Names(arguments) => names::run(&arguments),
         Command::Epmd(arguments) => epmd::run(&arguments),
         Command::Cert(arguments) => cert::run(&arguments),
+        Command::Discover(arguments) => discover::run(&arguments),
         Command::DemoNode(arguments) => demo::node::run(arguments),
     };
     match done {

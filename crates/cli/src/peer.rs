@@ -198,7 +198,8 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
         .remedy("look at the other machine, or allow more time by --timeout")
 }
 
-fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
+/// A hidden node of our own.
+pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
     let builder = match tls {
         Some(tls) => builder.tls(tls),
@@ -214,7 +215,8 @@ fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node
     })
 }
 
-fn connect(
+/// Connects `node` to `peer` within the time left, of `whole`.
+pub(crate) fn connect(
     node: &Node,
     peer: NodeName,
     left: Duration,
@@ -239,7 +241,7 @@ fn connect(
 }
 
 /// A name for one run, at a host that fits the peer's: nodes with short names want others to have them too.
-fn made_up_name(peer: NodeName, address: IpAddr) -> String {
+pub(crate) fn made_up_name(peer: NodeName, address: IpAddr) -> String {
     let host = peer.host_part();
     let host = match (address.is_loopback(), host.contains('.')) {
         (true, _) => host.as_str(),

@@ -108,6 +108,8 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
+/// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
+pub use engset_discover as discover;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
@@ -127,6 +129,7 @@ pub mod net {
     };
 }
 
+pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise, RemoteCall, StopWish};
 /// Global names and locks: one holder for a name on all nodes of a cluster (OTP's `global`).
 ///
 /// ```
@@ -173,7 +176,7 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, registry, sys, task, timer};
+pub use engset_otp::{groups, io, registry, rpc, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
     BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError,

@@ -12,7 +12,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::Cookie;
-use engset_node::{Global, Node, NodeConfig, TooManyEntries};
+use engset_node::{Functions, Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
 use std::future::Future;
@@ -317,6 +317,12 @@ impl RunningNode {
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// What peers may call on this node.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        self.node.functions()
     }
 
     /// The node's processes.

@@ -6,8 +6,8 @@
 
 use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
-use crate::node::{Dial, Node, TooManyConnections};
-use crate::peers::{AttemptId, Link};
+use crate::node::{Dial, Node};
+use crate::peers::{AttemptId, Link, TooManyConnections};
 use crate::watchers::NodedownReason;
 use bytes::Bytes;
 use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};
@@ -184,6 +184,7 @@ impl Channel {
     /// # Errors
     /// The stream is to be closed, after what `poll_transmit` still gives.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+        self.node.count_bytes(bytes.len(), 0);
         let result = match &mut self.phase {
             Phase::Dialling(initiator) => {
                 // A peer that hands us a challenge of ours wants the answer for somebody else.
@@ -249,6 +250,7 @@ impl Channel {
     /// When this node closed the connection.
     pub fn poll_transmit(&mut self, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
         let mut handshake = Vec::new();
+        let before = out.len();
         let result = match &mut self.phase {
             Phase::Dialling(initiator) => {
                 initiator.poll_transmit(&mut handshake);
@@ -266,6 +268,7 @@ impl Channel {
         if !handshake.is_empty() {
             out.insert(0, handshake.into());
         }
+        self.node.count_bytes(0, out.iter().skip(before).map(Bytes::len).sum());
         self.note(result)
     }
 
@@ -392,7 +395,7 @@ impl Channel {
 }
 
 impl Up {
-    fn handle_bytes(&mut self, node: &Node, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+    fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
         while let Some(received) = self.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.

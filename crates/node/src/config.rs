@@ -1,5 +1,6 @@
 //! All settings of a node, validated where they are made.
 
+use crate::functions::FunctionLimits;
 use crate::global::GlobalLimits;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
@@ -42,6 +43,8 @@ pub struct NodeConfig {
     pub processes_max: usize,
     /// Limits of global names, and how parts of a cluster that overlap are dealt with.
     pub global: GlobalLimits,
+    /// How much peers may let the node do at once.
+    pub functions: FunctionLimits,
     /// Random bits that make references hard to guess.
     pub salt: u64,
 }
@@ -64,6 +67,7 @@ impl NodeConfig {
             connections_max: CONNECTIONS_MAX,
             processes_max: PROCESSES_MAX,
             global: GlobalLimits::default(),
+            functions: FunctionLimits::default(),
             salt,
         }
     }

@@ -7,11 +7,15 @@ mod channel;
 mod config;
 mod deliver;
 mod dynamic_names;
+mod functions;
 mod global;
+mod hooks;
 mod kernel;
 mod node;
+mod nodes;
 mod peers;
 mod router;
+mod spawning;
 mod watchers;
 
 pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
@@ -19,10 +23,16 @@ pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
 pub use dynamic_names::POOLED_NAMES_MAX;
+pub use functions::{
+    FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
+    FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
+};
 pub use global::{
     GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
     GlobalLimits, GlobalName, LockId, Resolve, Retries,
 };
-pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
-pub use peers::{AttemptId, DialError};
+pub use hooks::StopWish;
+pub use node::{Dial, Network, Node};
+pub use nodes::NodeList;
+pub use peers::{Abandoned, AttemptId, DialError, TooManyConnections};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

@@ -3,9 +3,13 @@
 use crate::access::{Access, TooManyEntries};
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
+use crate::functions::Functions;
 use crate::global::Global;
+use crate::hooks::Hooks;
 use crate::kernel;
-use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
+use crate::peers::{
+    Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, TooManyConnections, Waiter,
+};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -17,7 +21,6 @@ use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes
 use engset_term::{NodeName, Pid};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -55,49 +58,15 @@ pub struct Node {
     access: Mutex<Access>,
     /// Names for peers that ask for one.
     dynamic_names: Mutex<DynamicNames>,
+    functions: Functions,
+    hooks: Hooks,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
     global: Global,
     _name: engset_term::PinnedNodeName,
 }
-
-/// A connection was not made because there are too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooManyConnections {
-    /// The limit, from the node's configuration.
-    pub limit: usize,
-}
-
-impl fmt::Display for TooManyConnections {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this node's limit of {} connections is reached", self.limit)
-    }
-}
-
-impl Error for TooManyConnections {}
-
-/// The connection attempt ended in another way than expected; says which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Abandoned {
-    /// The peer refused our attempt in favour of its own, which then did not come.
-    PeerNeverCame,
-    /// More was sent to the peer than may wait for a connection in the making.
-    PendingQueueFull,
-    /// The node was told to disconnect.
-    Disconnected,
-}
-
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PeerNeverCame => "the peer preferred its own connection to ours and then did not make it",
-            Self::PendingQueueFull => "too much was sent to the peer before the connection was up",
-            Self::Disconnected => "this node was told to disconnect from the peer",
-        })
-    }
-}
-
-impl Error for Abandoned {}
 
 impl Node {
     /// A node without connections; its processes run on `scheduler`.
@@ -113,6 +82,7 @@ impl Node {
         let name = config.name.pin();
         let global = Global::new(&processes, config.salt ^ u64::from(config.creation));
         let access = Mutex::new(Access::new(config.cookie.clone()));
+        let functions = Functions::with_defaults(config.functions);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -124,6 +94,10 @@ impl Node {
             open_challenges: Mutex::default(),
             access,
             dynamic_names: Mutex::default(),
+            functions,
+            hooks: Hooks::default(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             global,
             _name: name,
@@ -138,11 +112,16 @@ impl Node {
     /// # Errors
     /// When one of them could not be started.
     pub async fn start_kernel(&self) -> Result<(), StartError> {
-        kernel::start(&self.processes).await?;
-        match self.this.upgrade() {
-            Some(node) => crate::global::start(&node).await,
+        match self.this() {
+            Some(node) => kernel::start(&node).await,
+            // It is being dropped.
             None => Ok(()),
         }
+    }
+
+    /// The node, unless it is being dropped.
+    pub(crate) fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// The node's name.
@@ -155,6 +134,17 @@ impl Node {
     #[must_use]
     pub fn config(&self) -> &NodeConfig {
         &self.config
+    }
+
+    /// What peers may call.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// What the program wants to be told of by the node's own processes.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The node's processes.
@@ -234,6 +224,22 @@ impl Node {
             Peer::Connecting(_) => None,
         });
         up.collect()
+    }
+
+    /// The nodes that are connected, or being connected to.
+    pub(crate) fn known(&self) -> Vec<NodeName> {
+        self.peers.lock().keys().copied().collect()
+    }
+
+    /// How many bytes have been received from all peers and sent to them.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn count_bytes(&self, received: usize, sent: usize) {
+        self.bytes_in.fetch_add(received as u64, Ordering::Relaxed);
+        self.bytes_out.fetch_add(sent as u64, Ordering::Relaxed);
     }
 
     /// How many processes would be told if all connections were lost now; for checking that none is kept in vain.
@@ -702,7 +708,9 @@ impl Node {
         if control.has_payload() {
             self.processes.count_dropped();
         }
-        if let Control::MonitorP { reference, .. } = control {
+        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } =
+            control
+        {
             self.processes.aliases().unreachable(*reference);
         }
     }

@@ -2,10 +2,11 @@
 
 use crate::node::Node;
 use crate::peers::Link;
+use crate::spawning::{Wish, request_control};
 use crate::watchers::{MonitorNodes, NodeType, NodedownReason};
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
-use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
+use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::sync::Arc;
 use std::task::Waker;
@@ -52,6 +53,21 @@ impl Router for Node {
         } else {
             Epoch::NONE
         }
+    }
+
+    fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
+        let (control, args) = request_control(from, request);
+        if node != self.name() {
+            return self.transmit(node, None, control, Some(args));
+        }
+        if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
+            && let Some(node) = self.this()
+        {
+            let args = args.into_bytes().into();
+            let wish = Wish { request, from, group_leader, function, options, token, args };
+            node.spawn_wished(None, wish);
+        }
+        Epoch::NONE
     }
 
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
@@ -133,6 +149,7 @@ fn connects(signal: &ControlSignal) -> bool {
         | ControlSignal::Demonitor { .. }
         | ControlSignal::Down { .. }
         | ControlSignal::AliasUsed { .. }
+        | ControlSignal::Spawned { .. }
         | ControlSignal::NodeDown { .. } => false,
     }
 }
@@ -171,6 +188,8 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
             reason: inline(&reason),
         },
         ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
-        ControlSignal::AliasUsed { .. } | ControlSignal::NodeDown { .. } => return None,
+        ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {
+            return None;
+        }
     })
 }

@@ -113,6 +113,15 @@ impl<T, E> Reply<T, E> {
         Some(self)
     }
 
+    /// The process that called, where it is one of those that sent a term: any of another node.
+    #[must_use]
+    pub fn caller(&self) -> Option<Pid> {
+        match &self.to {
+            Some(To::Term(to)) => Some(to.caller.pid),
+            Some(To::Slot(_)) | None => None,
+        }
+    }
+
     /// Whether the caller has given up: its deadline is over or it dropped the call. A caller on another node is
     /// taken to wait.
     #[must_use]

@@ -18,6 +18,11 @@ pub trait ReplySink: Send {
     fn down(self: Box<Self>, reason: ExitReason);
     /// The callee's node could not be reached: the request was not sent.
     fn unreachable(self: Box<Self>);
+    /// The process that was asked for is there, and whether more than that is awaited: its end. Must wake nobody.
+    fn spawned(&mut self, pid: Pid) -> bool {
+        let _ = pid;
+        false
+    }
 }
 
 /// The active aliases of one node.
@@ -110,6 +115,14 @@ impl Aliases {
         let Some(waiting) = self.waiting(|waiting| waiting.remove(&alias)) else { return false };
         waiting.sink.reply(payload);
         true
+    }
+
+    /// Tells whoever waits for the answer of `node` to a spawn request that the process is there. `None` where nobody
+    /// does (any more); otherwise whether more than that is awaited, see [`ReplySink::spawned`].
+    pub fn spawned(&self, request: Reference, node: NodeName, pid: Pid) -> Option<bool> {
+        let mut waiting = self.waiting.lock();
+        let entry = waiting.get_mut(&request).filter(|entry| entry.node == node)?;
+        Some(entry.sink.spawned(pid))
     }
 
     /// Notes over which connection the request goes.

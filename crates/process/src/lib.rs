@@ -87,7 +87,9 @@ pub use exit::{Exit, ExitReason, IntoExit};
 pub use info::{Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
-pub use processes::{Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions};
+pub use processes::{
+    Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,
+};
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
@@ -98,7 +100,7 @@ pub use scheduler::{
     Threads, ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
 };
 pub use send_after::TimerRef;
-pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
+pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, SpawnRequest, Trapped};
 pub use table::TooManyProcesses;
 pub use wait::{
     CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,

@@ -1,6 +1,6 @@
 //! Where signals for other nodes go.
 
-use crate::signal::{ControlSignal, Dest, Epoch};
+use crate::signal::{ControlSignal, Dest, Epoch, SpawnRequest};
 use engset_etf::Body;
 use engset_term::{NodeName, Pid};
 use std::task::Waker;
@@ -14,6 +14,8 @@ pub trait Router: Send + Sync + 'static {
     fn message(&self, from: Pid, to: &Dest, body: Body);
     /// Sends a control signal; over which connection it goes, the one in the making included.
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
+    /// Asks a node, this one too, to start a process for `from`; over which connection the request goes.
+    fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch;
     /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
     /// when it has not any more.
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;

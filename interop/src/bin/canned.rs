@@ -42,6 +42,7 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         Some(listen) => builder.listen(listen).start()?,
         None => builder.start()?,
     };
+    interop::canned::allow(node.functions());
     node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })??;
     // Whoever reads that the node is ready may end it at once.
     let ends = node.block_on(|_cx| async { Ends::new() })??;

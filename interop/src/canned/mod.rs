@@ -2,6 +2,7 @@
 
 mod counter;
 mod echo;
+mod functions;
 mod puppet;
 mod sink;
 mod source;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use counter::{Counter, CounterMsg, CounterRef};
+pub use functions::allow;
 
 /// Starts the canned processes on a node.
 ///
