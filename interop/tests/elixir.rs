@@ -94,6 +94,23 @@ fn a_task_awaits_a_rust_server() {
 }
 
 #[test]
+fn a_global_name_is_a_genserver_for_elixir() {
+    let Some(stage) = ElixirStage::new() else { return };
+    stage.check("Node.connect($N)", "true");
+    stage.check(":global.sync()", ":ok");
+    let counter = stage._node.processes().whereis(&engset::Atom::from_static("counter")).unwrap();
+    let global = stage._node.global().clone();
+    let named = global.clone();
+    let given = stage._node.block_on(move |_| async move { named.register("a counter", counter).await });
+    assert_eq!(given.unwrap(), Ok(()));
+    stage.check("GenServer.call({:global, \"a counter\"}, {:add, 4})", "4");
+    stage.check("GenServer.whereis({:global, \"a counter\"}) |> node() == $N", "true");
+    stage.check("{:ok, agent} = Agent.start(fn -> 7 end, name: {:global, :agent}); is_pid(agent)", "true");
+    assert!(global.whereis(engset::Term::atom("agent")).is_some());
+    stage.check("{:error, {:already_started, pid}} = Agent.start(fn -> 8 end, name: {:global, \"a counter\"}); node(pid) == $N", "true");
+}
+
+#[test]
 fn functions_are_called_and_spawned() {
     let Some(stage) = ElixirStage::new() else { return };
     stage.check(":erpc.call($N, :canned, :echo, [%{a: \"b\"}])", "%{a: \"b\"}");

@@ -140,6 +140,43 @@ pub mod net {
 }
 
 pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise, RemoteCall, StopWish};
+/// Global names and locks: one holder for a name on all nodes of a cluster (OTP's `global`).
+///
+/// ```
+/// use engset::prelude::*;
+/// use engset::global::{GlobalError, LockId, Retries};
+///
+/// # fn main() -> Result<(), Exit> {
+/// # let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+/// // A visible node takes part in the names of its cluster, be it of Erlang, Elixir or Engset nodes.
+/// let node = Node::builder().name("names@127.0.0.1").cookie("a secret").visible(true);
+/// # let node = node.epmd_tcp_port(port);
+/// let node = node.start()?;
+/// let global = node.global().clone();
+/// node.block_on(|mut cx| async move {
+///     let shop = Term::atom("shop");
+///     global.register(shop.clone(), cx.pid()).await?;
+///     assert_eq!(global.whereis(shop.clone()), Some(cx.pid()));
+///     assert_eq!(global.register(shop.clone(), cx.pid()).await, Err(GlobalError::Taken(cx.pid())));
+///
+///     // Whoever holds the name gets it; in Erlang, `global:send(shop, open)`.
+///     cx.send(global.at::<Term>(shop.clone()), Term::atom("open"))?;
+///     assert!(matches!(cx.recv().await, Mail::Message(_)));
+///
+///     // One process of the cluster at a time.
+///     let lock = LockId::new(Term::atom("stock"), cx.pid());
+///     let counted = global.trans(&lock, None, Retries::Forever, async { 7 }).await?;
+///     assert_eq!(counted, Some(7));
+///     Ok(())
+/// })?
+/// # }
+/// ```
+pub mod global {
+    pub use engset_node::{
+        GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
+        GlobalLimits, GlobalName, LockId, Resolve, Retries,
+    };
+}
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{

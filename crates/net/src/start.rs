@@ -12,7 +12,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::Cookie;
-use engset_node::{Functions, Node, NodeConfig, TooManyEntries};
+use engset_node::{Functions, Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
 use std::future::Future;
@@ -329,6 +329,12 @@ impl RunningNode {
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         self.node.processes()
+    }
+
+    /// The names and locks that the nodes of a cluster agree on. Without a name of its own the node has none.
+    #[must_use]
+    pub fn global(&self) -> &Global {
+        self.node.global()
     }
 
     /// How many incoming connections were closed during their handshake, because [`HANDSHAKES_MAX`](crate::HANDSHAKES_MAX)

@@ -6,8 +6,8 @@
 
 use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
-use crate::node::{Dial, Node, TooManyConnections};
-use crate::peers::{AttemptId, Link};
+use crate::node::{Dial, Node};
+use crate::peers::{AttemptId, Link, TooManyConnections};
 use crate::watchers::NodedownReason;
 use bytes::Bytes;
 use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};

@@ -1,6 +1,7 @@
 //! All settings of a node, validated where they are made.
 
 use crate::functions::FunctionLimits;
+use crate::global::GlobalLimits;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
 use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
@@ -40,6 +41,8 @@ pub struct NodeConfig {
     pub connections_max: usize,
     /// How many processes there may be.
     pub processes_max: usize,
+    /// Limits of global names, and how parts of a cluster that overlap are dealt with.
+    pub global: GlobalLimits,
     /// How much peers may let the node do at once.
     pub functions: FunctionLimits,
     /// Random bits that make references hard to guess.
@@ -63,6 +66,7 @@ impl NodeConfig {
             pending_bytes_max: PENDING_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,
             processes_max: PROCESSES_MAX,
+            global: GlobalLimits::default(),
             functions: FunctionLimits::default(),
             salt,
         }

@@ -8,6 +8,7 @@ mod config;
 mod deliver;
 mod dynamic_names;
 mod functions;
+mod global;
 mod hooks;
 mod kernel;
 mod node;
@@ -26,8 +27,12 @@ pub use functions::{
     FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
     FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
 };
+pub use global::{
+    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
+    GlobalLimits, GlobalName, LockId, Resolve, Retries,
+};
 pub use hooks::StopWish;
-pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
+pub use node::{Dial, Network, Node};
 pub use nodes::NodeList;
-pub use peers::{AttemptId, DialError};
+pub use peers::{Abandoned, AttemptId, DialError, TooManyConnections};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

@@ -4,9 +4,12 @@ use crate::access::{Access, TooManyEntries};
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
+use crate::global::Global;
 use crate::hooks::Hooks;
 use crate::kernel;
-use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
+use crate::peers::{
+    Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, TooManyConnections, Waiter,
+};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -18,7 +21,6 @@ use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes
 use engset_term::{NodeName, Pid};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -62,46 +64,9 @@ pub struct Node {
     bytes_out: AtomicU64,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
+    global: Global,
     _name: engset_term::PinnedNodeName,
 }
-
-/// A connection was not made because there are too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooManyConnections {
-    /// The limit, from the node's configuration.
-    pub limit: usize,
-}
-
-impl fmt::Display for TooManyConnections {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this node's limit of {} connections is reached", self.limit)
-    }
-}
-
-impl Error for TooManyConnections {}
-
-/// The connection attempt ended in another way than expected; says which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Abandoned {
-    /// The peer refused our attempt in favour of its own, which then did not come.
-    PeerNeverCame,
-    /// More was sent to the peer than may wait for a connection in the making.
-    PendingQueueFull,
-    /// The node was told to disconnect.
-    Disconnected,
-}
-
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PeerNeverCame => "the peer preferred its own connection to ours and then did not make it",
-            Self::PendingQueueFull => "too much was sent to the peer before the connection was up",
-            Self::Disconnected => "this node was told to disconnect from the peer",
-        })
-    }
-}
-
-impl Error for Abandoned {}
 
 impl Node {
     /// A node without connections; its processes run on `scheduler`.
@@ -115,6 +80,7 @@ impl Node {
         };
         let processes = Processes::new(identity, scheduler);
         let name = config.name.pin();
+        let global = Global::new(&processes, config.salt ^ u64::from(config.creation));
         let access = Mutex::new(Access::new(config.cookie.clone()));
         let functions = Functions::with_defaults(config.functions);
         let node = Arc::new_cyclic(|this| Self {
@@ -133,6 +99,7 @@ impl Node {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
+            global,
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -184,6 +151,12 @@ impl Node {
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         &self.processes
+    }
+
+    /// The names and locks that the nodes of a cluster agree on.
+    #[must_use]
+    pub fn global(&self) -> &Global {
+        &self.global
     }
 
     /// Sets the secret shared with `peer` alone, in both directions, from the next handshake on; with this node's own
@@ -579,36 +552,10 @@ impl Node {
                 Ok(link) => link,
                 Err(epoch) => return epoch,
             };
-            let driver = {
-                let mut state = link.state.lock();
-                if state.closed {
-                    // The loss has been told: what was to be sent now belongs to the next connection.
-                    continue;
-                }
-                if let Some(pid) = concerned {
-                    state.concerned.pids.insert(pid);
-                }
-                let Some((control, payload)) = signal.take() else { return link.epoch };
-                match state.outgoing.send(&control, payload) {
-                    Ok(()) => state.driver.take(),
-                    Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
-                        drop(state);
-                        self.refused(&control);
-                        self.link_down(&link, &error, NodedownReason::ConnectionClosed);
-                        return link.epoch;
-                    }
-                    Err(error) => {
-                        drop(state);
-                        tracing::warn!(%peer, "a signal cannot be sent: {error}");
-                        self.refused(&control);
-                        None
-                    }
-                }
-            };
-            if let Some(driver) = driver {
-                driver.wake();
+            // Where its loss has been told, what was to be sent belongs to the next connection.
+            if self.transmit_over(&link, concerned, &mut signal) {
+                return link.epoch;
             }
-            return link.epoch;
         }
     }
 
@@ -769,7 +716,7 @@ impl Node {
     }
 
     /// Tells whoever sent a signal that the connection cannot take that it goes nowhere.
-    fn refused(&self, control: &Control) {
+    pub(crate) fn refused(&self, control: &Control) {
         self.unsent(control);
         let reason = ExitReason::NoConnection;
         match control {

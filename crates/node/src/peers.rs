@@ -29,6 +29,44 @@ pub struct AttemptId(pub(crate) u64);
 /// Why a connection could not be made.
 pub type DialError = Arc<dyn Error + Send + Sync>;
 
+/// A connection was not made because there are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyConnections {
+    /// The limit, from the node's configuration.
+    pub limit: usize,
+}
+
+impl fmt::Display for TooManyConnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "this node's limit of {} connections is reached", self.limit)
+    }
+}
+
+impl Error for TooManyConnections {}
+
+/// The connection attempt ended in another way than expected; says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abandoned {
+    /// The peer refused our attempt in favour of its own, which then did not come.
+    PeerNeverCame,
+    /// More was sent to the peer than may wait for a connection in the making.
+    PendingQueueFull,
+    /// The node was told to disconnect.
+    Disconnected,
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerNeverCame => "the peer preferred its own connection to ours and then did not make it",
+            Self::PendingQueueFull => "too much was sent to the peer before the connection was up",
+            Self::Disconnected => "this node was told to disconnect from the peer",
+        })
+    }
+}
+
+impl Error for Abandoned {}
+
 /// Called once with how an attempt to connect ended.
 pub(crate) type Waiter = Box<dyn FnOnce(Result<(), DialError>) + Send>;
 

@@ -1,24 +1,34 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::peers::Link;
 use crate::spawning::{Wish, request_control};
+use crate::watchers::{MonitorNodes, NodeType, NodedownReason};
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
 use engset_term::{Atom, NodeName, Pid, Reference};
+use std::sync::Arc;
 use std::task::Waker;
 
 impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
-        let control = match to {
-            Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
-            Dest::Name(name) | Dest::RemoteName(name, _) => {
-                Control::RegSend { from, to: name.clone(), token: None }
-            }
-            Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
-        };
-        self.transmit(peer, None, control, Some(body));
+        self.transmit(peer, None, send_control(from, to), Some(body));
+    }
+
+    fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
+        let Some(peer) = to.node() else { return false };
+        let Some(link) = self.link(peer) else { return false };
+        self.transmit_over(&link, None, &mut Some((send_control(from, to), Some(body))))
+    }
+
+    fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
+        let all = MonitorNodes { node_type: Some(NodeType::All), ..MonitorNodes::default() };
+        if let Err(error) = self.monitor_nodes(pid, all) {
+            tracing::error!(%pid, "a process does not hear of other nodes: {error}");
+        }
+        self.connected().into_iter().map(|(peer, _)| peer).collect()
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
@@ -70,11 +80,59 @@ impl Router for Node {
 }
 
 impl Node {
+    /// Takes a signal and sends it over this connection; false where that is lost, and the signal is left then.
+    pub(crate) fn transmit_over(
+        &self,
+        link: &Arc<Link>,
+        concerned: Option<Pid>,
+        signal: &mut Option<(Control, Option<Body>)>,
+    ) -> bool {
+        let driver = {
+            let mut state = link.state.lock();
+            if state.closed {
+                return false;
+            }
+            if let Some(pid) = concerned {
+                state.concerned.pids.insert(pid);
+            }
+            let Some((control, payload)) = signal.take() else { return true };
+            match state.outgoing.send(&control, payload) {
+                Ok(()) => state.driver.take(),
+                Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
+                    drop(state);
+                    self.refused(&control);
+                    self.link_down(link, &error, NodedownReason::ConnectionClosed);
+                    return true;
+                }
+                Err(error) => {
+                    drop(state);
+                    tracing::warn!(peer = %link.peer, "a signal cannot be sent: {error}");
+                    self.refused(&control);
+                    None
+                }
+            }
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        true
+    }
+
     /// The name by which `peer` made a monitor that fires now, if it used one: it is told the same name.
     fn monitored_as(&self, peer: NodeName, reference: Reference) -> Option<Atom> {
         let link = self.link(peer)?;
         let fired = link.state.lock().concerned.by_name.remove(&reference);
         fired.map(|(_, name)| name)
+    }
+}
+
+fn send_control(from: Pid, to: &Dest) -> Control {
+    match to {
+        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
+        Dest::Name(name) | Dest::RemoteName(name, _) => {
+            Control::RegSend { from, to: name.clone(), token: None }
+        }
+        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
     }
 }
 

@@ -387,6 +387,22 @@ impl Processes {
         self.deliver(Some(from), to, body.into_bytes().into());
     }
 
+    /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
+    /// nothing was sent then.
+    pub fn send_encoded_noconnect(&self, from: Pid, to: &Dest, body: Body) -> bool {
+        if self.is_elsewhere(to) {
+            return self.router().is_some_and(|router| router.message_if_connected(from, to, body));
+        }
+        self.deliver(Some(from), to, body.into_bytes().into());
+        true
+    }
+
+    /// Tells `pid`, a process of this node, from now on by `{nodeup, Node}` and `{nodedown, Node}` when other nodes come
+    /// and go, hidden ones too; those that are connected now. A node that is alone has none.
+    pub fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
+        self.router().map_or_else(Vec::new, |router| router.watch_nodes(pid))
+    }
+
     /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`
     /// is woken when it has not any more. Always false for receivers on this node.
     pub fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {

@@ -21,4 +21,15 @@ pub trait Router: Send + Sync + 'static {
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;
     /// The process has ended: nothing needs to be told to it any more.
     fn forget(&self, pid: Pid);
+    /// Sends a message over the connection that there is; false where there is none, and nothing was sent then.
+    fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
+        self.message(from, to, body);
+        true
+    }
+    /// Tells a process of this node from now on, by `{nodeup, Node}` and `{nodedown, Node}`, when other nodes come and
+    /// go, hidden ones too; those that are connected now. What is told of a node comes in order with what it sends.
+    fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
+        let _ = pid;
+        Vec::new()
+    }
 }

@@ -10,6 +10,7 @@ mod code;
 mod dashboard;
 mod erlang;
 mod facts;
+mod global;
 mod monitoring;
 mod outcome;
 mod request;
@@ -184,6 +185,7 @@ impl Functions {
         erlang::allow(&functions);
         code::allow(&functions);
         application::allow(&functions);
+        global::allow(&functions);
         monitoring::allow(&functions);
         appmon::allow(&functions);
         shell::allow(&functions);

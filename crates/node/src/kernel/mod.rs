@@ -5,6 +5,7 @@ mod io_format;
 mod io_protocol;
 mod logger_proxy;
 mod net_kernel;
+mod pg;
 mod rex;
 mod user;
 
@@ -21,5 +22,7 @@ pub(crate) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
     user::start(node)?;
     logger_proxy::start(node)?;
     init::start(node)?;
-    rex::start(node).await
+    rex::start(node).await?;
+    pg::start(node.processes()).await?;
+    crate::global::start(node).await
 }

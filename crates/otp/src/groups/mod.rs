@@ -6,9 +6,10 @@
 //!
 //! Messages: requests to the scope's process are calls. It monitors members, processes that watch groups, and peers;
 //! it sends `{Ref, join | leave, Group, Pids}` to who watches, see [`GroupEvent`], before it answers whoever made the
-//! change. Scopes of the same name on several nodes tell each other of their members, in the words of OTP's `pg`, once
-//! one has been told of the other's node by [`Scope::discover`]. Races: a peer that ends takes its members with it; one
-//! that was restarted asks the nodes that it knew before.
+//! change. Scopes of the same name on several nodes tell each other of their members, in the words of OTP's `pg`: a scope
+//! hears of each node that is connected, hidden or not, and asks the scope there. What it sends makes no connection.
+//! Races: a peer that ends, or whose connection is lost, takes its members with it; a scope that was restarted asks all
+//! nodes that are connected.
 //!
 //! ```
 //! use engset_otp::groups::{GroupEvent, Membership, Scope};
@@ -58,6 +59,11 @@ pub const MONITORS_MAX: usize = 100_000;
 /// How many other nodes a scope knows unless its limits say otherwise.
 pub const PEERS_MAX: usize = 10_000;
 
+/// How many memberships one other node has unless the limits say otherwise.
+pub const PEER_MEMBERSHIPS_MAX: usize = 5_000_000;
+/// How many groups one other node has unless the limits say otherwise.
+pub const PEER_GROUPS_MAX: usize = 1_000_000;
+
 /// Groups with their members, each as often as it joined.
 pub type GroupMembers = BTreeMap<Term, Vec<Pid>>;
 
@@ -70,11 +76,21 @@ pub struct GroupLimits {
     pub monitors: usize,
     /// Other nodes with a scope of this name. What one more tells is dropped, and counted.
     pub peers: usize,
+    /// Memberships of one other node. One that has more is dropped with all its members, and counted.
+    pub peer_memberships: usize,
+    /// Groups of one other node. One that has more is dropped with all its members, and counted.
+    pub peer_groups: usize,
 }
 
 impl Default for GroupLimits {
     fn default() -> Self {
-        Self { memberships: MEMBERSHIPS_MAX, monitors: MONITORS_MAX, peers: PEERS_MAX }
+        Self {
+            memberships: MEMBERSHIPS_MAX,
+            monitors: MONITORS_MAX,
+            peers: PEERS_MAX,
+            peer_memberships: PEER_MEMBERSHIPS_MAX,
+            peer_groups: PEER_GROUPS_MAX,
+        }
     }
 }
 

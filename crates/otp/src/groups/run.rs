@@ -29,56 +29,43 @@ pub(super) enum Asked {
 pub(super) struct Shared {
     pub(super) name: Atom,
     limits: GroupLimits,
-    phase: RwLock<Phase>,
-}
-
-enum Phase {
-    /// The nodes that it knew when it ended.
-    Ended(Vec<NodeName>),
-    Running(State),
+    /// None while its process does not run.
+    state: RwLock<Option<State>>,
 }
 
 impl Shared {
     pub(super) fn new(name: Atom, limits: GroupLimits) -> Self {
-        Self { name, limits, phase: RwLock::new(Phase::Ended(Vec::new())) }
+        Self { name, limits, state: RwLock::new(None) }
     }
 
     pub(super) fn read<T: Default>(&self, look: impl FnOnce(&State) -> T) -> T {
-        match &*self.phase.read() {
-            Phase::Running(state) => look(state),
-            Phase::Ended(_) => T::default(),
-        }
+        self.state.read().as_ref().map(look).unwrap_or_default()
     }
 
     pub(super) fn pid(&self) -> Option<Pid> {
         self.read(|state| Some(state.me()))
     }
 
-    /// Begins as the process `me`, unless another one runs.
-    fn begin(&self, me: Pid) -> Result<(), ExitReason> {
-        let mut phase = self.phase.write();
-        match &*phase {
-            Phase::Running(state) => Err(already_started(state.me())),
-            Phase::Ended(nodes) => {
-                let mut state = State::new(me, self.limits);
-                for node in nodes {
-                    state.handle_node_up(self.name.clone(), *node);
-                }
-                *phase = Phase::Running(state);
-                Ok(())
-            }
+    /// Begins as the process `me`, unless another one runs. It asks the scopes of these nodes.
+    fn begin(&self, me: Pid, nodes: &[NodeName]) -> Result<(), ExitReason> {
+        let mut running = self.state.write();
+        if let Some(state) = &*running {
+            return Err(already_started(state.me()));
         }
+        let mut state = State::new(me, self.limits);
+        for node in nodes {
+            state.handle_node_up(self.name.clone(), *node);
+        }
+        *running = Some(state);
+        Ok(())
     }
 
     /// Changes the state; what is to be done then.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Option<(T, Vec<Effect>)> {
-        match &mut *self.phase.write() {
-            Phase::Running(state) => {
-                let result = change(state);
-                Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
-            }
-            Phase::Ended(_) => None,
-        }
+        let mut state = self.state.write();
+        let state = state.as_mut()?;
+        let result = change(state);
+        Some((result, std::iter::from_fn(|| state.poll_effect()).collect()))
     }
 }
 
@@ -87,10 +74,7 @@ struct Open(Arc<Shared>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut phase = self.0.phase.write();
-        if let Phase::Running(state) = &*phase {
-            *phase = Phase::Ended(state.peer_nodes());
-        }
+        *self.0.state.write() = None;
     }
 }
 
@@ -101,7 +85,8 @@ pub(super) async fn run(
     parent: Option<Pid>,
     starting: Starting,
 ) -> ExitReason {
-    if let Err(reason) = shared.begin(cx.pid()) {
+    let nodes = cx.processes().watch_nodes(cx.pid());
+    if let Err(reason) = shared.begin(cx.pid(), &nodes) {
         starting.done(Err(reason.clone()));
         return reason;
     }
@@ -128,6 +113,22 @@ pub(super) async fn run(
             Mail::Exit(_) => {}
         }
         set_deadline(None);
+    }
+}
+
+enum NodeEvent {
+    Up(NodeName),
+    Down,
+}
+
+/// What the node tells of others that come and go.
+fn node_event(term: &Term) -> Option<NodeEvent> {
+    let [event, node] = term.as_tuple()? else { return None };
+    let node = NodeName::find(node.as_atom()?.as_str())?;
+    match event.as_atom()?.as_str() {
+        "nodeup" => Some(NodeEvent::Up(node)),
+        "nodedown" => Some(NodeEvent::Down),
+        _ => None,
     }
 }
 
@@ -200,13 +201,21 @@ impl Keeper {
     }
 
     fn foreign(&mut self, cx: &mut Cx<ScopeMsg>, term: &Term) {
-        let scope = self.open.0.name.as_str();
+        let scope = self.open.0.name.clone();
         let Some(message) = PeerMessage::from_term(term) else {
-            tracing::warn!(scope, %term, "the scope `{scope}` got what it does not handle");
+            match node_event(term) {
+                Some(NodeEvent::Up(node)) => drop(self.change(cx, |state| state.handle_node_up(scope, node))),
+                // The scope there is monitored.
+                Some(NodeEvent::Down) => {}
+                None => {
+                    tracing::warn!(%scope, %term, "the scope `{scope}` got what it does not handle");
+                    cx.processes().count_dropped();
+                }
+            }
             return;
         };
-        if self.change(cx, |state| state.handle_peer(message)) == Some(false) {
-            tracing::warn!(scope = self.open.0.name.as_str(), %term, "a scope dropped what a peer told");
+        if let Some(Err(refused)) = self.change(cx, |state| state.handle_peer(message)) {
+            tracing::warn!(%scope, "the scope `{scope}` dropped what a peer told: {refused}");
             cx.processes().count_dropped();
         }
     }
@@ -226,7 +235,11 @@ impl Keeper {
                 }
                 // Whoever has ended meanwhile needs to know nothing.
                 Effect::Tell(watcher, event) => drop(cx.send(watcher, event.into_term())),
-                Effect::Send(to, message) => drop(cx.send(to, message.into_term())),
+                // Where the connection is lost there is nobody to tell, and none is made.
+                Effect::Send(to, message) => {
+                    let body = engset_etf::Body::of(&message.into_term());
+                    cx.processes().send_encoded_noconnect(cx.pid(), &to, body);
+                }
             }
         }
         Some(result)

@@ -199,8 +199,8 @@ impl Scope {
         Ok(was_there)
     }
 
-    /// Tells the scope that `node` is connected: it asks the scope of this name there for its groups, and both tell each
-    /// other of theirs from then on, as long as both run and are connected. To be called for each connection.
+    /// Lets the scope ask the one of this name on `node` for its groups now, as it does by itself for each connection: both
+    /// tell each other of theirs from then on, as long as both run and are connected.
     ///
     /// # Errors
     /// [`SendError`] where the scope does not run.

@@ -10,6 +10,7 @@ use super::{GroupError, GroupEvent, GroupLimits, Membership};
 use engset_process::Dest;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 
 type Table = BTreeMap<Term, Members>;
 
@@ -32,7 +33,7 @@ pub(super) struct State {
     me: Pid,
     limits: GroupLimits,
     local: Table,
-    peers: BTreeMap<Pid, Table>,
+    peers: BTreeMap<Pid, Peer>,
     /// The processes of this node that are members or watch.
     known: BTreeMap<Pid, Known>,
     monitors: BTreeMap<Reference, Monitor>,
@@ -40,6 +41,46 @@ pub(super) struct State {
     of_group: BTreeMap<Term, BTreeSet<Reference>>,
     memberships: usize,
     effects: VecDeque<Effect>,
+}
+
+/// What a peer has told of its node.
+#[derive(Debug, Default)]
+struct Peer {
+    table: Table,
+    memberships: usize,
+}
+
+/// Why what a peer told was dropped, and the peer with it where it is over a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It has not been met, or is of this node.
+    Stranger,
+    /// There are as many peers as there may be.
+    Peers(usize),
+    /// The scope has as many memberships as it may.
+    Memberships(usize),
+    /// The peer would have more memberships than one may.
+    PeerMemberships(usize),
+    /// The peer would have more groups than one may.
+    PeerGroups(usize),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stranger => f.write_str("the sender is no scope that this one has met"),
+            Self::Peers(max) => write!(f, "this scope may know {max} other nodes"),
+            Self::Memberships(max) => {
+                write!(f, "this scope may have {max} memberships; the peer that tells of more is dropped")
+            }
+            Self::PeerMemberships(max) => {
+                write!(f, "a peer may have {max} memberships; the one that tells of more is dropped")
+            }
+            Self::PeerGroups(max) => {
+                write!(f, "a peer may have {max} groups; the one that tells of more is dropped")
+            }
+        }
+    }
 }
 
 /// What is known of a process of this node.
@@ -76,12 +117,8 @@ impl State {
         self.me
     }
 
-    pub(super) fn peer_nodes(&self) -> Vec<NodeName> {
-        self.peers.keys().map(|peer| peer.node()).collect()
-    }
-
     pub(super) fn members<'a>(&'a self, group: &'a Term) -> impl Iterator<Item = Pid> + 'a {
-        let remote = self.peers.values().filter_map(|table| table.get(group));
+        let remote = self.peers.values().filter_map(|peer| peer.table.get(group));
         self.local.get(group).into_iter().chain(remote).flat_map(Members::iter)
     }
 
@@ -91,7 +128,7 @@ impl State {
 
     /// All groups that have a member, in order.
     pub(super) fn groups(&self) -> Vec<Term> {
-        let tables = std::iter::once(&self.local).chain(self.peers.values());
+        let tables = std::iter::once(&self.local).chain(self.peers.values().map(|peer| &peer.table));
         let groups: BTreeSet<&Term> = tables.flat_map(BTreeMap::keys).collect();
         groups.into_iter().cloned().collect()
     }
@@ -143,13 +180,7 @@ impl State {
 
     /// A process that was watched has ended: a member, who watches groups, or a peer.
     pub(super) fn handle_ended(&mut self, pid: Pid) {
-        if let Some(table) = self.peers.remove(&pid) {
-            for (group, members) in table {
-                let pids: Vec<Pid> = members.iter().collect();
-                self.memberships -= pids.len();
-                self.tell(&group, Membership::Left, &pids);
-            }
-        }
+        self.forget_peer(pid);
         let Some(known) = self.known.remove(&pid) else { return };
         for reference in known.monitors {
             self.remove_monitor(reference);
@@ -214,86 +245,104 @@ impl State {
         }
     }
 
-    /// A message of a peer; false where it was dropped, because nothing is known of its sender, or for a limit.
-    pub(super) fn handle_peer(&mut self, message: PeerMessage) -> bool {
+    /// A message of a peer; why it was dropped, if it was.
+    pub(super) fn handle_peer(&mut self, message: PeerMessage) -> Result<(), Refused> {
         match message {
             PeerMessage::Discover { peer } => {
                 let groups =
                     self.local.iter().map(|(group, members)| (group.clone(), members.iter().collect()));
                 let sync = PeerMessage::Sync { peer: self.me, groups: groups.collect() };
                 let is_new = !self.peers.contains_key(&peer);
-                if is_new && !self.meet(peer) {
-                    return false;
+                if is_new {
+                    self.meet(peer)?;
                 }
                 self.effects.push_back(Effect::Send(Dest::Pid(peer), sync));
                 if is_new {
                     let discover = PeerMessage::Discover { peer: self.me };
                     self.effects.push_back(Effect::Send(Dest::Pid(peer), discover));
                 }
-                true
+                Ok(())
             }
             PeerMessage::Sync { peer, groups } => self.sync(peer, groups),
             PeerMessage::Join { peer, group, mut pids } => {
                 pids.retain(|pid| pid.node() == peer.node());
-                if !self.peers.contains_key(&peer) || !self.has_room_for(pids.len()) {
-                    return false;
-                }
-                self.add(Some(peer), &group, &pids);
-                true
+                self.add_of_peer(peer, &group, &pids)
             }
             PeerMessage::Leave { peer, pids, groups } => {
-                let is_known = self.peers.contains_key(&peer);
+                if !self.peers.contains_key(&peer) {
+                    return Err(Refused::Stranger);
+                }
                 for group in groups {
                     self.take_away(Some(peer), &group, &pids);
                 }
-                is_known
+                Ok(())
             }
         }
     }
 
     /// Makes what is known of a peer what it says.
-    fn sync(&mut self, peer: Pid, groups: Vec<(Term, Vec<Pid>)>) -> bool {
-        if !self.peers.contains_key(&peer) && !self.meet(peer) {
-            return false;
+    fn sync(&mut self, peer: Pid, groups: Vec<(Term, Vec<Pid>)>) -> Result<(), Refused> {
+        if !self.peers.contains_key(&peer) {
+            self.meet(peer)?;
         }
         let mut new: BTreeMap<Term, Vec<Pid>> = BTreeMap::new();
         for (group, pids) in groups {
             new.entry(group).or_default().extend(pids.into_iter().filter(|pid| pid.node() == peer.node()));
         }
-        let old: Vec<Term> = self.peers.get(&peer).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        let known = self.peers.get(&peer).into_iter().flat_map(|peer| peer.table.keys());
+        let old: Vec<Term> = known.cloned().collect();
         for group in old {
-            let pids: Vec<Pid> = self
-                .peers
-                .get(&peer)
-                .and_then(|table| table.get(&group))
-                .into_iter()
-                .flat_map(Members::iter)
-                .collect();
+            let members = self.peers.get(&peer).and_then(|peer| peer.table.get(&group));
+            let pids: Vec<Pid> = members.into_iter().flat_map(Members::iter).collect();
             let (gone, came) = difference(pids, new.remove(&group).unwrap_or_default());
             self.take_away(Some(peer), &group, &gone);
             if !came.is_empty() {
                 new.insert(group, came);
             }
         }
-        let mut is_whole = true;
-        for (group, pids) in new {
-            if self.has_room_for(pids.len()) {
-                self.add(Some(peer), &group, &pids);
-            } else {
-                is_whole = false;
-            }
-        }
-        is_whole
+        new.into_iter().try_for_each(|(group, pids)| self.add_of_peer(peer, &group, &pids))
     }
 
     /// Enters a peer, unless there are too many.
-    fn meet(&mut self, peer: Pid) -> bool {
-        if peer.node() == self.me.node() || self.peers.len() >= self.limits.peers {
-            return false;
+    fn meet(&mut self, peer: Pid) -> Result<(), Refused> {
+        if peer.node() == self.me.node() {
+            return Err(Refused::Stranger);
         }
-        self.peers.insert(peer, Table::new());
+        if self.peers.len() >= self.limits.peers {
+            return Err(Refused::Peers(self.limits.peers));
+        }
+        self.peers.insert(peer, Peer::default());
         self.effects.push_back(Effect::Watch(peer));
-        true
+        Ok(())
+    }
+
+    /// Members of a peer's node; one that is over a limit is dropped as a whole.
+    fn add_of_peer(&mut self, peer: Pid, group: &Term, pids: &[Pid]) -> Result<(), Refused> {
+        let known = self.peers.get(&peer).ok_or(Refused::Stranger)?;
+        let GroupLimits { memberships, peer_memberships, peer_groups, .. } = self.limits;
+        let refused = if !self.has_room_for(pids.len()) {
+            Refused::Memberships(memberships)
+        } else if pids.len() > peer_memberships.saturating_sub(known.memberships) {
+            Refused::PeerMemberships(peer_memberships)
+        } else if !known.table.contains_key(group) && known.table.len() >= peer_groups {
+            Refused::PeerGroups(peer_groups)
+        } else {
+            self.add(Some(peer), group, pids);
+            return Ok(());
+        };
+        self.forget_peer(peer);
+        self.effects.push_back(Effect::Unwatch(peer));
+        Err(refused)
+    }
+
+    /// Takes a peer away, with all its members.
+    fn forget_peer(&mut self, peer: Pid) {
+        let Some(Peer { table, memberships }) = self.peers.remove(&peer) else { return };
+        self.memberships -= memberships;
+        for (group, members) in table {
+            let pids: Vec<Pid> = members.iter().collect();
+            self.tell(&group, Membership::Left, &pids);
+        }
     }
 
     fn check_local(&self, pids: &[Pid]) -> Result<(), GroupError> {
@@ -312,7 +361,7 @@ impl State {
         for pid in pids {
             members.join(*pid);
         }
-        self.memberships += pids.len();
+        self.count(peer, |count| count + pids.len());
         self.tell(group, Membership::Joined, pids);
     }
 
@@ -324,15 +373,23 @@ impl State {
         if members.is_empty() {
             table.remove(group);
         }
-        self.memberships -= left.len();
+        self.count(peer, |count| count - left.len());
         self.tell(group, Membership::Left, &left);
         left
+    }
+
+    /// Counts memberships of all, and of the peer whose they are.
+    fn count(&mut self, peer: Option<Pid>, change: impl Fn(usize) -> usize) {
+        self.memberships = change(self.memberships);
+        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
+            peer.memberships = change(peer.memberships);
+        }
     }
 
     fn table(&mut self, peer: Option<Pid>) -> Option<&mut Table> {
         match peer {
             None => Some(&mut self.local),
-            Some(peer) => self.peers.get_mut(&peer),
+            Some(peer) => self.peers.get_mut(&peer).map(|peer| &mut peer.table),
         }
     }
 

@@ -4,7 +4,7 @@
 //! OTP's own cases prove the same fact.
 
 use super::peer::PeerMessage;
-use super::state::{Effect, State};
+use super::state::{Effect, Refused, State};
 use super::{GroupError, GroupEvent, GroupLimits, Membership};
 use engset_process::Dest;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
@@ -86,7 +86,8 @@ impl Cluster {
         let result = act(self.states.get_mut(&node(at)).expect("a node"));
         self.collect(node(at));
         while let Some((to, message)) = self.wire.pop_front() {
-            self.states.get_mut(&to).expect("a node").handle_peer(message);
+            // Of a peer that is not known any more it is dropped.
+            let _refused = self.states.get_mut(&to).expect("a node").handle_peer(message);
             self.collect(to);
         }
         result
@@ -173,25 +174,57 @@ fn monitors_have_a_limit() {
     assert_eq!(watch(&mut state, 4), Ok(vec![]));
 }
 
-/// As many peers as there may be; what one more tells is dropped, as are members beyond the limit.
+/// As many peers as there may be; what one more tells is dropped. A peer that tells of more members than there may be is
+/// dropped with all that it told, and met again when it asks.
 #[test]
 fn peers_have_a_limit() {
     let limits = GroupLimits { peers: 1, memberships: 2, ..GroupLimits::default() };
     let mut state = State::new(scope(0), limits);
-    assert!(state.handle_peer(PeerMessage::Discover { peer: scope(1) }));
-    assert!(!state.handle_peer(PeerMessage::Discover { peer: scope(2) }));
-    assert!(!state.handle_peer(PeerMessage::Sync { peer: scope(2), groups: vec![(GROUP, vec![pid(2, 1)])] }));
-    let join = |numbers: &[u32]| PeerMessage::Join {
-        peer: scope(1),
-        group: GROUP,
-        pids: numbers.iter().map(|number| pid(1, *number)).collect(),
-    };
-    assert!(!state.handle_peer(join(&[1, 2, 3])));
-    assert!(state.handle_peer(join(&[1, 2])));
-    assert!(!state.handle_peer(join(&[3])));
+    assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(1) }), Ok(()));
+    assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(2) }), Err(Refused::Peers(1)));
+    let sync = PeerMessage::Sync { peer: scope(2), groups: vec![(GROUP, vec![pid(2, 1)])] };
+    assert_eq!(state.handle_peer(sync), Err(Refused::Peers(1)));
+    assert_eq!(state.handle_peer(join_of(1, GROUP, &[1, 2])), Ok(()));
     assert_eq!(state.members(&GROUP).count(), 2);
-    state.handle_ended(scope(1));
-    assert!(state.handle_peer(PeerMessage::Discover { peer: scope(2) }));
+    assert_eq!(state.handle_peer(join_of(1, GROUP, &[3])), Err(Refused::Memberships(2)));
+    assert_eq!(state.members(&GROUP).count(), 0);
+    assert_eq!(state.handle_peer(join_of(1, GROUP, &[1])), Err(Refused::Stranger));
+    assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(2) }), Ok(()));
+    assert_eq!(state.handle_peer(join_of(2, GROUP, &[1, 2])), Ok(()));
+}
+
+/// One peer has as many memberships and groups as one may have, whatever the others have.
+#[test]
+fn what_one_peer_has_has_a_limit() {
+    let limits = GroupLimits { peer_memberships: 3, peer_groups: 2, ..GroupLimits::default() };
+    let mut state = State::new(scope(0), limits);
+    let meet = |state: &mut State, at| {
+        assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(at) }), Ok(()));
+        assert_eq!(state.handle_peer(join_of(at, GROUP, &[1])), Ok(()));
+        assert_eq!(state.handle_peer(join_of(at, Term::Nil, &[1])), Ok(()));
+    };
+    meet(&mut state, 1);
+    meet(&mut state, 2);
+    assert_eq!(state.handle_peer(join_of(1, Term::int(1), &[1])), Err(Refused::PeerGroups(2)));
+    assert_eq!(state.members(&GROUP).collect::<Vec<_>>(), [pid(2, 1)]);
+    assert_eq!(state.handle_peer(join_of(2, GROUP, &[1])), Ok(()));
+    assert_eq!(state.handle_peer(join_of(2, GROUP, &[1])), Err(Refused::PeerMemberships(3)));
+    assert_eq!(state.groups(), []);
+    meet(&mut state, 1);
+    let gone = PeerMessage::Leave { peer: scope(1), pids: vec![pid(1, 1)], groups: vec![Term::Nil] };
+    assert_eq!(state.handle_peer(gone), Ok(()));
+    assert_eq!(state.handle_peer(join_of(1, Term::int(1), &[1, 1])), Ok(()));
+    let effects = std::iter::from_fn(|| state.poll_effect());
+    let unwatched = effects.filter(|effect| matches!(effect, Effect::Unwatch(_)));
+    assert_eq!(unwatched.collect::<Vec<_>>(), [Effect::Unwatch(scope(1)), Effect::Unwatch(scope(2))]);
+}
+
+fn join_of(at: usize, group: Term, numbers: &[u32]) -> PeerMessage {
+    PeerMessage::Join {
+        peer: scope(at),
+        group,
+        pids: numbers.iter().map(|number| pid(at, *number)).collect(),
+    }
 }
 
 /// Whoever is neither a member nor watches is watched no more.
@@ -213,9 +246,9 @@ fn only_who_matters_is_watched() {
 fn a_peer_speaks_for_its_own_node() {
     let mut state = State::new(scope(0), GroupLimits::default());
     let join = |pids| PeerMessage::Join { peer: scope(1), group: GROUP, pids };
-    assert!(!state.handle_peer(join(vec![pid(1, 1)])));
-    assert!(state.handle_peer(PeerMessage::Discover { peer: scope(1) }));
-    assert!(state.handle_peer(join(vec![pid(1, 1), pid(2, 1), pid(0, 1)])));
+    assert_eq!(state.handle_peer(join(vec![pid(1, 1)])), Err(Refused::Stranger));
+    assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(1) }), Ok(()));
+    assert_eq!(state.handle_peer(join(vec![pid(1, 1), pid(2, 1), pid(0, 1)])), Ok(()));
     assert_eq!(state.members(&GROUP).collect::<Vec<_>>(), [pid(1, 1)]);
 }
 
@@ -360,7 +393,10 @@ fn forced_sync() {
     cluster.join(1, &[1, 1, 2]);
     cluster.at(0, |state| state.handle_monitor(pid(0, 9), reference(1), None)).expect("room");
     let groups = vec![(GROUP, vec![pid(1, 1), pid(1, 3)]), (Term::Nil, vec![pid(1, 1)])];
-    assert!(cluster.at(0, |state| state.handle_peer(PeerMessage::Sync { peer: scope(1), groups })));
+    assert_eq!(
+        cluster.at(0, |state| state.handle_peer(PeerMessage::Sync { peer: scope(1), groups })),
+        Ok(())
+    );
     cluster.expect(&[0], &[pid(1, 1), pid(1, 3)]);
     let event = |what, group, pids| (pid(0, 9), GroupEvent { monitor: reference(1), what, group, pids });
     let told = std::mem::take(&mut cluster.told);

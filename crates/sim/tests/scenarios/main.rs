@@ -2,7 +2,9 @@
 
 mod connecting;
 mod epochs;
+mod names;
 mod order;
+
 mod partition;
 mod restart;
 mod stage;

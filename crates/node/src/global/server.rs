@@ -1,0 +1,309 @@
+//! `global_name_server`: the process that keeps this node's view of the names, does what its core says, and serves
+//! requests of processes anywhere.
+//!
+//! It watches holders of names and locks, hears of nodes that come and go, and has two processes linked to it: the locker
+//! and the registrar. What it does not understand is counted; a request that is none is answered.
+
+use super::locker::{Locker, LockerMsg};
+use super::registrar::{self, RegistrarMsg};
+use super::state::{Birth, Effect, State};
+use super::tables::Watch;
+use super::wire::Op;
+use super::{NAME_SERVER, Shared, resolve};
+use crate::node::Node;
+use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
+use engset_otp::wire::{self as envelope, Envelope};
+use engset_otp::{Info, Reply, Server, StartError, decode_reply, start_on};
+use engset_process::{
+    Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
+};
+use engset_term::{NodeName, Pid, Reference, Term};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+
+/// What a name server is sent.
+pub(super) enum GlobalMsg {
+    /// A request, of a process anywhere.
+    Call {
+        from: Pid,
+        request: Term,
+        reply: Reply<Term>,
+    },
+    Cast {
+        from: Option<Pid>,
+        term: Term,
+    },
+    Plain {
+        from: Option<Pid>,
+        term: Term,
+    },
+    /// Of the locker.
+    LockIsSet {
+        node: NodeName,
+        tag: i64,
+        requester: Term,
+    },
+    /// Of the process that compared names.
+    Compared {
+        node: NodeName,
+        tag: i64,
+        here: Vec<Op>,
+        there: Vec<Op>,
+    },
+    /// A node that was to be connected is, or cannot be.
+    Joined(NodeName, bool),
+    Known(Reply<Vec<NodeName>>),
+    Sync(BTreeSet<NodeName>, Reply<()>),
+}
+
+impl Protocol for GlobalMsg {
+    fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
+        match self {
+            Self::Call { request, reply, .. } => reply.send_request(out, &request, decode_reply),
+            _ => Err(EncodeError::LocalOnly { protocol: "GlobalMsg" }),
+        }
+    }
+
+    fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
+        let from = encoded.from;
+        let term = |payload| Encoded { from, payload }.term();
+        let opened =
+            envelope::open(&encoded.payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
+        Ok(Mail::Message(match opened {
+            Envelope::Call(caller, request) => {
+                let request = term(request)?;
+                Self::Call { from: caller.pid, request, reply: Reply::from_term(caller, at) }
+            }
+            Envelope::Cast(request) => Self::Cast { from, term: term(request)? },
+            Envelope::Other(whole) => Self::Plain { from, term: term(whole)? },
+        }))
+    }
+}
+
+/// A cast to the name server of a node; makes a connection where there is none.
+pub(super) fn cast(processes: &Processes, me: Pid, node: NodeName, term: &Term) {
+    let body = engset_etf::Body::of(&Term::tuple([Term::atom("$gen_cast"), term.clone()]));
+    processes.send_encoded(me, &Dest::RemoteName(NAME_SERVER, node), body);
+}
+
+/// Starts the name server of a node.
+pub(crate) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
+    let server = NameServer {
+        node: Arc::downgrade(node),
+        shared: Arc::clone(&node.global().shared),
+        locker: None,
+        watches: HashMap::new(),
+        syncing: HashMap::new(),
+        last_sync: 0,
+    };
+    start_on(node.processes(), Some(NAME_SERVER), server).await.map(|_addr| ())
+}
+
+struct NameServer {
+    node: Weak<Node>,
+    shared: Arc<Shared>,
+    locker: Option<Addr<LockerMsg>>,
+    watches: HashMap<Pid, Reference>,
+    syncing: HashMap<u64, Reply<()>>,
+    last_sync: u64,
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.shared.ended();
+    }
+}
+
+impl Server for NameServer {
+    type Msg = GlobalMsg;
+    type Ref = Addr<GlobalMsg>;
+
+    async fn init(&mut self, cx: &mut Cx<GlobalMsg>) -> Result<(), Exit> {
+        let Some(node) = self.node.upgrade() else { return Ok(()) };
+        let server = cx.addr();
+        let shared = Arc::clone(&self.shared);
+        let locker =
+            cx.spawn_link(SpawnOptions::default(), move |cx| Locker::new(cx, server, shared).run())?;
+        let shared = Arc::clone(&self.shared);
+        let registrar: Addr<RegistrarMsg> =
+            cx.spawn_link(SpawnOptions::default(), move |cx| registrar::run(cx, server, shared))?;
+        self.locker = Some(locker);
+        let config = node.config();
+        let birth = Birth {
+            me: cx.pid(),
+            locker: locker.pid(),
+            limits: config.global,
+            is_visible: config.visible,
+            prevents_overlap: config.global.prevents_overlap,
+            incarnation: incarnation(config.salt, config.creation),
+        };
+        self.shared.began(State::new(birth), registrar);
+        let options =
+            MonitorNodes { node_type: Some(NodeType::All), info: NodeInfo::List, ..MonitorNodes::default() };
+        node.monitor_nodes(cx.pid(), options)?;
+        for (peer, visible) in node.connected() {
+            if visible {
+                self.change(cx, |state| state.handle_node_up(peer));
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, message: GlobalMsg, cx: &mut Cx<GlobalMsg>) -> Result<(), Exit> {
+        match message {
+            GlobalMsg::Call { from, request, reply } => {
+                let Some(reply) = reply.begin() else { return Ok(()) };
+                let answer = self.change(cx, |state| state.handle_request(from, &request)).flatten();
+                // Whatever else is asked: an answer keeps the caller from waiting.
+                reply.send(answer.unwrap_or_else(|| {
+                    cx.processes().count_dropped();
+                    Term::tuple([Term::atom("error"), Term::atom("notsup")])
+                }));
+            }
+            GlobalMsg::Cast { from, term } => {
+                let done =
+                    from.and_then(|from| self.change(cx, |state| state.handle_cast(from.node(), &term)));
+                Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
+            }
+            GlobalMsg::Plain { from: None, term } => {
+                let is_event = self.node_event(cx, &term).is_some();
+                Self::count(cx, is_event, &term);
+            }
+            GlobalMsg::Plain { from: Some(from), term } => {
+                let now = cx.processes().scheduler().now();
+                let done = self.change(cx, |state| state.handle_plain(now, from.node(), &term));
+                Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
+            }
+            GlobalMsg::LockIsSet { node, tag, requester } => {
+                self.change(cx, |state| state.handle_lock_is_set(node, tag, requester));
+            }
+            GlobalMsg::Compared { node, tag, here, there } => {
+                self.change(cx, |state| state.handle_compared(node, tag, here, &there));
+            }
+            GlobalMsg::Joined(node, is_connected) => {
+                self.change(cx, |state| state.handle_joined(node, is_connected));
+            }
+            GlobalMsg::Known(reply) => {
+                let known = self.shared.read(|state| state.known());
+                reply.send(known);
+            }
+            GlobalMsg::Sync(nodes, reply) => {
+                self.last_sync += 1;
+                let number = self.last_sync;
+                self.syncing.insert(number, reply);
+                self.change(cx, |state| state.handle_sync(number, nodes));
+            }
+        }
+        Ok(())
+    }
+
+    async fn info(&mut self, info: Info, cx: &mut Cx<GlobalMsg>) -> Result<(), Exit> {
+        if let Info::Down(down) = info
+            && let Dest::Pid(pid) = down.process
+            && self.watches.get(&pid) == Some(&down.reference)
+        {
+            self.watches.remove(&pid);
+            self.change(cx, |state| state.handle_ended(pid));
+        }
+        Ok(())
+    }
+}
+
+impl NameServer {
+    /// `{nodeup | nodedown, Node, [{node_type, Type}]}`, of this node itself.
+    fn node_event(&mut self, cx: &mut Cx<GlobalMsg>, term: &Term) -> Option<()> {
+        let [event, peer, info] = term.as_tuple()? else { return None };
+        let peer = NodeName::find(peer.as_atom()?.as_str())?;
+        let is_type =
+            |pair: &Term| pair.as_tuple().is_some_and(|pair| pair.iter().any(|part| part.is_atom("visible")));
+        let is_visible = info.as_proper_list()?.iter().any(is_type);
+        match (event.as_atom()?.as_str(), is_visible) {
+            ("nodeup", true) => self.change(cx, |state| state.handle_node_up(peer)),
+            ("nodedown", true) => self.change(cx, |state| state.handle_node_down(peer)),
+            ("nodedown", false) => self.change(cx, |state| state.handle_hidden_node_down(peer)),
+            ("nodeup", false) => Some(()),
+            _ => None,
+        }
+    }
+
+    fn count(cx: &Cx<GlobalMsg>, is_understood: bool, term: &Term) {
+        if !is_understood {
+            tracing::warn!(%term, "the global name server got what it does not understand");
+            cx.processes().count_dropped();
+        }
+    }
+
+    /// Changes the state, and does what follows of it.
+    fn change<T>(&mut self, cx: &mut Cx<GlobalMsg>, change: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let (result, effects) = self.shared.change(change)?;
+        for effect in effects {
+            self.perform(cx, effect);
+        }
+        Some(result)
+    }
+
+    fn perform(&mut self, cx: &mut Cx<GlobalMsg>, effect: Effect) {
+        match effect {
+            Effect::Watch(Watch::Begin(pid)) => {
+                self.watches.insert(pid, cx.monitor(pid));
+            }
+            Effect::Watch(Watch::End(pid)) => {
+                if let Some(watch) = self.watches.remove(&pid) {
+                    cx.demonitor(watch);
+                }
+            }
+            Effect::Cast(node, term) => cast(cx.processes(), cx.pid(), node, &term),
+            Effect::Tell(node, term) => {
+                let body = engset_etf::Body::of(&term);
+                let to = Dest::RemoteName(NAME_SERVER, node);
+                cx.processes().send_encoded_noconnect(cx.pid(), &to, body);
+            }
+            Effect::Locker(message) => {
+                if let Some(locker) = self.locker {
+                    // It ends together with this process.
+                    drop(cx.send(locker, message));
+                }
+            }
+            Effect::Compare { node, tag, names } => {
+                let decides = cx.node() < node;
+                let steps = self.shared.read(|state| resolve::plan(names, &state.tables, decides));
+                let server = cx.addr();
+                let compare = move |cx: Cx<Term>| async move {
+                    let (here, there) = resolve::compare(cx.processes(), cx.pid(), steps).await;
+                    drop(cx.send(server, GlobalMsg::Compared { node, tag, here, there }));
+                };
+                if let Err(error) = cx.spawn::<Term, _, _>(compare) {
+                    tracing::error!(peer = %node, "names cannot be exchanged: {error}");
+                }
+            }
+            Effect::Join(peer) => self.join(cx, peer),
+            Effect::Disconnect(peer) => {
+                if let Some(node) = self.node.upgrade() {
+                    node.disconnect(peer);
+                }
+            }
+            Effect::Synced(number) => {
+                if let Some(reply) = self.syncing.remove(&number) {
+                    reply.send(());
+                }
+            }
+        }
+    }
+
+    fn join(&self, cx: &Cx<GlobalMsg>, peer: NodeName) {
+        let Some(node) = self.node.upgrade() else { return };
+        let (processes, me) = (Arc::downgrade(cx.processes()), cx.pid());
+        node.connect(peer, move |result| {
+            if let Some(processes) = processes.upgrade() {
+                // Without a server there is nobody to tell.
+                drop(processes.send(me, &Dest::Pid(me), GlobalMsg::Joined(peer, result.is_ok())));
+            }
+        });
+    }
+}
+
+/// A number that no other incarnation of the node has.
+fn incarnation(salt: u64, creation: u32) -> i64 {
+    let high = i64::try_from(salt >> 5).unwrap_or_default() & !0xffff_ffff;
+    high | i64::from(creation)
+}

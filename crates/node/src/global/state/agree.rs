@@ -1,0 +1,145 @@
+//! Pure: the steps by which two name servers come to agree, from `init_connect` to `in_sync`.
+
+use super::{Effect, Known, Lock, Outcome, Peer, State, cancel_connect};
+use crate::global::locker::{Him, LockerMsg};
+use crate::global::tables::{Entry, GLOBAL};
+use crate::global::wire::{self, External, Member, Op, VERSION};
+use engset_term::{NodeName, Pid, Term};
+
+impl State {
+    pub(super) fn init_connect(&mut self, node: NodeName, his_version: i64, his_tag: Term, locker: Pid) {
+        if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
+            if his_version < 8 {
+                tracing::error!(peer = %node, "an old node connects out of turn, and is disconnected");
+                self.effects.push_back(Effect::Disconnect(node));
+                return;
+            }
+            self.tell(node, cancel_connect(self.me.node(), his_tag.clone()));
+            self.restart_connect(node);
+        }
+        let me = self.me.node();
+        let peer = self.peers.entry(node).or_default();
+        let Some(tag) = peer.tag else {
+            peer.early = Some((his_version, his_tag, locker));
+            return;
+        };
+        peer.version = his_version.min(VERSION);
+        peer.his_tag = Some(his_tag.clone());
+        peer.pending = Some(his_version);
+        let him = Him { node, locker, version: peer.version, tag, his_tag: his_tag.clone() };
+        self.effects.push_back(Effect::Locker(LockerMsg::Him(him)));
+        if his_version >= 8 {
+            let ack = [Term::atom("init_connect_ack"), wire::node_term(me), his_tag, Term::Int(tag)];
+            self.tell(node, Term::tuple(ack));
+        }
+    }
+
+    /// Begins with a node anew.
+    pub(super) fn restart_connect(&mut self, node: NodeName) {
+        let had_tag = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
+        self.cancel(node, Vec::new());
+        self.reset(node);
+        if had_tag {
+            self.begin(node);
+        }
+    }
+
+    /// Compares names as soon as the lock is set and the peer's names are here.
+    pub(super) fn exchange(&mut self, node: NodeName, names: Vec<Entry>) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let Some(tag) = peer.tag else { return };
+        match std::mem::take(&mut peer.lock) {
+            Lock::Set => self.effects.push_back(Effect::Compare { node, tag, names }),
+            Lock::Open | Lock::Names(_) => peer.lock = Lock::Names(names),
+        }
+    }
+
+    pub(super) fn his_outcome(
+        &mut self,
+        node: NodeName,
+        ops: Vec<Op>,
+        known: Vec<Member>,
+        externals: Vec<External>,
+    ) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        if let Outcome::Ours(_) = &peer.outcome {
+            self.resolved(node, ops, &known, &externals);
+        } else {
+            peer.outcome = Outcome::His { ops, known, externals };
+        }
+    }
+
+    /// Both sides know what came of it.
+    pub(super) fn resolved(
+        &mut self,
+        node: NodeName,
+        his: Vec<Op>,
+        his_known: &[Member],
+        externals: &[External],
+    ) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let Outcome::Ours(mut ops) = std::mem::take(&mut peer.outcome) else { return };
+        let (requester, version) = (peer.requester.clone(), peer.pending.unwrap_or(peer.version));
+        ops.extend(his);
+        let mut new = vec![(node, version)];
+        new.extend(his_known.iter().copied());
+        self.join(his_known.iter().map(|(node, _)| *node));
+        self.apply(ops.clone(), externals, requester.as_ref());
+        self.go_on_without(node);
+        for (other, _) in his_known {
+            self.finish(*other, Vec::new());
+        }
+        let lock = Term::tuple([
+            Term::atom("lock"),
+            Term::tuple([GLOBAL, requester.unwrap_or(Term::atom("undefined"))]),
+        ]);
+        let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(version.min(VERSION))]), lock]);
+        let tell = |known: (&NodeName, &Known)| {
+            let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), wire::ops_term(&ops)];
+            let members = wire::members_term(&new, known.1.version);
+            let words = words.into_iter().chain([wire::externals_term(externals), members, extra.clone()]);
+            (*known.0, Term::tuple(words))
+        };
+        let casts = self.known.iter().map(tell).collect();
+        self.finish(node, casts);
+        let added = self.add_known(&new);
+        self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
+        self.synced.insert(node);
+    }
+
+    pub(super) fn in_sync(&mut self, node: NodeName) {
+        self.go_on_without(node);
+        self.synced.insert(node);
+        self.finish(node, Vec::new());
+    }
+
+    /// Ends an agreement that was reached: the locker makes these casts before it releases the lock.
+    pub(super) fn finish(&mut self, node: NodeName, casts: Vec<(NodeName, Term)>) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.pending = None;
+        }
+        self.cancel(node, casts);
+        self.reset(node);
+    }
+
+    /// Ends an agreement in the making; the peer is told where it has begun.
+    pub(super) fn cancel(&mut self, node: NodeName, casts: Vec<(NodeName, Term)>) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        if let Some(tag) = peer.tag {
+            self.effects.push_back(Effect::Locker(LockerMsg::Cancel { node, tag, casts }));
+        }
+        if peer.pending.is_some_and(|version| version >= 8)
+            && let Some(his_tag) = peer.his_tag.clone()
+        {
+            self.tell(node, cancel_connect(self.me.node(), his_tag));
+        }
+    }
+
+    /// Forgets how far an agreement was.
+    pub(super) fn reset(&mut self, node: NodeName) {
+        let is_removing = self.peers.remove(&node).is_some_and(|peer| peer.is_removing);
+        if is_removing {
+            self.peers.insert(node, Peer { is_removing, ..Peer::default() });
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Pure: what follows of a lost connection, here or between others, so that no two parts of a cluster overlap.
+
+use super::{Down, Effect, Peer, State};
+use crate::global::locker::LockerMsg;
+use crate::global::wire;
+use engset_term::{NodeName, Term};
+use std::collections::BTreeSet;
+
+impl State {
+    pub(super) fn down(&mut self, node: NodeName, why: Down) {
+        if why == Down::Lost {
+            self.tables.handle_node_down(node);
+        }
+        let was_removing = self.peers.get(&node).is_some_and(|peer| peer.is_removing);
+        self.cancel(node, Vec::new());
+        self.effects.push_back(Effect::Locker(LockerMsg::RemoveKnown(node)));
+        let (others, me) = (self.connected_to_tell(node), self.me.node());
+        self.reset(node);
+        match why {
+            Down::Removing => self.peers.entry(node).or_default().is_removing = true,
+            Down::Lost if was_removing => drop(self.peers.remove(&node)),
+            Down::Lost if self.prevents_overlap && self.is_visible => {
+                let number = self.next_number();
+                let words = [Term::atom("lost_connection"), wire::node_term(me), Term::Int(self.incarnation)];
+                let lost = Term::tuple(words.into_iter().chain([Term::Int(number), wire::node_term(node)]));
+                others.into_iter().for_each(|other| self.tell(other, lost.clone()));
+            }
+            Down::Lost => {}
+        }
+        self.known.remove(&node);
+        self.synced.remove(&node);
+    }
+
+    /// Another node lost a connection: the one of both that is not this one is left, so that nobody sees half of a part.
+    pub(super) fn lost_connection(&mut self, (a, b): &(Term, Term), message: &Term) {
+        let first = wire::known_node(a);
+        for other in self.connected_to_tell(first.unwrap_or_else(|| self.me.node())) {
+            self.tell(other, message.clone());
+        }
+        let second = wire::known_node(b);
+        let leave = if second == Some(self.me.node()) { first } else { second };
+        let Some(leave) = leave.filter(|node| self.is_potentially_known(*node)) else { return };
+        let version = self.known.get(&leave).map(|known| known.version);
+        let version = version.or_else(|| self.peers.get(&leave)?.pending).unwrap_or(0);
+        if version < 7 {
+            self.effects.push_back(Effect::Disconnect(leave));
+        } else {
+            let remove = [Term::atom("remove_connection"), wire::node_term(self.me.node())];
+            self.tell(leave, Term::tuple(remove));
+        }
+        tracing::warn!(peer = %leave, "asked to disconnect, so that no two parts of the cluster overlap");
+        self.down(leave, Down::Removing);
+    }
+
+    /// Who is told of a lost connection: all that are known, or about to be, except `without`.
+    pub(super) fn connected_to_tell(&self, without: NodeName) -> Vec<NodeName> {
+        let known = self.known.iter().filter(|(_, known)| known.version >= 7).map(|(node, _)| *node);
+        let is_pending = |peer: &Peer| peer.pending.is_some_and(|version| version >= 7);
+        let pending = self.peers.iter().filter(|(_, peer)| is_pending(peer)).map(|(node, _)| *node);
+        let nodes: BTreeSet<NodeName> = known.chain(pending).filter(|node| *node != without).collect();
+        nodes.into_iter().collect()
+    }
+
+    pub(super) fn is_potentially_known(&self, node: NodeName) -> bool {
+        let is_pending = self.peers.get(&node).is_some_and(|peer| peer.pending.is_some());
+        self.known.contains_key(&node) || is_pending
+    }
+}

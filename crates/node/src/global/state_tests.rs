@@ -1,0 +1,301 @@
+//! Name servers as values: two of them agree, whatever the order, and nothing is left of what was cut off.
+
+use super::GlobalLimits;
+use super::locker::LockerMsg;
+use super::state::{Birth, Effect, Garbage, State};
+use super::tables::{Entry, GLOBAL};
+use super::wire::Op;
+use engset_term::{Instant, NodeName, Pid, Term};
+use std::collections::BTreeSet;
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).expect("a name")
+}
+
+fn state(name: &str, limits: GlobalLimits) -> State {
+    let pid = |number| Pid::new(node(name), 1, number, 0);
+    State::new(Birth {
+        me: pid(1),
+        locker: pid(2),
+        limits,
+        is_visible: true,
+        prevents_overlap: true,
+        incarnation: 7,
+    })
+}
+
+fn a() -> State {
+    state("a@g", GlobalLimits::default())
+}
+
+fn term(text: &str) -> Term {
+    Term::parse(text).expect("a term")
+}
+
+/// The peer's locker.
+fn locker() -> Pid {
+    Pid::new(node("b@g"), 1, 2, 0)
+}
+
+fn init_connect(tag: i64) -> Term {
+    super::wire::init_connect(node("b@g"), tag, &[], locker())
+}
+
+/// All that is to be done, as text.
+fn effects(state: &mut State) -> Vec<String> {
+    let text = |effect| match effect {
+        Effect::Watch(watch) => format!("{watch:?}"),
+        Effect::Cast(to, term) => format!("cast {to} {term}"),
+        Effect::Tell(to, term) => format!("tell {to} {term}"),
+        Effect::Locker(LockerMsg::Him(him)) => format!("him {} {} {}", him.node, him.tag, him.his_tag),
+        Effect::Locker(LockerMsg::Cancel { node, tag, casts }) => {
+            format!("cancel {node} {tag} {}", casts.len())
+        }
+        Effect::Locker(LockerMsg::LockSet { set, .. }) => format!("lock_set {set}"),
+        Effect::Locker(LockerMsg::AddKnown(nodes)) => format!("add {nodes:?}"),
+        Effect::Locker(LockerMsg::RemoveKnown(node)) => format!("remove {node}"),
+        Effect::Compare { node, tag, names } => format!("compare {node} {tag} {}", names.len()),
+        Effect::Join(node) => format!("join {node}"),
+        Effect::Disconnect(node) => format!("disconnect {node}"),
+        Effect::Synced(number) => format!("synced {number}"),
+    };
+    std::iter::from_fn(|| state.poll_effect()).map(text).collect()
+}
+
+/// A name server that has met `b@g`, whose tag is 40; its own is 1.
+fn met() -> State {
+    let mut state = a();
+    state.handle_node_up(node("b@g"));
+    assert_eq!(state.handle_cast(node("b@g"), &init_connect(40)), Ok(()));
+    effects(&mut state);
+    state
+}
+
+/// The same, when the lock is set and both names and outcome are known: they agree.
+fn agreed() -> State {
+    let mut state = met();
+    let b = node("b@g");
+    let pids = Term::list([Term::Pid(locker())]);
+    assert_eq!(
+        state.handle_request(
+            locker(),
+            &Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, pids.clone()])])
+        ),
+        Some(Term::from(true))
+    );
+    state.handle_lock_is_set(b, 1, pids);
+    assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
+    state.handle_compared(b, 1, Vec::new(), &[]);
+    assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
+    state
+}
+
+#[test]
+fn both_sides_begin_whoever_is_first() {
+    let mut state = a();
+    let b = node("b@g");
+    // The peer was faster than word of the connection.
+    assert_eq!(state.handle_cast(b, &init_connect(40)), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_node_up(b);
+    let expected = [
+        "cast b@g {init_connect,{8,1},a@g,{locker,no_longer_a_pid,#{},<a@g.2.0>}}",
+        "him b@g 1 40",
+        "tell b@g {init_connect_ack,a@g,40,1}",
+    ];
+    assert_eq!(effects(&mut state), expected);
+    state.handle_node_up(b);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+}
+
+#[test]
+fn names_are_exchanged_when_the_lock_is_set() {
+    let mut state = agreed();
+    let effects = effects(&mut state);
+    let expected = [
+        "cast b@g {exchange,a@g,[],[],40}",
+        "compare b@g 1 0",
+        "cast b@g {resolved,a@g,[],[],unused,[],40}",
+        "join c@g",
+        "cancel b@g 1 0",
+        "add [b@g, c@g]",
+    ];
+    assert_eq!(effects[effects.len() - 6..], expected);
+    assert_eq!(state.known(), [node("b@g"), node("c@g")]);
+}
+
+/// The connection is lost after each of the steps: nothing is agreed on, the locker is told, and others hear of it.
+#[test]
+fn a_loss_in_the_middle_of_each_step_leaves_nothing() {
+    let b = node("b@g");
+    let steps: [fn(&mut State, NodeName); 5] = [
+        |_, _| {},
+        |state, b| state.handle_lock_is_set(b, 1, Term::Nil),
+        |state, b| assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(())),
+        |state, b| state.handle_compared(b, 1, Vec::new(), &[Op::Delete(Term::Nil)]),
+        |state, b| assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [], unused, [], 1}")), Ok(())),
+    ];
+    for cut_after in 0..4 {
+        let mut state = met();
+        steps[..=cut_after].iter().for_each(|step| step(&mut state, b));
+        effects(&mut state);
+        state.handle_node_down(b);
+        let seen = effects(&mut state);
+        assert!(seen.contains(&"cancel b@g 1 0".to_owned()), "{cut_after}: {seen:?}");
+        assert!(seen.contains(&"remove b@g".to_owned()), "{cut_after}: {seen:?}");
+        // What still comes of it is nobody's.
+        steps.iter().for_each(|step| step(&mut state, b));
+        assert_eq!(state.known(), [], "{cut_after}");
+        effects(&mut state);
+        // And the next connection has another tag.
+        state.handle_node_up(b);
+        assert!(effects(&mut state)[0].starts_with("cast b@g {init_connect,{8,3}"), "{cut_after}");
+    }
+}
+
+#[test]
+fn what_is_out_of_step_begins_anew() {
+    let b = node("b@g");
+    let mut state = met();
+    // The peer begins again in the middle: it is told that its new attempt is cancelled, and both start over.
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    let seen = effects(&mut state);
+    assert_eq!(seen[0], "tell b@g {cancel_connect,a@g,41}");
+    assert!(seen.contains(&"him b@g 2 41".to_owned()), "{seen:?}");
+    let now = Instant::ZERO;
+    assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 2, 41}")), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 1, 40}")), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,3}")), "{seen:?}");
+    assert_eq!(state.handle_plain(now, b, &term("{cancel_connect, b@g, 99}")), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    assert_eq!(state.handle_plain(now, b, &term("{cancel_connect, b@g, 3}")), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,4}")), "{seen:?}");
+}
+
+/// Names are changed by who holds the lock, of nodes that agree, and by nobody else.
+#[test]
+fn changes_are_believed_of_those_that_agree() {
+    let mut state = agreed();
+    let register = Term::tuple([Term::atom("register"), Term::atom("n"), Term::Pid(locker()), Term::Nil]);
+    assert_eq!(state.handle_request(locker(), &register), Some(Term::atom("yes")));
+    let stranger = Pid::new(node("b@g"), 1, 9, 0);
+    assert_eq!(state.handle_request(stranger, &register), Some(Term::atom("no")));
+    assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
+    assert_eq!(state.handle_request(stranger, &term("{unregister, n}")), Some(Term::atom("ok")));
+    assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
+    let elsewhere = Pid::new(node("d@g"), 1, 9, 0);
+    assert_eq!(state.handle_request(elsewhere, &term("get_protocol_version")), Some(Term::int(8)));
+    state.handle_node_down(node("b@g"));
+    assert_eq!(state.tables.whereis(&Term::atom("n")), None);
+}
+
+#[test]
+fn a_loss_between_others_is_told_on_once_and_acted_on() {
+    let mut state = agreed();
+    effects(&mut state);
+    let lost = term("{lost_connection, b@g, 123456789012345678901234567890, 5, c@g}");
+    for expected in [
+        &[
+            "tell c@g {lost_connection,b@g,123456789012345678901234567890,5,c@g}",
+            "tell c@g {remove_connection,a@g}",
+            "remove c@g",
+        ][..],
+        &[],
+    ] {
+        assert_eq!(state.handle_plain(Instant::ZERO, node("b@g"), &lost), Ok(()));
+        assert_eq!(effects(&mut state), expected);
+    }
+    assert_eq!(state.known(), [node("b@g")]);
+    assert_eq!(state.handle_plain(Instant::ZERO, node("b@g"), &term("{remove_connection, b@g}")), Ok(()));
+    assert_eq!(effects(&mut state), ["disconnect b@g", "remove b@g"]);
+    // A loss that this side asked for is no news to others.
+    state.handle_node_down(node("b@g"));
+    assert_eq!(effects(&mut state), ["End(<b@g.2.0>)", "remove b@g"]);
+}
+
+#[test]
+fn who_waits_hears_when_all_are_in_sync_or_gone() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = a();
+    state.handle_sync(1, BTreeSet::from([node("a@g")]));
+    state.handle_sync(2, BTreeSet::from([b, c]));
+    assert_eq!(effects(&mut state), ["synced 1"]);
+    assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_sync(3, BTreeSet::from([b]));
+    state.handle_node_down(c);
+    let seen = effects(&mut state);
+    assert_eq!(seen[..2], ["synced 3", "synced 2"]);
+}
+
+/// What is no message, or speaks for another node, is told from what is.
+#[test]
+fn garbage_is_told() {
+    let mut state = met();
+    let b = node("b@g");
+    for text in [
+        "x",
+        "{}",
+        "{exchange, c@g, [], [], 1}",
+        "{exchange, b@g, [{n, notapid, f}], [], 1}",
+        "{resolved, b@g, [{insert, x}], [], unused, [], 1}",
+        "{resolved, b@g, [], [{1, 2}], unused, [], 1}",
+        "{new_nodes, b@g, [], [], x, []}",
+        "{in_sync, c@g, true}",
+        "{lock_set, 1, true, [], 1}",
+        "{init_connect, {4, 1}, b@g, {locker, x, y, z}}",
+    ] {
+        assert_eq!(state.handle_cast(b, &term(text)), Err(Garbage), "{text}");
+    }
+    for text in [
+        "{nodeup, b@g}",
+        "{cancel_connect, c@g, 1}",
+        "{lost_connection, b@g, x, 1, c@g}",
+        "{remove_connection, c@g}",
+    ] {
+        assert_eq!(state.handle_plain(Instant::ZERO, b, &term(text)), Err(Garbage), "{text}");
+    }
+    assert_eq!(state.handle_request(locker(), &term("{register, n, notapid, f}")), None);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+}
+
+/// As many nodes agree as may, and a message that tells of more is garbage.
+#[test]
+fn nodes_have_a_limit() {
+    let b = node("b@g");
+    for (limit, known) in [(2, 2), (1, 1)] {
+        let mut state = state("a@g", GlobalLimits { nodes: limit, ..GlobalLimits::default() });
+        state.handle_node_up(b);
+        assert_eq!(state.handle_cast(b, &init_connect(40)), Ok(()));
+        state.handle_lock_is_set(b, 1, Term::Nil);
+        state.handle_compared(b, 1, Vec::new(), &[]);
+        assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
+        assert_eq!(state.known().len(), known);
+        let many = term("{resolved, b@g, [], [{c@g, 8}, {d@g, 8}, {e@g, 8}], unused, [], 1}");
+        assert_eq!(state.handle_cast(b, &many), Err(Garbage));
+    }
+}
+
+/// A hidden node takes no part.
+#[test]
+fn a_hidden_node_takes_no_part() {
+    let pid = |number| Pid::new(node("h@g"), 1, number, 0);
+    let mut state = State::new(Birth {
+        me: pid(1),
+        locker: pid(2),
+        limits: GlobalLimits::default(),
+        is_visible: false,
+        prevents_overlap: true,
+        incarnation: 7,
+    });
+    state.handle_node_up(node("b@g"));
+    assert_eq!(state.handle_cast(node("b@g"), &init_connect(40)), Err(Garbage));
+    state.handle_node_down(node("b@g"));
+    assert_eq!(effects(&mut state), ["remove b@g"]);
+    let own = Entry { name: Term::Nil, pid: pid(9), method: Term::Nil };
+    assert!(state.tables.set_lock(&GLOBAL, &Term::Nil, pid(3)));
+    assert!(state.tables.insert(own, None, super::tables::Says::Process(pid(3))));
+}

@@ -1,0 +1,105 @@
+//! Names and locks as values: who is believed, what is freed, and the limits.
+
+use super::GlobalLimits;
+use super::tables::{Entry, GLOBAL, Says, Tables, Watch};
+use engset_term::{NodeName, Pid, Term};
+
+const REQUESTER: Term = Term::atom("requester");
+
+fn pid(node: &str, number: u32) -> Pid {
+    Pid::new(NodeName::new(node).expect("a name"), 1, number, 0)
+}
+
+fn entry(name: &'static str, pid: Pid) -> Entry {
+    Entry { name: Term::atom(name), pid, method: Term::Nil }
+}
+
+/// Tables in which a process of `a@h` holds the lock for names.
+fn locked(limits: GlobalLimits) -> (Tables, Pid) {
+    let mut tables = Tables::new(limits);
+    let holder = pid("a@h", 1);
+    assert!(tables.set_lock(&GLOBAL, &REQUESTER, holder));
+    (tables, holder)
+}
+
+fn watches(tables: &mut Tables) -> Vec<Watch> {
+    std::iter::from_fn(|| tables.poll_watch()).collect()
+}
+
+#[test]
+fn names_are_believed_under_the_lock_only() {
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let one = pid("b@h", 2);
+    assert!(tables.insert(entry("n", one), None, Says::Process(holder)));
+    assert_eq!(tables.whereis(&Term::atom("n")), Some(one));
+    assert!(tables.insert(entry("n", holder), None, Says::Node(Some(&REQUESTER))));
+    assert_eq!(tables.whereis(&Term::atom("n")), Some(holder));
+    for says in [Says::Process(one), Says::Node(None), Says::Node(Some(&Term::Nil))] {
+        assert!(!tables.insert(entry("m", one), None, says));
+    }
+    tables.del_lock(&GLOBAL, &REQUESTER, holder);
+    assert!(!tables.insert(entry("m", one), None, Says::Process(holder)));
+    assert_eq!(tables.registered_names(), [Term::atom("n")]);
+}
+
+#[test]
+fn a_lock_is_shared_by_one_requester_and_free_when_all_have_gone() {
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let (other, stranger) = (pid("b@h", 2), pid("c@h", 3));
+    assert!(tables.set_lock(&GLOBAL, &REQUESTER, other));
+    assert!(tables.set_lock(&GLOBAL, &REQUESTER, other), "again");
+    assert!(!tables.set_lock(&GLOBAL, &Term::Nil, stranger) && !tables.can_lock(&GLOBAL, &Term::Nil));
+    tables.del_lock(&GLOBAL, &Term::Nil, holder);
+    tables.del_lock(&GLOBAL, &REQUESTER, stranger);
+    tables.handle_ended(holder);
+    assert!(tables.is_locked(&GLOBAL));
+    tables.del_lock(&GLOBAL, &REQUESTER, other);
+    assert!(!tables.is_locked(&GLOBAL) && tables.can_lock(&GLOBAL, &Term::Nil));
+}
+
+/// Each process is watched once, from its first name or lock to its last.
+#[test]
+fn who_matters_is_watched_once() {
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let one = pid("b@h", 2);
+    for name in ["x", "y"] {
+        assert!(tables.insert(entry(name, one), None, Says::Process(holder)));
+    }
+    assert_eq!(watches(&mut tables), [Watch::Begin(holder), Watch::Begin(one)]);
+    assert!(tables.delete(&Term::atom("x")) && !tables.delete(&Term::atom("x")));
+    assert_eq!(watches(&mut tables), []);
+    assert!(tables.delete(&Term::atom("y")));
+    assert_eq!(watches(&mut tables), [Watch::End(one)]);
+    tables.handle_ended(holder);
+    assert_eq!(watches(&mut tables), [], "one that has ended is not watched any more");
+}
+
+/// What was told of over a connection goes with it, whatever watches it by now.
+#[test]
+fn a_lost_connection_frees_names_and_locks() {
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let here = pid("c@h", 3);
+    assert!(tables.insert(entry("theirs", pid("a@h", 9)), None, Says::Process(holder)));
+    assert!(tables.insert(entry("ours", here), None, Says::Process(holder)));
+    watches(&mut tables);
+    tables.handle_node_down(holder.node());
+    assert_eq!(tables.registered_names(), [Term::atom("ours")]);
+    assert!(!tables.is_locked(&GLOBAL));
+    assert_eq!(watches(&mut tables), [Watch::End(holder), Watch::End(pid("a@h", 9))]);
+}
+
+#[test]
+fn names_and_locks_have_limits() {
+    let limits = GlobalLimits { names: 2, locks: 2, lock_holders: 2, ..GlobalLimits::default() };
+    let (mut tables, holder) = locked(limits);
+    let says = Says::Process(holder);
+    assert!(tables.insert(entry("a", holder), None, says) && tables.insert(entry("b", holder), None, says));
+    assert!(!tables.insert(entry("c", holder), None, says));
+    assert!(tables.insert(entry("b", pid("b@h", 1)), None, says), "in the place of another");
+    assert!(tables.set_lock(&Term::Nil, &REQUESTER, holder));
+    assert!(!tables.set_lock(&Term::atom("third"), &REQUESTER, holder));
+    assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("b@h", 1)));
+    assert!(!tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
+    tables.handle_ended(pid("b@h", 1));
+    assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
+}

@@ -1,0 +1,196 @@
+//! Global names over several nodes that lose and find each other: when all is quiet, all see the same, each name has one
+//! holder, and no lock is left.
+
+use crate::stage::SECOND;
+use engset_node::{Global, GlobalError, LockId, Node, Resolve, Retries};
+use engset_process::{Cx, SpawnOptions};
+use engset_sim::World;
+use engset_term::{Pid, Term};
+use std::sync::Arc;
+
+const NAMES: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
+
+struct Cluster {
+    world: World,
+    nodes: Vec<Arc<Node>>,
+}
+
+impl Cluster {
+    fn new(seed: u64, size: usize) -> Self {
+        let mut world = World::new(seed);
+        let nodes = (0..size).map(|number| start(&mut world, &format!("n{number}@sim"))).collect();
+        Self { world, nodes }
+    }
+
+    fn connect_all(&self) {
+        for (place, node) in self.nodes.iter().enumerate() {
+            self.nodes[..place].iter().for_each(|other| node.connect(other.name(), |_| {}));
+        }
+    }
+
+    fn pair(&self) -> (&Arc<Node>, &Arc<Node>) {
+        let a = self.draw(self.nodes.len());
+        let b = (a + 1 + self.draw(self.nodes.len() - 1)) % self.nodes.len();
+        (&self.nodes[a], &self.nodes[b])
+    }
+
+    fn draw(&self, bound: usize) -> usize {
+        usize::try_from(self.world.draw(bound as u64)).expect("small")
+    }
+
+    /// Lets a process of a node do something with names, whenever it gets to it.
+    fn spawn<F>(&self, node: &Arc<Node>, body: impl FnOnce(Cx<Term>, Global) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let global = node.global().clone();
+        node.processes()
+            .spawn(SpawnOptions::default(), move |cx| body(cx, global))
+            .map(drop)
+            .expect("there is room");
+    }
+
+    /// One thing that happens.
+    fn happen(&mut self) {
+        if self.draw(40) == 0 {
+            return self.restart();
+        }
+        let node = &self.nodes[self.draw(self.nodes.len())];
+        let name = NAMES[self.draw(NAMES.len())];
+        let resolve = [Resolve::RandomExit, Resolve::RandomNotify, Resolve::NotifyAll][self.draw(3)];
+        let (a, b) = self.pair();
+        match self.draw(12) {
+            0..4 => self.spawn(node, move |cx, global| hold(cx, global, name, resolve)),
+            4 => self.spawn(node, move |_, global| async move {
+                drop(global.unregister(Term::atom(name)).await);
+            }),
+            5 => self.spawn(node, move |cx, global| async move {
+                drop(global.re_register(Term::atom(name), cx.pid()).await);
+                cx.sleep(30 * SECOND).await;
+            }),
+            6 => self.spawn(node, move |cx, global| async move {
+                let id = LockId::new(Term::atom("resource"), cx.pid());
+                drop(global.trans(&id, None, Retries::Times(2), cx.sleep(SECOND)).await);
+            }),
+            7 => self.world.partition(a, b),
+            8 => self.world.heal(a, b),
+            9 => self.world.cut(a, b),
+            10 => drop(a.disconnect(b.name())),
+            _ => a.connect(b.name(), |_| {}),
+        }
+    }
+
+    /// A node is gone from one instant to the next, and starts again without names.
+    fn restart(&mut self) {
+        let place = self.draw(self.nodes.len());
+        let old = self.nodes.remove(place);
+        let name = old.name().text();
+        self.world.crash(&old);
+        drop(old);
+        let node = start(&mut self.world, &name);
+        self.nodes.insert(place, node);
+    }
+
+    /// Heals all, connects all, and waits until nothing is going on any more.
+    fn settle(&self) {
+        self.world.heal_all();
+        // Parts that overlap are taken apart at first.
+        for _ in 0..6 {
+            self.connect_all();
+            self.world.run_for(120 * SECOND);
+        }
+    }
+
+    fn holders(&self, node: &Node) -> Vec<(Term, Option<Pid>)> {
+        let global = node.global();
+        global.registered_names().into_iter().map(|name| (name.clone(), global.whereis(name))).collect()
+    }
+
+    fn check(&self) {
+        let seed = self.world.seed();
+        for node in &self.nodes {
+            assert_eq!(node.connected().len(), self.nodes.len() - 1, "seed {seed}: {}", node.name());
+            let here = self.holders(&self.nodes[0]);
+            assert_eq!(self.holders(node), here, "seed {seed}: {} sees other names", node.name());
+            assert!(here.iter().all(|(_, pid)| pid.is_some()), "seed {seed}: {here:?}");
+            // All agree with all, and the lock is free: else this would wait.
+            let global = node.global().clone();
+            let done = self.world.run(node, move |cx: Cx<Term>| async move {
+                global.sync().await?;
+                global.register(Term::atom("last"), cx.pid()).await?;
+                let seen = global.whereis(Term::atom("last")) == Some(cx.pid());
+                global.unregister(Term::atom("last")).await?;
+                Ok::<_, GlobalError>(seen)
+            });
+            assert_eq!(done, Ok(Ok(true)), "seed {seed}: {}", node.name());
+        }
+    }
+}
+
+/// Takes a name, and holds it until the process is killed for it or a while is over.
+async fn hold(cx: Cx<Term>, global: Global, name: &'static str, resolve: Resolve) {
+    if global.register_with(Term::atom(name), cx.pid(), resolve).await.is_ok() {
+        cx.sleep(100_000 * SECOND).await;
+    }
+}
+
+fn start(world: &mut World, name: &str) -> Arc<Node> {
+    let node = world.start_with(name, |config| config.visible = true);
+    let starting = Arc::clone(&node);
+    let started = world.run(&node, move |_: Cx<Term>| async move { starting.start_kernel().await });
+    assert_eq!(started, Ok(Ok(())));
+    node
+}
+
+fn storm(seed: u64, size: usize) {
+    let mut cluster = Cluster::new(seed, size);
+    cluster.connect_all();
+    cluster.world.run_for(30 * SECOND);
+    for _ in 0..60 {
+        cluster.happen();
+        cluster.world.run_for(SECOND * u32::try_from(cluster.draw(20)).expect("small"));
+    }
+    cluster.settle();
+    cluster.check();
+}
+
+#[test]
+fn three_nodes_agree_when_all_is_quiet() {
+    (0..60).chain([340, 1_377]).for_each(|seed| storm(seed, 3));
+}
+
+#[test]
+fn five_nodes_agree_when_all_is_quiet() {
+    (100..130).chain([151, 255]).for_each(|seed| storm(seed, 5));
+}
+
+/// Five nodes that start at once and meet at once agree within a minute.
+#[test]
+fn a_cluster_starts() {
+    for seed in 0..15 {
+        let cluster = Cluster::new(seed, 5);
+        for node in &cluster.nodes {
+            cluster.spawn(node, |cx, global| hold(cx, global, "same", Resolve::RandomExit));
+        }
+        cluster.world.run_for(SECOND);
+        cluster.connect_all();
+        cluster.world.run_for(60 * SECOND);
+        cluster.check();
+        assert_eq!(cluster.holders(&cluster.nodes[3]).len(), 1, "seed {seed}");
+    }
+}
+
+/// The same seed makes the same history.
+#[test]
+fn a_storm_of_names_can_be_had_again() {
+    let trace = |seed| {
+        let mut cluster = Cluster::new(seed, 3);
+        cluster.connect_all();
+        for _ in 0..20 {
+            cluster.happen();
+            cluster.world.run_for(5 * SECOND);
+        }
+        cluster.world.trace()
+    };
+    assert_eq!(trace(7), trace(7));
+}
