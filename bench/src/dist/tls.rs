@@ -2,7 +2,7 @@
 
 use engset::NodeBuilder;
 use engset::net::TlsConfig;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +26,8 @@ impl Certificates {
         let authority_pem = authority.self_signed(&key).expect("a certificate").pem();
         let issuer = Issuer::new(authority, key);
         let mut params = CertificateParams::new([HOST.to_owned()]).expect("an address");
+        // A certificate of the name of its authority would be taken for one that it signed itself.
+        params.distinguished_name.push(DnType::CommonName, HOST);
         // Erlang nodes look for an address among the DNS names.
         params.subject_alt_names.push(SanType::DnsName(HOST.try_into().expect("text")));
         let key = KeyPair::generate().expect("a key");
