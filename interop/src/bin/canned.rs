@@ -5,6 +5,7 @@ use engset::Node;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A node that does as it is told from outside.
@@ -22,6 +23,12 @@ struct Options {
     /// The address to accept connections at; without, the loopback address of the name's host.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
+    /// Take two seconds of silence of a peer for its end; without, a minute.
+    #[arg(long)]
+    impatient: bool,
+    /// End in order when standard input ends, so as not to outlive who started it.
+    #[arg(long)]
+    attached: bool,
 }
 
 fn main() -> ExitCode {
@@ -38,6 +45,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let builder = Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden);
+    let builder = match options.impatient {
+        true => builder.adjust(|config| config.tick.net_ticktime = Duration::from_secs(2)),
+        false => builder,
+    };
     let node = match options.listen {
         Some(listen) => builder.listen(listen).start()?,
         None => builder.start()?,
@@ -48,7 +59,13 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut stdout = io::stdout();
     writeln!(stdout, "ready")?;
     stdout.flush()?;
-    node.block_on(|_cx| ends.any())?;
+    let attached = options.attached;
+    node.block_on(move |_cx| async move {
+        tokio::select! {
+            () = ends.any() => {}
+            _ = engset::blocking(end_of_input), if attached => {}
+        }
+    })?;
     node.stop();
     Ok(())
 }
@@ -71,6 +88,11 @@ impl Ends {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// Returns when standard input has ended.
+fn end_of_input() -> io::Result<u64> {
+    io::copy(&mut io::stdin(), &mut io::sink())
 }
 
 fn tracing_error(error: &dyn std::error::Error) {
