@@ -23,7 +23,7 @@ struct Options {
     /// The address to accept connections at; without, the loopback address of the name's host.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
-    /// Take two seconds of silence of a peer for its end; without, a minute.
+    /// Take two seconds of silence for the end of a peer, and one for that of a handshake.
     #[arg(long)]
     impatient: bool,
     /// End in order when standard input ends, so as not to outlive who started it.
@@ -46,7 +46,10 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let builder = Node::builder().name(&options.name).cookie(&options.cookie).visible(!options.hidden);
     let builder = match options.impatient {
-        true => builder.adjust(|config| config.tick.net_ticktime = Duration::from_secs(2)),
+        true => builder.adjust(|config| {
+            config.tick.net_ticktime = Duration::from_secs(2);
+            config.handshake_timeout = Duration::from_secs(1);
+        }),
         false => builder,
     };
     let node = match options.listen {

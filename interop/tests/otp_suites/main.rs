@@ -10,4 +10,6 @@ mod suite;
 
 
 
+mod ei_suites;
+mod jinterface_suite;
 mod nc_suite;

@@ -45,11 +45,17 @@ impl Suite {
         if let Some(stage) = self.stage() {
             let asked = format!("rust:run({}, {case}).", self.module);
             match stage.beam.eval_within(&asked, CASE_LIMIT) {
-                Ok(reported) => assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, stage.beam.output()),
+                Ok(reported) => assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, last(&stage.beam.output())),
                 Err(error) => panic!("{}:{case}\n{error}", self.module),
             }
         }
     }
+}
+
+/// The end of what a node wrote.
+fn last(output: &str) -> &str {
+    let start = output.len().saturating_sub(2_000);
+    output.get(output.ceil_char_boundary(start)..).unwrap_or(output)
 }
 
 fn start(module: &str, arguments: &[&str]) -> Option<SuiteStage> {
@@ -58,7 +64,7 @@ fn start(module: &str, arguments: &[&str]) -> Option<SuiteStage> {
     let node = start_canned(RUST, epmd_tcp_port, false);
     let beam = Beam::builder().name("beam").cookie(COOKIE).epmd_port(epmd_tcp_port);
     let beam = beam.erl_args(arguments.iter().copied()).start().unwrap();
-    for module in ["rust", module] {
+    for module in ["rust", "fake", module] {
         let file = format!("{}/tests/otp_suites/erl/{module}.erl", env!("CARGO_MANIFEST_DIR"));
         let load = format!(
             "fun() -> {{ok, M, Code}} = compile:file({file:?}, [binary, report, warnings_as_errors]), \
