@@ -1,4 +1,4 @@
-//! The canned node: serves `echo`, `counter`, `sink`, `source` and `spawner` to whoever knows the cookie.
+//! The canned node: serves `echo`, `counter`, `sink`, `source`, `spawner` and `watcher` to whoever knows the cookie.
 
 use clap::Parser;
 use engset::Node;
@@ -56,7 +56,8 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         Some(listen) => builder.listen(listen).start()?,
         None => builder.start()?,
     };
-    node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })??;
+    let core = node.node().clone();
+    node.block_on(|_cx| async move { interop::canned::start(&core).await.map(drop) })??;
     // Whoever reads that the node is ready may end it at once.
     let ends = node.block_on(|_cx| async { Ends::new() })??;
     let mut stdout = io::stdout();

@@ -6,8 +6,10 @@ mod puppet;
 mod sink;
 mod source;
 mod spawner;
+mod watcher;
 
-use engset::{Child, Processes, StartError, Supervisor, SupervisorRef};
+use engset::net::NodeCore;
+use engset::{Child, StartError, Supervisor, SupervisorRef};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ pub use counter::{Counter, CounterMsg, CounterRef};
 ///
 /// # Errors
 /// When one of the names is taken.
-pub async fn start(processes: &Arc<Processes>) -> Result<SupervisorRef, StartError> {
+pub async fn start(node: &Arc<NodeCore>) -> Result<SupervisorRef, StartError> {
+    let for_watcher = node.clone();
     Supervisor::one_for_one()
         .intensity(1_000, Duration::from_secs(1))
         .child(Child::named_process(name("echo"), || echo::run))
@@ -25,7 +28,11 @@ pub async fn start(processes: &Arc<Processes>) -> Result<SupervisorRef, StartErr
         .child(Child::named_process(name("sink"), || sink::run))
         .child(Child::named_process(name("source"), || source::run))
         .child(Child::named_process(name("spawner"), || spawner::run))
-        .start_on(processes)
+        .child(Child::named_process(name("watcher"), move || {
+            let node = for_watcher.clone();
+            move |cx| watcher::run(cx, node)
+        }))
+        .start_on(node.processes())
         .await
 }
 

@@ -153,6 +153,11 @@ impl Puppet {
                 let alive = self.cx.processes().is_alive(pid.as_pid()?);
                 self.tell(rep.as_pid()?, "alive", [Term::from(alive)]);
             }
+            ("monitored_by", [rep]) => {
+                let watchers = self.cx.processes().info(self.cx.pid())?.monitored_by;
+                let watchers = Term::list(watchers.into_iter().map(Term::from));
+                self.tell(rep.as_pid()?, "monitored_by", [watchers]);
+            }
             ("compute", []) => self.compute().await,
             ("receive", [ms, rep]) => {
                 let patience = Duration::from_millis(u64::try_from(ms.as_int()?).ok()?);

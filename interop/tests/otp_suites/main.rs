@@ -13,3 +13,4 @@ mod suite;
 mod ei_suites;
 mod jinterface_suite;
 mod nc_suite;
+mod signal_suites;
