@@ -10,6 +10,7 @@ mod suite;
 
 
 
+mod behaviour_suites;
 mod ei_suites;
 mod jinterface_suite;
 mod nc_suite;

@@ -110,9 +110,8 @@ busy_dist_port_link() ->
 busy_dist_port(Watch, Watchers) ->
     Rust = #{node := Node} = rust:start(rust:name("busy_port")),
     P = puppet(Node),
-    %% Whoever is killed may have linked already: the puppet traps that, and tells whom it does not matter.
-    P ! {trap, true, spawn(fun Drain() -> receive _ -> Drain() end end)},
-    _ = ask(P, {info}),
+    %% Whoever is killed may have linked already.
+    deaf(P),
     busy(Rust),
     Pairs = [spawn_monitor(fun() -> Watch(P) end) || _ <- lists:seq(1, 10)],
     {Kept, Victims} = lists:split(5, Pairs),
@@ -164,6 +163,7 @@ otp_5772_dist_monitor() ->
 otp_7946() ->
     #{node := Node} = rust:start("otp_7946"),
     P = puppet(Node),
+    deaf(P),
     Linkers = [spawn_monitor(fun() ->
         process_flag(trap_exit, true),
         link(P),
@@ -363,6 +363,11 @@ fill(Node, Bytes) ->
 
 flood(_, 0) -> ok;
 flood(Node, Left) -> {sink, Node} ! binary:copy(<<7>>, 100000), flood(Node, Left - 1).
+
+%% The puppet traps exits, and tells whom it does not matter.
+deaf(P) ->
+    P ! {trap, true, spawn(fun Drain() -> receive _ -> Drain() end end)},
+    [_, {trap_exit, true}] = ask(P, {info}).
 
 links() -> {links, Links} = process_info(self(), links), Links.
 
