@@ -8,6 +8,7 @@
 //! All systems get two workers, except actix, whose actors share one thread as it gives it to them.
 
 mod arguments;
+mod dist;
 mod driver;
 mod goal;
 mod machine;
@@ -25,8 +26,24 @@ use arguments::Request;
 use std::env;
 use std::process::ExitCode;
 
+fn between_nodes(args: &[String]) -> ExitCode {
+    match dist::run(args) {
+        Ok(text) => {
+            text.iter().for_each(|text| output::say(text));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
+    if let Some(("--dist", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return between_nodes(rest);
+    }
     match arguments::parse(&args) {
         Ok(Request::Child { system, row }) => match system.measure(row) {
             Some(value) => output::say(&format!("{} {value}", row.unit().label())),

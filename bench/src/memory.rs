@@ -10,7 +10,19 @@ const PAGE_BYTES: u64 = 4096;
 /// # Panics
 /// Where there is no `/proc/self/statm`.
 pub(crate) fn resident_bytes() -> u64 {
-    let statm = fs::read_to_string("/proc/self/statm").expect("/proc/self/statm exists on Linux");
+    resident("self")
+}
+
+/// Resident bytes of another program.
+///
+/// # Panics
+/// Where it is not running.
+pub(crate) fn resident_bytes_of(program: u32) -> u64 {
+    resident(&program.to_string())
+}
+
+fn resident(program: &str) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{program}/statm")).expect("a running program, on Linux");
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
     pages.expect("the second number of statm is the resident pages") * PAGE_BYTES
 }

@@ -9,7 +9,7 @@ use crate::systems::System;
 
 pub(crate) use chart::chart;
 pub(crate) use json::json;
-pub(crate) use table::{goals, table};
+pub(crate) use table::{aligned, goals, table};
 
 /// What one system needed for one row, in each round.
 #[derive(Debug)]

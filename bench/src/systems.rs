@@ -9,6 +9,8 @@ mod tokio;
 
 use crate::row::Row;
 
+pub(crate) use beam::compiled as compiled_modules;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum System {
     Engset,

@@ -8,6 +8,7 @@ use engset_dist::Flags;
 use engset_dist::connection::{
     ConnectionError, Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received,
 };
+use engset_dist::control::{AltactTarget, Control};
 use engset_etf::encode;
 use engset_term::{Instant, Term};
 
@@ -44,7 +45,8 @@ fn receive(input: &mut Unstructured<'_>) -> Result<()> {
     let flags = *input.choose(&[
         Flags::OURS,
         Flags::OURS.without(Flags::FRAGMENTS),
-        Flags::OURS.without(Flags::FRAGMENTS).with(Flags::DIST_HDR_ATOM_CACHE),
+        Flags::OURS.without(Flags::DIST_HDR_ATOM_CACHE),
+        Flags::OURS.without(Flags::FRAGMENTS | Flags::DIST_HDR_ATOM_CACHE),
     ])?;
     let cut = usize::from(input.int_in_range(1..=40_u8)?);
     let mut steps = Vec::new();
@@ -95,12 +97,16 @@ fn outcome(flags: Flags, steps: &[Step], cut: usize) -> (Vec<Received>, Option<C
     }
     for event in &events {
         assert_eq!(event.payload.is_some(), event.control.has_payload(), "a payload is where it belongs");
+        if let Some(payload) = &event.payload {
+            let (term, plain) = (payload.term(), payload.to_plain());
+            assert!(payload.atoms().is_empty() || plain.is_ok() || term.is_err(), "what reads can be written out");
+        }
     }
     (events, fault)
 }
 
 fn step(input: &mut Unstructured<'_>) -> Result<Step> {
-    let kind = input.int_in_range(0..=12_u8)?;
+    let kind = input.int_in_range(0..=14_u8)?;
     Ok(Step::Bytes(match kind {
         0 => return Ok(Step::Wait(Duration::from_secs(input.int_in_range(0..=40)?))),
         1 => some_bytes(input)?,
@@ -112,8 +118,16 @@ fn step(input: &mut Unstructured<'_>) -> Result<Step> {
         8 => frame(&[&[112][..], &control(input)?, &[131], &payload(input)?].concat()),
         9 => frame(&[&[112, 131][..], &control(input)?, &[131], &payload(input)?].concat()),
         10 => frame(&[&[131, 69][..], &fragment_ids(input)?, &[0], &signal(input)?].concat()),
-        _ => frame(&[&[131, 70][..], &fragment_ids(input)?, &some_bytes(input)?].concat()),
+        11 | 12 => frame(&[&[131, 70][..], &fragment_ids(input)?, &some_bytes(input)?].concat()),
+        13 => frame(&[&[131, 69][..], &fragment_ids(input)?, &atoms(input)?, &signal(input)?].concat()),
+        _ => frame(&[&[131, 68][..], &atoms(input)?, &signal(input)?].concat()),
     }))
+}
+
+/// An atom section that brings one atom, or refers to one.
+fn atoms(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let (slot, is_new) = (input.int_in_range(0..=3_u8)?, input.arbitrary()?);
+    Ok(if is_new { vec![1, 8, slot, 1, b'a'] } else { vec![1, 0, slot] })
 }
 
 fn signal(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
@@ -156,15 +170,25 @@ fn body(term: &Term) -> Vec<u8> {
 
 /// Sends signals of several senders: each arrives once, and those of one sender in order.
 fn send(input: &mut Unstructured<'_>) -> Result<()> {
-    let flags = *input.choose(&[Flags::OURS, Flags::OURS.without(Flags::FRAGMENTS)])?;
+    let cache = Flags::DIST_HDR_ATOM_CACHE;
+    let both = [Flags::OURS, Flags::OURS.without(Flags::FRAGMENTS)];
+    let flags = *input.choose(&[both[0], both[1], both[0].without(cache), both[1].without(cache)])?;
     let mut outgoing = Outgoing::new(flags, OutgoingConfig::default());
     let mut incoming = Incoming::new(Instant::ZERO, flags, &IncomingConfig::default());
     let (mut sent, mut arrived) = (Vec::new(), Vec::new());
     while !input.is_empty() && sent.len() < 32 {
         let Ok(control) = shape::control(input) else { break };
         let payload = if control.has_payload() { Some(large_payload(input)?) } else { None };
-        if outgoing.send(&control, payload.clone()).is_ok() {
-            sent.push(Received { control, payload });
+        if outgoing.send(&control, payload.clone().map(Into::into)).is_ok() {
+            // Peers that have operation 37 get it for messages to aliases.
+            let control = match control {
+                Control::AliasSend { from, to, token } => {
+                    let to = AltactTarget::Alias(to);
+                    Control::AltactSigSend { priority: false, exit: false, from, to, token }
+                }
+                control => control,
+            };
+            sent.push(Received { control, payload: payload.map(Into::into) });
         }
         if input.arbitrary()? {
             pass_on(&mut outgoing, &mut incoming, &mut arrived);
@@ -178,8 +202,10 @@ fn send(input: &mut Unstructured<'_>) -> Result<()> {
     let mut senders: Vec<_> = sent.iter().map(|signal| signal.control.sender()).collect();
     senders.sort_unstable();
     senders.dedup();
-    let of = |signals: &[Received], sender| -> Vec<Received> {
-        signals.iter().filter(|signal| signal.control.sender() == sender).cloned().collect()
+    let of = |signals: &[Received], sender| -> Vec<(Control, Option<Bytes>)> {
+        let of_sender = signals.iter().filter(|signal| signal.control.sender() == sender);
+        let bytes = |signal: &Received| signal.payload.as_ref().map(|payload| payload.bytes().clone());
+        of_sender.map(|signal| (signal.control.clone(), bytes(signal))).collect()
     };
     for sender in senders {
         assert!(of(&sent, sender) == of(&arrived, sender), "signals of one sender keep their order");

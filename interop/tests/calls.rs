@@ -141,9 +141,3 @@ fn a_server_killed_from_erlang_is_replaced() {
         "0",
     );
 }
-
-#[test]
-fn rpc_is_refused_at_once() {
-    let Some(stage) = Stage::new() else { return };
-    stage.check("rpc:call($N, erlang, node, [], 5000).", "{badrpc,notsup}");
-}

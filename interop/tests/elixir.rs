@@ -92,3 +92,25 @@ fn a_task_awaits_a_rust_server() {
         "true",
     );
 }
+
+#[test]
+fn functions_are_called_and_spawned() {
+    let Some(stage) = ElixirStage::new() else { return };
+    stage.check(":erpc.call($N, :canned, :echo, [%{a: \"b\"}])", "%{a: \"b\"}");
+    stage.check(
+        "try do :erpc.call($N, :canned, :raise, [:error, :oops]) rescue e in ErlangError -> elem(e.original, 1) end",
+        ":oops",
+    );
+    stage.check(
+        "{p, m} = Node.spawn_monitor($N, :canned, :wait, []); send(p, :go); receive do {:DOWN, ^m, :process, ^p, r} -> r end",
+        ":normal",
+    );
+    stage
+        .check("p2 = Node.spawn($N, :canned, :send, [self(), :hi]); receive do {^p2, :hi} -> :ok end", ":ok");
+    stage.check("Process.flag(:trap_exit, true); p3 = Node.spawn_link($N, :canned, :wait, []); Process.exit(p3, :kill); receive do {:EXIT, ^p3, r} -> r end", ":killed");
+    stage.check(
+        "p4 = Node.spawn($N, :canned, :wait, []); Task.await(Task.async(fn -> :rpc.call($N, :erlang, :is_process_alive, [p4]) end))",
+        "true",
+    );
+    stage.check(":erpc.multicall([$N, node()], :erlang, :node, []) == [{:ok, $N}, {:ok, node()}]", "true");
+}

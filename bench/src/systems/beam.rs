@@ -19,7 +19,7 @@ pub(crate) fn measure(row: Row) -> Option<f64> {
         return None;
     }
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let compiled = compile(&package.join("beam"))?;
+    let compiled = compiled()?;
     let mut erl = program("erl");
     erl.args(["-noshell", "+S", &format!("{WORKERS}:{WORKERS}"), "-pa"]).arg(compiled);
     if row == Row::StopChildren {
@@ -33,6 +33,11 @@ pub(crate) fn measure(row: Row) -> Option<f64> {
     let number = text.split_whitespace().last().and_then(|number| number.parse().ok());
     assert!(number.is_some(), "erl printed no number but: {text}");
     number
+}
+
+/// The folder with the compiled modules of this package; `None` without Erlang.
+pub(crate) fn compiled() -> Option<PathBuf> {
+    compile(&Path::new(env!("CARGO_MANIFEST_DIR")).join("beam"))
 }
 
 fn size((name, value): &(&str, u64)) -> String {

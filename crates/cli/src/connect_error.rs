@@ -3,19 +3,19 @@
 use crate::cookie::Cookie;
 use crate::failure::{Failure, Status, Step};
 use engset::NodeName;
-use engset::net::{CloseReason, ConnectError, DialError, HandshakeError, HandshakeStep};
+use engset::net::{CloseReason, ConnectError, DialError, HandshakeError, HandshakeStep, TlsError};
 
 /// What to tell the user about `error`, with which a connection to `peer` failed.
 pub(crate) fn explain_dial(peer: NodeName, error: &DialError, cookie: &Cookie) -> Failure {
     match (error.downcast_ref::<ConnectError>(), error.downcast_ref::<CloseReason>()) {
-        (Some(error), _) => explain(peer, error, Some(cookie)),
-        (None, Some(reason)) => explain_close(peer, reason, Some(cookie)),
+        (Some(error), _) => explain(peer, error),
+        (None, Some(reason)) => explain_close(peer, reason, cookie),
         (None, None) => not_reached(peer, error),
     }
 }
 
 /// What to tell the user about `error`, which came from the way to `peer`.
-pub(crate) fn explain(peer: NodeName, error: &ConnectError, cookie: Option<&Cookie>) -> Failure {
+pub(crate) fn explain(peer: NodeName, error: &ConnectError) -> Failure {
     let unreachable = |summary: String| Failure::new(Status::Unreachable, summary);
     match error {
         ConnectError::Resolve { host, error } => {
@@ -49,6 +49,12 @@ pub(crate) fn explain(peer: NodeName, error: &ConnectError, cookie: Option<&Cook
             .remedy(
                 "open that port in the firewall; if the node has just ended, wait until EPMD has noticed",
             ),
+        ConnectError::Timeout { step: engset::net::Step::Tls, at: Some(at) } => {
+            unreachable(format!("{peer} was not reached: no TLS at {at} in time"))
+                .timeout(Step::Tls)
+                .check("a node without TLS looks like this, and a node that hangs")
+                .remedy("leave --tls-dir out where the cluster uses no TLS; otherwise look at the node")
+        }
         ConnectError::Timeout { step, at } => {
             let place = at.map_or_else(String::new, |at| format!(" from {at}"));
             unreachable(format!("{peer} was not reached: no answer{place} in time"))
@@ -56,32 +62,52 @@ pub(crate) fn explain(peer: NodeName, error: &ConnectError, cookie: Option<&Cook
                 .check("a firewall that drops packets looks like this, and a host or node that hangs")
                 .remedy("look at the other machine and at what is between")
         }
-        ConnectError::Closed { reason, .. } => explain_close(peer, reason, cookie),
+        ConnectError::Unix { path, error } => {
+            unreachable(format!("{peer} does not accept connections at {}", path.display()))
+                .step(Step::Unix)
+                .check(format!("the operating system says: {error}"))
+                .remedy("start the node, and give both sides the same directory")
+        }
+        ConnectError::Tls { at, error } => explain_tls(peer, &format!("{at}"), error),
         error => not_reached(peer, error),
     }
 }
 
-fn explain_close(peer: NodeName, reason: &CloseReason, cookie: Option<&Cookie>) -> Failure {
+/// A failed TLS connection; its error says on which side what is wrong.
+fn explain_tls(peer: NodeName, place: &str, error: &TlsError) -> Failure {
+    Failure::new(Status::Refused, format!("no TLS with {peer}: {}", error.fault))
+        .step(Step::Tls)
+        .check(format!("at {place}: {}", error.error))
+        .remedy(error.fault.remedy())
+}
+
+fn explain_close(peer: NodeName, reason: &CloseReason, cookie: &Cookie) -> Failure {
     match reason {
         CloseReason::Handshake(error) => explain_handshake(peer, error, cookie),
+        CloseReason::Carrier(error) if tls_error(&**error).is_some() => match tls_error(&**error) {
+            Some(error) => explain_tls(peer, "the beginning of the handshake", error),
+            None => not_reached(peer, reason),
+        },
         reason => not_reached(peer, reason),
     }
+}
+
+/// The error of TLS in an error of the stream.
+fn tls_error<'e>(error: &'e (dyn std::error::Error + Send + Sync + 'static)) -> Option<&'e TlsError> {
+    error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
 }
 
 fn not_reached(peer: NodeName, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Status::Unreachable, format!("{peer} was not reached: {error}")).step(Step::Handshake)
 }
 
-fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: Option<&Cookie>) -> Failure {
+fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: &Cookie) -> Failure {
     match error {
         HandshakeError::CookieMismatch { .. } | HandshakeError::ClosedByPeer { step: HandshakeStep::Ack } => {
-            let failure = Failure::new(Status::Refused, format!("{peer} refused us: the cookies differ"))
-                .step(Step::Cookie);
-            let failure = match cookie {
-                Some(cookie) => failure.check(cookie.to_string()),
-                None => failure,
-            };
-            failure.remedy(
+            Failure::new(Status::Refused, format!("{peer} refused us: the cookies differ"))
+                .step(Step::Cookie)
+                .check(cookie.to_string())
+                .remedy(
                 "give the cookie of the other node by --cookie-file or ENGSET_COOKIE; on it, `erlang:get_cookie()` shows it",
             )
         }
@@ -96,7 +122,19 @@ fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: Option<&Coo
             Failure::new(Status::NotFound, format!("another node answers in the place of {peer}"))
                 .step(Step::Name)
                 .check(format!("it calls itself {got}"))
-                .remedy("use that name: both sides must write the host in the same way")
+                .remedy("use that name: both sides must write the host in the same way, short (`-sname`) or long (`-name`)")
+        }
+        HandshakeError::PeerSpeaksTls { .. } => {
+            Failure::new(Status::Refused, format!("{peer} speaks TLS only"))
+                .step(Step::Handshake)
+                .check("its answer is a record of TLS")
+                .remedy("give certificates by --tls-dir and --name; `engset cert` makes them")
+        }
+        HandshakeError::MissingFlags(flags) => {
+            Failure::new(Status::Refused, format!("{peer} cannot do what every node must: {flags}"))
+                .step(Step::Handshake)
+                .check("it is a node of OTP 24 or older, or no node of OTP")
+                .remedy("run it on OTP 25 or later")
         }
         HandshakeError::NotAllowed | HandshakeError::Duplicate => {
             Failure::new(Status::Refused, format!("{peer} refused us: {error}"))
@@ -106,7 +144,7 @@ fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: Option<&Coo
         error => {
             Failure::new(Status::Refused, format!("{peer} and we do not understand each other: {error}"))
                 .step(Step::Handshake)
-                .check("a node of OTP 25 or later, without TLS, is needed")
+                .check("a node of OTP 25 or later is needed")
                 .remedy("find out what listens at the node's port")
         }
     }
@@ -117,6 +155,8 @@ fn step_of(step: engset::net::Step) -> Step {
         engset::net::Step::Resolve => Step::Resolve,
         engset::net::Step::Epmd => Step::Epmd,
         engset::net::Step::Tcp => Step::Tcp,
+        engset::net::Step::Unix => Step::Unix,
+        engset::net::Step::Tls => Step::Tls,
         engset::net::Step::Handshake => Step::Handshake,
     }
 }

@@ -16,10 +16,10 @@ const COOKIE_FILE_BYTES_MAX: u64 = 4096;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct CookieFlags {
     /// The cookie. Others on this machine see it in the list of processes: prefer a file
-    #[arg(long, value_name = "COOKIE", conflicts_with = "cookie_file")]
+    #[arg(long, global = true, value_name = "COOKIE", conflicts_with = "cookie_file")]
     pub(crate) cookie: Option<String>,
     /// The file with the cookie [default: $ENGSET_COOKIE, then ~/.erlang.cookie]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) cookie_file: Option<PathBuf>,
 }
 

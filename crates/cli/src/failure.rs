@@ -48,6 +48,10 @@ pub(crate) enum Step {
     Name,
     /// The TCP connection.
     Tcp,
+    /// The socket file.
+    Unix,
+    /// TLS, before the handshake.
+    Tls,
     /// The handshake, the cookies apart.
     Handshake,
     /// Proving the cookie.
@@ -122,6 +126,8 @@ impl fmt::Display for Step {
             Self::Epmd => "epmd",
             Self::Name => "name",
             Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Tls => "tls",
             Self::Handshake => "handshake",
             Self::Cookie => "cookie",
             Self::Call => "call",

@@ -1,5 +1,6 @@
 //! The `engset` command: see a cluster at work, and talk to Erlang, Elixir and Engset nodes.
 
+mod clock;
 mod commands;
 mod connect_error;
 mod cookie;
@@ -11,7 +12,7 @@ mod random;
 mod signals;
 
 use clap::{Parser, Subcommand};
-use commands::{call, demo, epmd, names, ping};
+use commands::{call, cert, demo, discover, epmd, names, ping};
 use failure::Stop;
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ enum Command {
     Call(call::Arguments),
     Names(names::Arguments),
     Epmd(epmd::Arguments),
+    Cert(cert::Arguments),
+    Discover(discover::Arguments),
     #[command(hide = true)]
     DemoNode(demo::node::Arguments),
 }
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(arguments),
         Command::Names(arguments) => names::run(&arguments),
         Command::Epmd(arguments) => epmd::run(&arguments),
+        Command::Cert(arguments) => cert::run(&arguments),
+        Command::Discover(arguments) => discover::run(&arguments),
         Command::DemoNode(arguments) => demo::node::run(arguments),
     };
     match done {

@@ -4,13 +4,17 @@ use crate::connect_error::{explain, explain_dial};
 use crate::cookie::{Cookie, CookieFlags};
 use crate::failure::{Failure, Status, Step};
 use crate::{flags, random};
-use engset::net::{ConnectError, DialError, StartNodeError, epmd};
+use engset::net::{ConnectError, DialError, StartNodeError, TlsConfig, epmd};
 use engset::{Cx, Instant, Node, NodeName, Scheduler, Term};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// So many of a host's addresses are tried.
+const ADDRESSES_MAX: usize = 4;
 
 /// What every command that talks to a node understands.
 #[derive(Debug, clap::Args)]
@@ -25,6 +29,9 @@ pub(crate) struct PeerFlags {
     /// Erlang nodes remember every name they have seen until they end: give a name where the command runs often.
     #[arg(long, value_name = "NAME", value_parser = flags::node_name)]
     name: Option<NodeName>,
+    /// Speak TLS, with the files that `engset cert` has made for --name in this directory
+    #[arg(long, value_name = "D", requires = "name")]
+    tls_dir: Option<PathBuf>,
     /// How long all of it may take, in seconds
     #[arg(long, value_name = "S", default_value = "10", value_parser = flags::seconds)]
     timeout: Duration,
@@ -66,15 +73,25 @@ impl PeerFlags {
             deadline: began.saturating_add(self.timeout),
             whole: self.timeout,
         };
+        let tls = self.tls()?;
         let address = in_node(&clock, move |_cx| async move { locate(peer, &limit).await })??;
         let own_name = self.name.map_or_else(|| made_up_name(peer, address), |name| name.text().to_string());
-        let node = start(&own_name, &cookie)?;
+        let node = start(&own_name, &cookie, tls)?;
         let left = self.timeout.saturating_sub(scheduler.now().saturating_duration_since(began));
         connect(&node, peer, left, &cookie, self.timeout)?;
         let took = scheduler.now().saturating_duration_since(began);
         let left = self.timeout.saturating_sub(took);
         let deadline = node.processes().scheduler().now().saturating_add(left);
         Ok(Reached { peer, took, limit: self.timeout, node, deadline })
+    }
+
+    /// The certificates to speak TLS with.
+    fn tls(&self) -> Result<Option<TlsConfig>, Failure> {
+        let (Some(dir), Some(name)) = (&self.tls_dir, self.name) else { return Ok(None) };
+        TlsConfig::from_dir(dir, &name.text()).map(Some).map_err(|error| {
+            Failure::new(Status::Usage, error.to_string())
+                .remedy(format!("`engset cert add --dir {} {name}` makes them", dir.display()))
+        })
     }
 }
 
@@ -120,27 +137,46 @@ where
     node.block_on(body).map_err(|error| Failure::machine("the command's own process ended", &error))
 }
 
-/// The addresses of a host; IPv4 before IPv6, as nodes listen.
-pub(crate) async fn resolve(host: String) -> io::Result<IpAddr> {
+/// The addresses of a host, at least one, the first few; IPv4 before IPv6, as nodes listen.
+pub(crate) async fn resolve(host: String) -> io::Result<Vec<IpAddr>> {
     let look = move || (host.as_str(), 0).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
     let mut found = tokio::task::spawn_blocking(look).await.map_err(io::Error::other)??;
     found.sort_by_key(SocketAddr::is_ipv6);
-    found.first().map(SocketAddr::ip).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no address"))
+    let found: Vec<_> = found.iter().map(SocketAddr::ip).take(ADDRESSES_MAX).collect();
+    if found.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "no address")) } else { Ok(found) }
+}
+
+/// Asks one question after the other, each at another address, until one is answered; when none does, what happened at the first.
+pub(crate) async fn first_that_answers<T, F>(questions: Vec<F>) -> Result<T, ConnectError>
+where
+    F: Future<Output = Result<T, ConnectError>>,
+{
+    let mut first_error = None;
+    for question in questions {
+        match question.await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+    }
+    Err(first_error.unwrap_or(ConnectError::Timeout { step: engset::net::Step::Epmd, at: None }))
 }
 
 /// Finds the host, and the name in its EPMD.
 async fn locate(peer: NodeName, limit: &Limit) -> Result<IpAddr, Failure> {
     let host = peer.host_part().to_string();
     let name = peer.name_part().to_string();
-    let failed = |error: &ConnectError| explain(peer, error, None);
+    let failed = |error: &ConnectError| explain(peer, error);
     let resolved = limit.keep(peer, Step::Resolve, resolve(host.clone())).await?;
-    let address = resolved
+    let addresses = resolved
         .map_err(|error| failed(&ConnectError::Resolve { host, error: std::sync::Arc::new(error) }))?;
-    let at = SocketAddr::new(address, epmd::tcp_port());
-    let entry = limit.keep(peer, Step::Epmd, epmd::lookup(at, &name)).await?;
-    match entry {
-        Ok(Some(_)) => Ok(address),
-        Ok(None) => Err(failed(&ConnectError::UnknownNode { name, at })),
+    let question = |address| {
+        let (at, name) = (SocketAddr::new(address, epmd::tcp_port()), name.clone());
+        async move { epmd::lookup(at, &name).await.map(|entry| (entry, at)) }
+    };
+    let asked = first_that_answers(addresses.into_iter().map(question).collect());
+    match limit.keep(peer, Step::Epmd, asked).await? {
+        Ok((Some(_), at)) => Ok(at.ip()),
+        Ok((None, at)) => Err(failed(&ConnectError::UnknownNode { name, at })),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -162,8 +198,13 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
         .remedy("look at the other machine, or allow more time by --timeout")
 }
 
-fn start(own_name: &str, cookie: &Cookie) -> Result<Node, Failure> {
+/// A hidden node of our own.
+pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
+    let builder = match tls {
+        Some(tls) => builder.tls(tls),
+        None => builder,
+    };
     builder.start().map_err(|error| {
         let failure = not_started(&error);
         match error {
@@ -174,7 +215,8 @@ fn start(own_name: &str, cookie: &Cookie) -> Result<Node, Failure> {
     })
 }
 
-fn connect(
+/// Connects `node` to `peer` within the time left, of `whole`.
+pub(crate) fn connect(
     node: &Node,
     peer: NodeName,
     left: Duration,
@@ -199,7 +241,7 @@ fn connect(
 }
 
 /// A name for one run, at a host that fits the peer's: nodes with short names want others to have them too.
-fn made_up_name(peer: NodeName, address: IpAddr) -> String {
+pub(crate) fn made_up_name(peer: NodeName, address: IpAddr) -> String {
     let host = peer.host_part();
     let host = match (address.is_loopback(), host.contains('.')) {
         (true, _) => host.as_str(),
@@ -211,9 +253,27 @@ fn made_up_name(peer: NodeName, address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::made_up_name;
-    use engset::NodeName;
+    use super::{first_that_answers, in_node, made_up_name};
+    use engset::net::{ConnectError, Step};
+    use engset::{Node, NodeName};
     use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn addresses_are_asked_until_one_answers_and_the_first_error_is_told() {
+        let node = Node::builder().workers(1).start().unwrap();
+        let failed = |step| Err(ConnectError::Timeout { step, at: None });
+        for (answers, expected) in [
+            (vec![Ok(1), Ok(2)], Ok(1)),
+            (vec![failed(Step::Epmd), Ok(2)], Ok(2)),
+            (vec![failed(Step::Epmd), failed(Step::Tcp), Ok(3)], Ok(3)),
+            (vec![failed(Step::Tcp), failed(Step::Resolve)], Err(Step::Tcp)),
+            (vec![], Err(Step::Epmd)),
+        ] {
+            let questions = answers.into_iter().map(std::future::ready).collect();
+            let answer = in_node(&node, move |_cx| first_that_answers(questions)).unwrap();
+            assert_eq!(answer.map_err(|error| error.step()), expected);
+        }
+    }
 
     fn host_beside(peer: &str, address: Ipv4Addr) -> String {
         let name = made_up_name(NodeName::new(peer).unwrap(), IpAddr::V4(address));

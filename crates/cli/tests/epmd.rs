@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 fn the_help_lists_commands_and_exit_codes() {
     let done = Engset::new(1).args(["--help"]).run();
     assert_eq!(done.status, Some(0));
-    for word in ["demo", "ping", "call", "names", "epmd", "Exit codes:", "  5  refused"] {
+    for word in ["demo", "ping", "call", "names", "epmd", "cert", "discover", "Exit codes:", "  5  refused"] {
         assert!(done.stdout.contains(word), "{word}: {}", done.stdout);
     }
     assert!(!done.stdout.contains("demo-node"), "{}", done.stdout);
@@ -19,7 +19,7 @@ fn the_help_lists_commands_and_exit_codes() {
 
 #[test]
 fn each_command_has_examples() {
-    for command in ["demo", "ping", "call", "names", "epmd"] {
+    for command in ["demo", "ping", "call", "names", "epmd", "discover"] {
         let done = Engset::new(1).args([command, "--help"]).run();
         assert!(done.stdout.contains(&format!("Examples:\n  engset {command}")), "{}", done.stdout);
         assert!(!done.stdout.contains('\u{1b}'), "colours are for terminals");

@@ -1,5 +1,9 @@
 //! Capability flags of the distribution handshake: what both sides can do, and which of it we insist on.
 
+mod releases;
+
+pub use releases::{RELEASES, Release};
+
 use core::fmt;
 use core::ops::{BitAnd, BitOr};
 
@@ -81,11 +85,11 @@ impl Flags {
     /// What a peer must have to talk to us: the set that OTP 26 to 29 require.
     pub const MANDATORY: Self = Self(0x4_0307_0F94);
 
-    /// What we offer: the default of OTP 28 and 29 without the atom cache and without native records.
+    /// What we offer: what OTP 29 offers by default.
     ///
     /// `PUBLISHED` is added for visible nodes, `NAME_ME` by nodes that want a name.
     /// Spawn requests are offered because a node that offers them may still answer each with an error.
-    pub const OURS: Self = Self(0x2D_07DF_5FBC);
+    pub const OURS: Self = Self(0x6D_07DF_7FBC);
 
     /// Bits with a meaning between two nodes; all others are reserved or private to one runtime.
     pub const KNOWN: Self = Self(0x6F_07DF_7FFF);
@@ -225,11 +229,6 @@ mod tests {
 
     #[test]
     fn the_words_are_those_of_otp() {
-        let otp_29_hidden = Flags(0x6D_07DF_7FBC);
-        assert_eq!(
-            Flags::OURS,
-            otp_29_hidden.without(Flags::DIST_HDR_ATOM_CACHE).without(Flags::NATIVE_RECORDS)
-        );
         assert_eq!(Flags::MANDATORY_25_DIGEST.0, 0x0400_0000);
         assert_eq!(Flags::MANDATORY, Flags::MANDATORY_25 | Flags::UNLINK_ID | Flags::V4_NC);
         assert!(Flags::OURS.contains(Flags::MANDATORY));
@@ -251,7 +250,7 @@ mod tests {
             assert!(!Flags::OURS.intersects(Flags(1 << bit)), "bit {bit}");
             assert!(!Flags::KNOWN.intersects(Flags(1 << bit)), "bit {bit}");
         }
-        for unwanted in [Flags::DIST_HDR_ATOM_CACHE, Flags::PUBLISHED, Flags::NAME_ME, Flags::ATOM_CACHE] {
+        for unwanted in [Flags::PUBLISHED, Flags::NAME_ME, Flags::ATOM_CACHE] {
             assert!(!Flags::OURS.intersects(unwanted));
         }
     }
@@ -269,7 +268,7 @@ mod tests {
         let theirs = Flags(0xD_07DF_7FBD);
         let both = Flags::negotiate(Flags::OURS.with(Flags::PUBLISHED), theirs);
         assert!(both.contains(Flags::FRAGMENTS) && both.contains(Flags::ALIAS));
-        assert!(!both.intersects(Flags::PUBLISHED | Flags::ALTACT_SIG | Flags::DIST_HDR_ATOM_CACHE));
+        assert!(!both.intersects(Flags::PUBLISHED | Flags::ALTACT_SIG));
         assert_eq!(Flags::negotiate(Flags(u64::MAX), Flags(1 << 36)), Flags::NONE);
     }
 

@@ -5,8 +5,8 @@ use core::fmt;
 
 /// How long a frame may be unless configured otherwise, in bytes.
 pub const FRAME_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;
-/// The smallest configurable limit of a frame's length: one fragment must fit.
-pub const FRAME_BYTES_MAX_LOWEST: usize = 64 * 1024;
+/// The smallest configurable limit of a frame's length: what a peer sends whole must fit.
+pub const FRAME_BYTES_MAX_LOWEST: usize = 128 * 1024;
 /// The largest configurable limit of a frame's length.
 pub const FRAME_BYTES_MAX_HIGHEST: usize = 1024 * 1024 * 1024;
 

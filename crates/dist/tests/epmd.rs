@@ -361,3 +361,27 @@ fn a_client_refuses_what_is_no_answer() {
     let fat = NodeEntry { extra: vec![0; 1021], ..NodeEntry::new("a", 1) };
     assert_eq!(Register::new(fat).request(), Err(EpmdError::Request(RequestError::ExtraTooLong)));
 }
+
+/// A registration from another machine is closed in silence, and the name is free.
+#[test]
+fn no_nonlocal_register() {
+    let mut world = World::new();
+    let stranger = world.open(false);
+    let (out, reason) = world.send(stranger, &counted(&alive(b"far", 6, b"")));
+    assert_eq!((out, reason), (vec![], Some(CloseReason::NotAllowed)));
+    assert_eq!(world.server.nodes().count(), 0);
+    let (_near, registered) = world.register("far");
+    assert!(matches!(registered, Ok(Some(_))));
+}
+
+/// A KILL from another machine is closed in silence, although no node is registered.
+#[test]
+fn no_nonlocal_kill() {
+    let mut world = World::new();
+    let stranger = world.open(false);
+    let (out, reason) = world.send(stranger, &counted(b"k"));
+    assert_eq!((out, reason), (vec![], Some(CloseReason::NotAllowed)));
+    assert!(!world.server.is_stop_requested());
+    let (_near, out, _reason) = world.ask(b"k");
+    assert_eq!(out, b"OK");
+}

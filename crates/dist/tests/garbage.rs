@@ -176,7 +176,7 @@ proptest! {
         while let Some(event) = incoming.poll_event() {
             let from = event.control.sender().expect("a sender").id();
             let payload = event.payload.expect("a message");
-            arrived.push((from, payload.len(), *payload.first().expect("not empty")));
+            arrived.push((from, payload.len(), *payload.bytes().first().expect("not empty")));
         }
         for sender in 1..5 {
             let sent: Vec<_> = signals

@@ -3,7 +3,9 @@
 mod wire;
 
 use engset_dist::Flags;
-use engset_dist::connection::{ConnectionError, ConnectionError as E, Incoming, IncomingConfig};
+use engset_dist::connection::{
+    AtomCacheFault, ConnectionError, ConnectionError as E, Incoming, IncomingConfig,
+};
 use engset_dist::control::{Control, ControlError};
 use engset_dist::epmd::messages::RefusedCause;
 use engset_dist::epmd::{CloseReason, ConnId, RequestError, Server, ServerConfig};
@@ -11,6 +13,7 @@ use engset_dist::frame::FrameTooLong;
 use engset_dist::handshake::{
     Acceptor, AcceptorEvent, Cookie, Decision, Framing, HandshakeError, Initiator, LocalNode, NameFault, Step,
 };
+use engset_etf::{DecodeError, DecodeErrorKind};
 use engset_term::{Instant, Term};
 
 const NOW: Instant = Instant::ZERO;
@@ -300,8 +303,8 @@ fn a_send() -> Vec<u8> {
     wire::tuple(&[wire::int(22), a_pid(), a_pid()])
 }
 
-const FRAGMENTS: Flags = Flags::OURS;
-const PLAIN: Flags = Flags::OURS.without(Flags::FRAGMENTS);
+const FRAGMENTS: Flags = Flags::OURS.without(Flags::DIST_HDR_ATOM_CACHE);
+const PLAIN: Flags = FRAGMENTS.without(Flags::FRAGMENTS);
 const CACHE: Flags = PLAIN.with(Flags::DIST_HDR_ATOM_CACHE);
 
 /// Each case on a connection of its own, with a neighbour that goes on.
@@ -345,8 +348,11 @@ fn frames_of_no_known_form() {
 
 #[test]
 fn malformed_headers() {
-    let cache_used = |references, new, first_slot| E::AtomCacheNotNegotiated { references, new, first_slot };
+    let cache_used = |references| E::AtomCacheNotNegotiated { references };
+    let cut = || E::AtomCache(AtomCacheFault::Truncated);
     let f = wire::frame;
+    let mut long = vec![131, 68, 1, 0x18, 3, 1, 0];
+    long.extend([b'a'; 256]);
     check_frames(vec![
         (FRAGMENTS, f(&[131, 68]), E::BadHeader { tag: 68 }),
         (FRAGMENTS, f(&[131, 69]), E::BadHeader { tag: 69 }),
@@ -354,17 +360,45 @@ fn malformed_headers() {
         (FRAGMENTS, f(&[&[131, 69][..], &[1; 16]].concat()), E::BadHeader { tag: 69 }),
         (FRAGMENTS, f(&[131, 70]), E::BadHeader { tag: 70 }),
         (FRAGMENTS, f(&[&[131, 70][..], &[1; 15]].concat()), E::BadHeader { tag: 70 }),
-        (FRAGMENTS, f(&[131, 68, 1]), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 0]), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 255, 0, 0]), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 8, 3]), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 8, 3, 5, b'a']), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 8, 3, 1, 0xFF]), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 0x18, 3, 0, 5, b'a']), E::BadHeader { tag: 68 }),
-        (FRAGMENTS, f(&[131, 68, 1, 0, 3, 104, 1, 97, 5]), cache_used(1, 0, 3)),
-        (FRAGMENTS, f(&[131, 68, 1, 0x0A, 3, 1, b'a', 104, 1, 97, 5]), cache_used(1, 1, 0x203)),
-        (CACHE, f(&[131, 68, 2, 0x80, 0, 1, 2, 1, b'b', 104, 1, 97, 5]), cache_used(2, 1, 1)),
+        (CACHE, f(&[131, 68]), cut()),
+        (CACHE, f(&[131, 68, 1]), cut()),
+        (CACHE, f(&[131, 68, 1, 0]), cut()),
+        (CACHE, f(&[131, 68, 255, 0, 0]), cut()),
+        (CACHE, f(&[131, 68, 1, 8, 3]), cut()),
+        (CACHE, f(&[131, 68, 1, 8, 3, 5, b'a']), cut()),
+        (CACHE, f(&[131, 68, 1, 0x18, 3, 0, 5, b'a']), cut()),
+        (CACHE, f(&[131, 68, 1, 8, 3, 1, 0xFF]), E::AtomCache(AtomCacheFault::NotUtf8)),
+        (CACHE, f(&long), E::AtomCache(AtomCacheFault::TooLong)),
+        (CACHE, f(&[131, 68, 1, 0, 3, 104, 1, 97, 5]), E::AtomCache(AtomCacheFault::EmptySlot { slot: 3 })),
+        (
+            CACHE,
+            f(&[131, 68, 2, 0x80, 0, 1, 2, 1, b'b', 104, 1, 97, 5]),
+            E::AtomCache(AtomCacheFault::EmptySlot { slot: 1 }),
+        ),
+        (FRAGMENTS, f(&[131, 68, 1, 0, 3, 104, 1, 97, 5]), cache_used(1)),
+        (FRAGMENTS, f(&[131, 68, 1, 0x0A, 3, 1, b'a', 104, 1, 97, 5]), cache_used(1)),
+        (FRAGMENTS, f(&[131, 68, 255]), cache_used(255)),
     ]);
+}
+
+#[test]
+fn references_that_the_header_does_not_name() {
+    // {6, Pid, '', Name}, where the name is the second of one.
+    let mut bytes = vec![131, 68, 1, 8, 3, 1, b'a'];
+    bytes.extend([104, 4, 97, 6]);
+    bytes.extend(a_pid());
+    bytes.extend([82, 0, 82, 1, 106]);
+    let error = DecodeError { offset: 2 + a_pid().len() + 2, kind: DecodeErrorKind::BadAtomCacheIndex };
+    let fault = E::Control(ControlError::Term { element: 4, error });
+    check_frames(vec![(CACHE, wire::frame(&bytes), fault)]);
+    // A payload is not looked into here: its receiver refuses it.
+    bytes.truncate(bytes.len() - 2);
+    bytes.extend([0, 82, 1]);
+    let mut incoming = Incoming::new(NOW, CACHE, &IncomingConfig::default());
+    incoming.handle_bytes(NOW, &wire::frame(&bytes)).unwrap();
+    let payload = incoming.poll_event().unwrap().payload.unwrap();
+    assert_eq!(payload.atoms().len(), 1);
+    assert_eq!(payload.term().unwrap_err().kind, DecodeErrorKind::BadAtomCacheIndex);
 }
 
 #[test]

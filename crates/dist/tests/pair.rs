@@ -409,3 +409,34 @@ fn calls_out_of_order_are_refused() {
     assert!(b.handle_eof().is_some());
     assert_eq!(b.handle_bytes(NOW, b"x"), Err(HandshakeError::OutOfOrder { step: Step::Over }));
 }
+
+/// Either side, when the other speaks TLS: an alert or a first message of it instead of a length.
+#[test]
+fn a_peer_that_speaks_tls_is_told_of() {
+    let client_hello = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01];
+    let error = acceptor(local("b@host", "c")).handle_bytes(NOW, &client_hello);
+    assert_eq!(error, Err(HandshakeError::PeerSpeaksTls { step: Step::Name }));
+    let alert = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0A];
+    let error = initiator(local("a@host", "c")).handle_bytes(NOW, &alert);
+    assert_eq!(error, Err(HandshakeError::PeerSpeaksTls { step: Step::Status }));
+    assert!(error.unwrap_err().to_string().contains("start this node with TLS too"));
+    // Under TLS the same bytes are a length like any other.
+    let mut acceptor = Acceptor::new(NOW, local("b@host", "c"), 2222, Framing::Four).expect("a valid name");
+    let error = acceptor.handle_bytes(NOW, &client_hello);
+    assert!(matches!(error, Err(HandshakeError::MessageTooLong { .. })), "{error:?}");
+}
+
+#[test]
+fn short_and_long_names_that_were_mixed_are_told_of() {
+    let told = |expected: &str, got: &str| {
+        HandshakeError::NameMismatch { expected: expected.to_owned(), got: got.to_owned() }.to_string()
+    };
+    for (expected, got, is_mixed) in [
+        ("b@host.example", "b@host", true),
+        ("b@host", "b@host.example", true),
+        ("b@host", "c@host", false),
+        ("b@host.example", "b@other.example", false),
+    ] {
+        assert_eq!(told(expected, got).contains("short name"), is_mixed, "{expected} {got}");
+    }
+}

@@ -108,17 +108,28 @@ pub mod prelude;
 #[doc(hidden)]
 pub use engset_otp::__private;
 
+/// Finding the peers of a node: lists, files, EPMD, and by cargo feature DNS, gossip and Kubernetes.
+pub use engset_discover as discover;
 pub use engset_macros::server;
 /// Connecting, EPMD, and their errors.
 pub mod net {
+    pub use engset_dist::Flags;
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
-    pub use engset_net::{ConnectError, NodeBuilder, StartNodeError, Step, epmd};
+    pub use engset_etf::Payload;
+    pub use engset_net::{
+        ConnectError, HANDSHAKES_MAX, NODE_URI_SCHEME, NodeBuilder, PEM_FILE_BYTES_MAX, SetCookieError,
+        SocketDirError, StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
+        epmd,
+    };
     pub use engset_node::{
         Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, MonitorNodes, Network, Node as NodeCore,
-        NodeConfig, NodeInfo, NodeType, TooManyConnections, TooManyWatchers, WATCHERS_MAX,
+        NodeConfig, NodeInfo, NodeType, NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers,
+        WATCHERS_MAX,
     };
 }
+
+pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise, RemoteCall, StopWish};
 
 pub use engset_net::{NodeBuilder, RunningNode as Node, StartNodeError};
 pub use engset_otp::{
@@ -128,16 +139,16 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, registry, sys, task, timer};
+pub use engset_otp::{groups, io, registry, rpc, sys, task, timer};
 pub use engset_process::{
-    Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError,
-    BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError, Encoded, Exit,
-    ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing, PROCESSES_MAX,
-    PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout, RegisterError, Rejected,
-    SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Select, SendError,
-    Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target, Threads, ThreadsConfig,
-    Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX, WhenFull, WorkerStats,
-    blocking, current, current_pid, yield_now,
+    Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
+    BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError,
+    Encoded, Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing,
+    PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
+    RegisterError, Rejected, SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded,
+    Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target,
+    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX,
+    WhenFull, WorkerStats, blocking, current, current_pid, yield_now,
 };
 pub use engset_term::{
     Atom, AtomError, Big, Binary, BitString, Export, Float, FloatError, Instant, Integer, List, Map,

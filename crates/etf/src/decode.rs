@@ -7,6 +7,7 @@ use engset_term::{Binary, BitString, Integer, List, Map, Opaque, Term};
 use num_bigint::{BigInt, Sign};
 
 use crate::DecodeErrorKind as Kind;
+use crate::opaque::Notes;
 use crate::reader::little_endian;
 use crate::{DecodeError, Limits, Reader, inflate, tags};
 
@@ -48,8 +49,8 @@ pub(crate) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
     match reader.peek_tag()? {
         tags::COMPRESSED if outermost => return compressed(reader),
         tags::LOCAL_EXT if outermost => {
-            reader.skip(false)?;
-            return opaque(reader, 0).map(Term::Opaque);
+            reader.skip()?;
+            return opaque(reader, 0, &Notes::default()).map(Term::Opaque);
         }
         _ => {}
     }
@@ -159,7 +160,8 @@ fn head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         }
         tags::SMALL_ATOM_UTF8 | tags::ATOM_UTF8 | tags::SMALL_ATOM | tags::ATOM | tags::ATOM_CACHE_REF => {
             let atom = reader.atom()?;
-            if atom.as_str().len() > ATOM_INLINE_BYTES {
+            // What is in the cache is there already, and shared.
+            if atom.as_str().len() > ATOM_INLINE_BYTES && tag != tags::ATOM_CACHE_REF {
                 reader.charge(atom.as_str().len().saturating_add(COUNTERS))?;
             }
             Term::Atom(atom)
@@ -167,11 +169,8 @@ fn head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         tags::NEW_PID | tags::PID => Term::Pid(reader.pid()?),
         tags::NEWER_REFERENCE | tags::NEW_REFERENCE | tags::REFERENCE => Term::Ref(reader.reference()?),
         tags::V4_PORT | tags::NEW_PORT | tags::PORT => Term::Port(reader.port_id()?),
-        tags::NEW_FUN => fun(reader, start)?,
-        tags::RECORD => {
-            reader.skip(true)?;
-            Term::Opaque(opaque(reader, start)?)
-        }
+        tags::NEW_FUN => Term::Fun(kept(reader)?),
+        tags::RECORD => Term::Opaque(kept(reader)?),
         tags::LOCAL_EXT => return Err(reader.error(Kind::NestedLocal)),
         tags::COMPRESSED => return Err(reader.error(Kind::NestedCompression)),
         _ => {
@@ -262,27 +261,20 @@ fn binary(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Binary, DecodeError> 
     }
 }
 
-/// A fun, kept as it is after a look at its parts.
-fn fun(reader: &mut Reader<'_>, start: usize) -> Result<Term, DecodeError> {
-    reader.u8()?;
-    let size = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
-    // Arity and the module's MD5.
-    reader.take(17)?;
-    reader.u32()?;
-    let free = reader.u32()?;
-    let free = reader.check_count(free, 1)?;
-    // Module, old index, old uniq, pid, free variables.
-    for _ in 0..free.saturating_add(4) {
-        reader.skip(true)?;
-    }
-    if reader.position().saturating_sub(start) != size.saturating_add(1) {
-        return Err(reader.error_at(start, Kind::BadOpaque));
-    }
-    opaque(reader, start).map(Term::Fun)
+/// A fun or a record, kept as it is after a look at its parts.
+fn kept(reader: &mut Reader<'_>) -> Result<Opaque, DecodeError> {
+    let start = reader.position();
+    let mut notes = Notes::default();
+    reader.walk(&mut notes)?;
+    opaque(reader, start, &notes)
 }
 
-/// What was read since `start`, kept as it is.
-fn opaque(reader: &mut Reader<'_>, start: usize) -> Result<Opaque, DecodeError> {
+/// What was read since `start`, kept as it is; cached atoms are written out, since the bytes go their own way.
+fn opaque(reader: &mut Reader<'_>, start: usize, notes: &Notes) -> Result<Opaque, DecodeError> {
+    if notes.has_references() {
+        let bytes = reader.written_out(start, notes)?;
+        return Ok(Opaque::from_external(Binary::from(Bytes::from(bytes))));
+    }
     let bytes = reader.since(start);
     binary(reader, bytes).map(Opaque::from_external)
 }

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use engset_term::{List, Term};
+use engset_term::{Binary, List, Term};
 use num_bigint::Sign;
 
 use crate::tags;
 use crate::write::{
-    put_atom, put_big, put_binary, put_float, put_int, put_list_header, put_map_header, put_pid, put_port_id,
+    put_atom, put_big, put_float, put_int, put_list_header, put_map_header, put_pid, put_port_id,
     put_reference, put_tag_count, put_tuple_header,
 };
 
@@ -24,6 +24,28 @@ pub fn encode(term: &Term) -> Vec<u8> {
 /// # Panics
 /// Asserts that no container or binary has 2^32 elements or more, for the format has no word for it.
 pub fn encode_body(term: &Term, out: &mut Vec<u8>) {
+    encode_into(term, out);
+}
+
+/// Where encoded terms go.
+pub(crate) trait Sink {
+    /// What has been written so far.
+    fn bytes(&mut self) -> &mut Vec<u8>;
+    /// Writes the content of a binary, whose tag and length are written.
+    fn put_content(&mut self, binary: &Binary);
+}
+
+impl Sink for Vec<u8> {
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        self
+    }
+
+    fn put_content(&mut self, binary: &Binary) {
+        self.extend_from_slice(binary.as_slice());
+    }
+}
+
+pub(crate) fn encode_into(term: &Term, out: &mut impl Sink) {
     let Some(mut cells) = put_head(term, out).map(<[Term]>::iter) else { return };
     // The innermost container is in hand, the ones around it wait.
     let mut waiting = Vec::new();
@@ -40,7 +62,8 @@ pub fn encode_body(term: &Term, out: &mut Vec<u8>) {
 }
 
 /// Writes a leaf whole, or what stands before a container's cells, and gives these.
-fn put_head<'a>(term: &'a Term, out: &mut Vec<u8>) -> Option<&'a [Term]> {
+fn put_head<'a>(term: &'a Term, sink: &mut impl Sink) -> Option<&'a [Term]> {
+    let out = sink.bytes();
     match term {
         Term::Int(value) => put_int(out, *value),
         Term::Atom(atom) => put_atom(out, atom.as_str()),
@@ -61,7 +84,10 @@ fn put_head<'a>(term: &'a Term, out: &mut Vec<u8>) -> Option<&'a [Term]> {
         Term::Pid(pid) => put_pid(out, *pid),
         Term::Ref(reference) => put_reference(out, reference),
         Term::Port(port) => put_port_id(out, *port),
-        Term::Binary(binary) => put_binary(out, binary),
+        Term::Binary(binary) => {
+            put_tag_count(out, tags::BINARY, binary.as_slice().len());
+            sink.put_content(binary);
+        }
         Term::BitString(bits) => {
             put_tag_count(out, tags::BIT_BINARY, bits.bytes().len());
             out.push(bits.last_bits());

@@ -6,6 +6,8 @@
 //!   building a term;
 //! * [`from_body`] and [`to_body`] for types with serde.
 //!
+//! A term that arrives with atoms beside it is a [`Payload`].
+//!
 //! Every byte read is taken to come from a stranger: nothing panics, nothing is allocated because a
 //! length was claimed, depth costs a stack of our own, and each [`Limits`] field ends one kind of excess.
 //!
@@ -38,23 +40,29 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod body;
 mod decode;
 mod encode;
 mod error;
 mod inflate;
 mod limits;
+mod opaque;
+mod payload;
 mod reader;
 mod serde;
 pub mod tags;
 mod write;
 
 pub use crate::serde::{DeError, SerError, from_body, from_body_with, from_term, to_body, to_term};
+pub use body::{Body, SHARED_BYTES_MIN};
 pub use decode::{decode, decode_body, decode_bytes, decode_with};
 pub use encode::{encode, encode_body};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use limits::Limits;
+pub use opaque::contains_record;
+pub use payload::Payload;
 pub use reader::Reader;
 pub use write::{
-    put_atom, put_big, put_binary, put_float, put_int, put_list_header, put_map_header, put_nil, put_pid,
-    put_port_id, put_reference, put_tuple_header,
+    put_atom, put_atom_reference, put_big, put_binary, put_float, put_int, put_list_header, put_map_header,
+    put_nil, put_pid, put_pid_with, put_port_id, put_reference, put_reference_with, put_tuple_header,
 };

@@ -8,6 +8,7 @@ use engset_term::{Atom, NodeName, NodeNameError, Pid, PortId, Reference, Term};
 
 use crate::DecodeErrorKind as Kind;
 use crate::limits::Limits;
+use crate::opaque::Notes;
 use crate::tags;
 use crate::{DecodeError, decode};
 
@@ -26,6 +27,8 @@ pub struct Reader<'a> {
     atoms: &'a [Atom],
     memory_left: usize,
     names_left: usize,
+    /// How many bytes of cached atoms may still be written out: a reference of two bytes stands for up to 1,020.
+    texts_left: usize,
     /// The node atom read last, for pids of one message mostly share theirs.
     last_node: Option<(&'a [u8], NodeName)>,
 }
@@ -48,7 +51,18 @@ impl<'a> Reader<'a> {
     pub const fn with_limits(body: &'a [u8], limits: &'a Limits) -> Self {
         let memory_left = limits.memory_for(body.len());
         let names_left = limits.node_names_new_max;
-        Self { body, at: 0, limits, shared: None, atoms: &[], memory_left, names_left, last_node: None }
+        let texts_left = limits.memory_bytes_max;
+        Self {
+            body,
+            at: 0,
+            limits,
+            shared: None,
+            atoms: &[],
+            memory_left,
+            names_left,
+            texts_left,
+            last_node: None,
+        }
     }
 
     /// Reads `body` within these limits; terms share its binaries of 64 bytes and more.
@@ -118,14 +132,14 @@ impl<'a> Reader<'a> {
     /// Goes past the next term and gives its place.
     pub fn skip_term(&mut self) -> Result<Range<usize>, DecodeError> {
         let start = self.at;
-        self.skip(false)?;
+        self.skip()?;
         Ok(start..self.at)
     }
 
     /// Goes past the next term and gives its bytes.
     pub fn raw_term(&mut self) -> Result<&'a [u8], DecodeError> {
         let start = self.at;
-        self.skip(false)?;
+        self.skip()?;
         Ok(self.since(start))
     }
 
@@ -314,7 +328,6 @@ impl<'a> Reader<'a> {
         let raw = self.since(start);
         if let Some((last, node)) = self.last_node
             && last == raw
-            && !matches!(text, AtomText::Cached(_))
         {
             return Ok(node);
         }
@@ -410,6 +423,22 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
+    /// What stands at a place of the atom table.
+    pub(crate) fn cached(&self, index: u8) -> Option<&'a Atom> {
+        self.atoms.get(usize::from(index))
+    }
+
+    pub(crate) const fn has_atoms(&self) -> bool {
+        !self.atoms.is_empty()
+    }
+
+    /// Takes the text of a cached atom, which is copied, from its budget.
+    pub(crate) fn charge_text(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        let left = self.texts_left.checked_sub(bytes);
+        self.texts_left = left.ok_or_else(|| self.error(Kind::TooMuchMemory))?;
+        Ok(())
+    }
+
     /// Takes so many bytes of memory from the budget.
     pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
         let left = self.memory_left.checked_sub(bytes);
@@ -430,6 +459,14 @@ impl<'a> Reader<'a> {
 
     pub(crate) const fn left(&self) -> usize {
         self.body.len().saturating_sub(self.at)
+    }
+
+    pub(crate) fn byte_at(&self, position: usize) -> Option<u8> {
+        self.body.get(position).copied()
+    }
+
+    pub(crate) fn between(&self, from: usize, to: usize) -> &'a [u8] {
+        self.body.get(from..to).unwrap_or(&[])
     }
 
     /// Goes back to an earlier position.
@@ -494,11 +531,11 @@ impl<'a> Reader<'a> {
 /// Going past terms.
 impl Reader<'_> {
     /// Goes past one term without a stack: only how many terms are still to come matters.
-    pub(crate) fn skip(&mut self, in_opaque: bool) -> Result<(), DecodeError> {
+    pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
         let mut to_come: usize = 1;
         let mut outermost = true;
         while let Some(left) = to_come.checked_sub(1) {
-            to_come = left.saturating_add(self.skip_head(outermost && !in_opaque, in_opaque)?);
+            to_come = left.saturating_add(self.skip_head(outermost, None)?);
             outermost = false;
             if to_come > self.left() {
                 return Err(self.error(Kind::Truncated));
@@ -507,8 +544,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Goes past a leaf, or past the head of a container, and tells how many terms follow in it.
-    fn skip_head(&mut self, outermost: bool, in_opaque: bool) -> Result<usize, DecodeError> {
+    /// Goes past a leaf, or past the head of a container, and tells how many terms follow in it. Inside a term that is
+    /// kept as it is, `notes` say where cached atoms are.
+    pub(crate) fn skip_head(
+        &mut self,
+        outermost: bool,
+        mut notes: Option<&mut Notes>,
+    ) -> Result<usize, DecodeError> {
         let start = self.at;
         let tag = self.peek_tag()?;
         match tag {
@@ -523,13 +565,12 @@ impl Reader<'_> {
                 let count = self.map_header()?;
                 return self.check_count(count, 2).map(|count| count.saturating_mul(2));
             }
-            tags::ATOM_CACHE_REF if in_opaque => return Err(self.error(Kind::CachedAtomInOpaque)),
             tags::SMALL_ATOM_UTF8
             | tags::ATOM_UTF8
             | tags::SMALL_ATOM
             | tags::ATOM
             | tags::ATOM_CACHE_REF => {
-                self.atom_text()?;
+                self.skip_atom(notes)?;
                 return Ok(0);
             }
             _ => {}
@@ -547,28 +588,28 @@ impl Reader<'_> {
             }
             tags::BINARY => self.counted_bytes().map(drop)?,
             tags::BIT_BINARY => self.bits().map(drop)?,
-            tags::NEW_PID => self.skip_named(12, in_opaque)?,
-            tags::PID => self.skip_named(9, in_opaque)?,
-            tags::V4_PORT => self.skip_named(12, in_opaque)?,
-            tags::NEW_PORT => self.skip_named(8, in_opaque)?,
-            tags::PORT | tags::REFERENCE => self.skip_named(5, in_opaque)?,
+            tags::NEW_PID => self.skip_named(12, notes)?,
+            tags::PID => self.skip_named(9, notes)?,
+            tags::V4_PORT => self.skip_named(12, notes)?,
+            tags::NEW_PORT => self.skip_named(8, notes)?,
+            tags::PORT | tags::REFERENCE => self.skip_named(5, notes)?,
             tags::NEWER_REFERENCE | tags::NEW_REFERENCE => {
                 let words = usize::from(self.u16()?);
                 if !(1..=5).contains(&words) {
                     return Err(self.error_at(start, Kind::BadReference));
                 }
                 let creation: usize = if tag == tags::NEW_REFERENCE { 1 } else { 4 };
-                self.skip_named(creation.saturating_add(words.saturating_mul(4)), in_opaque)?;
+                self.skip_named(creation.saturating_add(words.saturating_mul(4)), notes)?;
             }
             tags::EXPORT => {
-                self.skip_atom(in_opaque)?;
-                self.skip_atom(in_opaque)?;
+                self.skip_atom(notes.as_deref_mut())?;
+                self.skip_atom(notes)?;
                 if self.take(2)?.first() != Some(&tags::SMALL_INTEGER) {
                     return Err(self.error_at(start, Kind::UnexpectedType));
                 }
             }
             tags::NEW_FUN => return self.skip_fun_head(start).map(|()| 0),
-            tags::RECORD => return self.skip_record_head(in_opaque),
+            tags::RECORD => return self.skip_record_head(notes),
             tags::LOCAL_EXT if outermost && start == 0 => self.at = self.body.len(),
             tags::LOCAL_EXT => return Err(self.error_at(start, Kind::NestedLocal)),
             tags::COMPRESSED if outermost && start == 0 => crate::inflate::skip(self)?,
@@ -578,16 +619,21 @@ impl Reader<'_> {
         Ok(0)
     }
 
-    fn skip_atom(&mut self, in_opaque: bool) -> Result<(), DecodeError> {
-        if in_opaque && self.peek_tag()? == tags::ATOM_CACHE_REF {
-            return Err(self.error(Kind::CachedAtomInOpaque));
+    fn skip_atom(&mut self, notes: Option<&mut Notes>) -> Result<(), DecodeError> {
+        if let Some(notes) = notes
+            && self.peek_tag()? == tags::ATOM_CACHE_REF
+        {
+            if !self.has_atoms() {
+                return Err(self.error(Kind::CachedAtomInOpaque));
+            }
+            notes.reference(self.at);
         }
         self.atom_text().map(drop)
     }
 
     /// A node and so many bytes.
-    fn skip_named(&mut self, len: usize, in_opaque: bool) -> Result<(), DecodeError> {
-        self.skip_atom(in_opaque)?;
+    fn skip_named(&mut self, len: usize, notes: Option<&mut Notes>) -> Result<(), DecodeError> {
+        self.skip_atom(notes)?;
         self.take(len).map(drop)
     }
 
@@ -599,14 +645,14 @@ impl Reader<'_> {
     }
 
     /// A record after its tag; its field names and values follow.
-    fn skip_record_head(&mut self, in_opaque: bool) -> Result<usize, DecodeError> {
+    fn skip_record_head(&mut self, mut notes: Option<&mut Notes>) -> Result<usize, DecodeError> {
         let count = self.u32()?;
         self.u8()?;
-        self.skip_atom(in_opaque)?;
-        self.skip_atom(in_opaque)?;
+        self.skip_atom(notes.as_deref_mut())?;
+        self.skip_atom(notes.as_deref_mut())?;
         let count = self.check_count(count, 2)?;
         for _ in 0..count {
-            self.skip_atom(in_opaque)?;
+            self.skip_atom(notes.as_deref_mut())?;
         }
         Ok(count)
     }

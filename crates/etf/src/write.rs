@@ -86,10 +86,20 @@ pub fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// A reference to an atom that the message's header names, by its place there.
+pub fn put_atom_reference(out: &mut Vec<u8>, index: u8) {
+    out.extend_from_slice(&[tags::ATOM_CACHE_REF, index]);
+}
+
 /// A pid.
 pub fn put_pid(out: &mut Vec<u8>, pid: Pid) {
+    put_pid_with(out, pid, put_atom);
+}
+
+/// A pid whose node's name is put by `put_node`.
+pub fn put_pid_with(out: &mut Vec<u8>, pid: Pid, put_node: impl FnOnce(&mut Vec<u8>, &str)) {
     out.push(tags::NEW_PID);
-    put_node(out, pid.node());
+    pid.node().with_text(|text| put_node(out, text));
     let [a, b, c, d] = pid.id().to_be_bytes();
     let [e, f, g, h] = pid.serial().to_be_bytes();
     let [i, j, k, l] = pid.creation().to_be_bytes();
@@ -98,10 +108,19 @@ pub fn put_pid(out: &mut Vec<u8>, pid: Pid) {
 
 /// A reference.
 pub fn put_reference(out: &mut Vec<u8>, reference: &Reference) {
+    put_reference_with(out, reference, put_atom);
+}
+
+/// A reference whose node's name is put by `put_node`.
+pub fn put_reference_with(
+    out: &mut Vec<u8>,
+    reference: &Reference,
+    put_node: impl FnOnce(&mut Vec<u8>, &str),
+) {
     let words = reference.words();
     let len = u16::try_from(words.len()).unwrap_or(0);
     put_tagged(out, tags::NEWER_REFERENCE, len.to_be_bytes());
-    put_node(out, reference.node());
+    reference.node().with_text(|text| put_node(out, text));
     out.extend_from_slice(&reference.creation().to_be_bytes());
     for word in words {
         out.extend_from_slice(&word.to_be_bytes());

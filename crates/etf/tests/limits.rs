@@ -43,7 +43,12 @@ fn elements() {
         let pairs = (0..n).flat_map(|key| [97, u8::try_from(key).unwrap(), 106]);
         [&[116][..], &count(n), &pairs.collect::<Vec<_>>()].concat()
     };
-    for make in [&tuple as &dyn Fn(usize) -> Vec<u8>, &list, &map] {
+    // A native record has as many names of fields as values.
+    let record = |n: usize| {
+        let fields = [119, 1, b'f'].repeat(n);
+        [&[67][..], &count(n), &[1, 119, 1, b'm', 119, 1, b'r'], &fields, &[106].repeat(n)].concat()
+    };
+    for make in [&tuple as &dyn Fn(usize) -> Vec<u8>, &list, &map, &record] {
         passes(&make(9), &SMALL);
         passes(&make(10), &SMALL);
         fails(&make(11), &SMALL, TooManyElements);

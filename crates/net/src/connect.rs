@@ -1,23 +1,21 @@
 //! Connecting to a peer, step by step, with an error that says which step failed and what to do.
 
+use crate::carrier::{Carrier, TlsError};
 use crate::driver::drive;
-use crate::{epmd, random};
-use engset_dist::epmd::NodeEntry;
-use engset_dist::handshake::Framing;
-use engset_node::{Channel, CloseReason, Dial, Node};
+use crate::finding::Finding;
+use crate::random;
+use engset_node::{Channel, CloseReason, Dial, Network, Node};
 use engset_process::Scheduler;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 
-/// How long each of the steps before the handshake may take; the step to EPMD so long at each address.
-pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(5);
-/// So many of a host's addresses are tried.
-const ADDRESSES_MAX: usize = 4;
+/// How long each of the steps before the handshake may take; the steps to EPMD and TCP so long at each address.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The steps to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +26,10 @@ pub enum Step {
     Epmd,
     /// The TCP connection to the node.
     Tcp,
+    /// The socket file of the node, where nodes are reached by such.
+    Unix,
+    /// TLS, before the handshake of the nodes.
+    Tls,
     /// The handshake.
     Handshake,
 }
@@ -71,19 +73,26 @@ pub enum ConnectError {
         /// What happened.
         error: Arc<io::Error>,
     },
+    /// The node's socket file cannot be used.
+    Unix {
+        /// The socket file.
+        path: PathBuf,
+        /// What happened.
+        error: Arc<io::Error>,
+    },
+    /// No TLS connection came about.
+    Tls {
+        /// Where.
+        at: SocketAddr,
+        /// What is wrong, on which side.
+        error: TlsError,
+    },
     /// A step took too long.
     Timeout {
         /// Which.
         step: Step,
         /// Where.
         at: Option<SocketAddr>,
-    },
-    /// The connection was made and then closed.
-    Closed {
-        /// Where.
-        at: SocketAddr,
-        /// Why.
-        reason: CloseReason,
     },
     /// The operating system gave no random numbers.
     Random(Arc<io::Error>),
@@ -97,8 +106,10 @@ impl ConnectError {
             Self::Resolve { .. } => Step::Resolve,
             Self::NoEpmd { .. } | Self::Epmd { .. } | Self::UnknownNode { .. } => Step::Epmd,
             Self::Tcp { .. } => Step::Tcp,
+            Self::Unix { .. } => Step::Unix,
+            Self::Tls { .. } => Step::Tls,
             Self::Timeout { step, .. } => *step,
-            Self::Closed { .. } | Self::Random(_) => Step::Handshake,
+            Self::Random(_) => Step::Handshake,
         }
     }
 }
@@ -109,6 +120,8 @@ impl fmt::Display for Step {
             Self::Resolve => "resolve",
             Self::Epmd => "epmd",
             Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Tls => "tls",
             Self::Handshake => "handshake",
         })
     }
@@ -139,9 +152,18 @@ impl fmt::Display for ConnectError {
                     "the node does not accept connections at {at}, where its EPMD says it listens: {error}; it may just have ended, or a firewall is between"
                 )
             }
+            Self::Unix { path, error } => write!(
+                f,
+                "the node does not accept connections at {}: {error}; is it running, and does it use the same directory?",
+                path.display()
+            ),
+            Self::Tls { at, error } => write!(f, "no TLS with the node at {at}: {error}"),
+            Self::Timeout { step: Step::Tls, at: Some(at) } => write!(
+                f,
+                "the node at {at} began no TLS in time; it hangs, or it is a node without TLS: all nodes of a cluster use the same carrier"
+            ),
             Self::Timeout { step, at: Some(at) } => write!(f, "no answer from {at} in time (step {step})"),
             Self::Timeout { step, at: None } => write!(f, "no answer in time (step {step})"),
-            Self::Closed { reason, .. } => fmt::Display::fmt(reason, f),
             Self::Random(error) => write!(f, "this machine gives no random numbers: {error}"),
         }
     }
@@ -149,72 +171,43 @@ impl fmt::Display for ConnectError {
 
 impl Error for ConnectError {}
 
+/// How a node's connections are made.
+#[derive(Debug)]
+pub(crate) struct Dialler {
+    pub(crate) carrier: Carrier,
+    pub(crate) finding: Finding,
+}
+
+impl Network for Dialler {
+    fn dial(&self, node: Arc<Node>, wish: Dial) {
+        let scheduler = node.processes().scheduler().clone();
+        scheduler.spawn_task(dial(node, wish, self.carrier.clone(), self.finding));
+    }
+}
+
 /// Makes one attempt and, when it succeeds, drives the connection to its end.
-pub(crate) async fn dial(node: Arc<Node>, dial: Dial, epmd_tcp_port: u16) {
-    let peer = dial.peer;
-    match reach(&node, dial, epmd_tcp_port).await {
-        Ok((channel, stream)) => {
-            let scheduler = node.processes().scheduler().clone();
+async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding) {
+    let (peer, attempt) = (wish.peer, wish.attempt);
+    let scheduler = node.processes().scheduler().clone();
+    let carried = match carrier.dial(&scheduler, finding, peer).await {
+        Ok(carried) => carried,
+        Err(error) => return node.dial_failed(peer, attempt, Arc::new(error)),
+    };
+    let challenge = match random::challenge() {
+        Ok(challenge) => challenge,
+        Err(error) => {
+            let error = ConnectError::Random(Arc::new(error));
+            return node.dial_failed(peer, attempt, Arc::new(error));
+        }
+    };
+    match Channel::dialled(Arc::clone(&node), wish, scheduler.now(), challenge, carried.framing) {
+        Ok(channel) => {
             // The node hears of the end by the channel itself.
-            let reason = drive(channel, stream, scheduler, None).await;
+            let reason = drive(channel, carried.stream, scheduler, None).await;
             tracing::debug!(%peer, "connection ended: {reason}");
         }
-        Err(error) => node.dial_failed(peer, dial.attempt, Arc::new(error)),
+        Err(error) => node.dial_failed(peer, attempt, Arc::new(CloseReason::Handshake(error))),
     }
-}
-
-async fn reach(
-    node: &Arc<Node>,
-    dial: Dial,
-    epmd_tcp_port: u16,
-) -> Result<(Channel, TcpStream), ConnectError> {
-    let scheduler = node.processes().scheduler().clone();
-    let host = dial.peer.host_part();
-    let name = dial.peer.name_part();
-    let addresses = addresses(&scheduler, &host).await?;
-    let (at, entry) = ask_each(&scheduler, &addresses, epmd_tcp_port, &name).await?;
-    let entry = entry.ok_or_else(|| ConnectError::UnknownNode { name: name.to_string(), at })?;
-    let at = SocketAddr::new(at.ip(), entry.tcp_port);
-    let stream = within(&scheduler, Step::Tcp, Some(at), TcpStream::connect(at)).await?;
-    let stream = stream.map_err(|error| ConnectError::Tcp { at, error: Arc::new(error) })?;
-    // Small signals must not wait for each other's acknowledgements.
-    stream.set_nodelay(true).map_err(|error| ConnectError::Tcp { at, error: Arc::new(error) })?;
-    let challenge = random::challenge().map_err(|error| ConnectError::Random(Arc::new(error)))?;
-    let channel = Channel::dialled(Arc::clone(node), dial, scheduler.now(), challenge, Framing::Two)
-        .map_err(|error| ConnectError::Closed { at, reason: CloseReason::Handshake(error) })?;
-    Ok((channel, stream))
-}
-
-/// The addresses of a host, at least one; IPv4 before IPv6, since nodes listen on IPv4 unless told otherwise.
-pub(crate) async fn addresses(scheduler: &Scheduler, host: &str) -> Result<Vec<IpAddr>, ConnectError> {
-    let unresolved = |error| ConnectError::Resolve { host: host.to_owned(), error: Arc::new(error) };
-    let found = within(scheduler, Step::Resolve, None, tokio::net::lookup_host((host, 0))).await?;
-    let mut found: Vec<IpAddr> = found.map_err(unresolved)?.map(|at| at.ip()).collect();
-    if found.is_empty() {
-        return Err(unresolved(io::Error::new(io::ErrorKind::NotFound, "no address")));
-    }
-    found.sort_by_key(IpAddr::is_ipv6);
-    Ok(found)
-}
-
-/// Asks the EPMD at each address where the node listens, until one answers: where that was, and what it said. When
-/// none answers, what happened at the first.
-async fn ask_each(
-    scheduler: &Scheduler,
-    addresses: &[IpAddr],
-    epmd_tcp_port: u16,
-    name: &str,
-) -> Result<(SocketAddr, Option<NodeEntry>), ConnectError> {
-    let mut first_error = None;
-    for address in addresses.iter().take(ADDRESSES_MAX) {
-        let at = SocketAddr::new(*address, epmd_tcp_port);
-        let asked = within(scheduler, Step::Epmd, Some(at), epmd::lookup(at, name)).await;
-        match asked.flatten() {
-            Ok(entry) => return Ok((at, entry)),
-            Err(error) => drop(first_error.get_or_insert(error)),
-        }
-    }
-    Err(first_error.unwrap_or(ConnectError::Timeout { step: Step::Epmd, at: None }))
 }
 
 /// Waits for `work`, for [`STEP_TIMEOUT`] at most.
@@ -231,4 +224,36 @@ pub(crate) async fn within<T>(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::{ConnectError, STEP_TIMEOUT, Step, within};
+    use engset_process::Scheduler;
+    use engset_term::Instant;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    const STEPS: [Step; 5] = [Step::Resolve, Step::Epmd, Step::Tcp, Step::Unix, Step::Tls];
+
+    #[test]
+    fn each_step_before_the_handshake_has_its_time_and_no_more() {
+        for step in STEPS {
+            let scheduler = Scheduler::seeded(1);
+            let Scheduler::Seeded(seeded) = &scheduler else { unreachable!("just made") };
+            let at = "10.0.0.9:4369".parse().unwrap();
+            let ended = Arc::new(Mutex::new(None));
+            let (note, clock) = (Arc::clone(&ended), scheduler.clone());
+            scheduler.spawn_task(async move {
+                let waited = within(&clock, step, Some(at), std::future::pending::<()>()).await;
+                *note.lock().unwrap() = Some(waited);
+            });
+            seeded.run_until(Instant::ZERO.saturating_add(STEP_TIMEOUT - Duration::from_millis(1)));
+            assert!(ended.lock().unwrap().is_none(), "{step}: given up too early");
+            seeded.run_until(Instant::ZERO.saturating_add(STEP_TIMEOUT));
+            let error = ended.lock().unwrap().take().expect("given up in time").unwrap_err();
+            assert_eq!(error.step(), step);
+            assert!(matches!(&error, ConnectError::Timeout { at: Some(told), .. } if *told == at), "{error}");
+            let told = error.to_string();
+            let names_the_step = told.contains(&format!("step {step}")) || told.contains("TLS");
+            assert!(told.contains("10.0.0.9:4369") && names_the_step, "{told}");
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //! Once closing is decided, an established connection ends at once: the node hears of the loss although the peer does
 //! not read. In a handshake the peer is told why, for [`LAST_WORDS_TIMEOUT`] at most.
 
+use crate::handshakes::Place;
 use bytes::{Buf, Bytes};
 use engset_node::{Channel, CloseReason};
 use engset_process::Scheduler;
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -37,7 +37,7 @@ pub(crate) async fn drive(
     channel: Channel,
     stream: impl AsyncRead + AsyncWrite,
     scheduler: Scheduler,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 ) -> CloseReason {
     let stream = pin!(stream);
     let mut driver = Driver {
@@ -58,7 +58,7 @@ struct Driver<'a, S> {
     channel: Channel,
     stream: Pin<&'a mut S>,
     scheduler: Scheduler,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     alarm: Option<engset_process::Sleep>,
     unwritten: VecDeque<Bytes>,
     buffer: Box<[u8]>,

@@ -10,13 +10,22 @@
 //! # Ok(()) }
 //! ```
 
+mod carrier;
 mod clock;
 mod connect;
 mod driver;
 pub mod epmd;
+mod finding;
+mod handshakes;
+mod listening;
 mod random;
 mod registration;
 mod start;
 
+pub use carrier::{
+    NODE_URI_SCHEME, PEM_FILE_BYTES_MAX, SocketDirError, TlsConfig, TlsConfigError, TlsError, TlsFault,
+    TlsVersion,
+};
 pub use connect::{ConnectError, Step};
-pub use start::{HANDSHAKES_MAX, NodeBuilder, RunningNode, StartNodeError};
+pub use handshakes::HANDSHAKES_MAX;
+pub use start::{NodeBuilder, RunningNode, SetCookieError, StartNodeError};

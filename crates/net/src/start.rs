@@ -1,25 +1,27 @@
 //! Starting a node on real sockets: listener, EPMD registration, accepting, and stopping again.
 
-use crate::connect::{ConnectError, addresses, dial};
-use crate::driver::drive;
+mod error;
+
+pub use error::{SetCookieError, StartNodeError};
+
+use crate::carrier::{Carrier, Listener, TlsConfig};
+use crate::connect::Dialler;
+use crate::finding::{Finding, addresses};
+use crate::handshakes::{Handshakes, accept};
 use crate::random;
-use crate::registration::{EpmdPlace, keep_registered, register};
+use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
-use engset_dist::handshake::{Cookie, CookieError, Framing};
-use engset_node::{Channel, Dial, Network, Node, NodeConfig};
+use engset_dist::handshake::Cookie;
+use engset_node::{Functions, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
-use engset_term::{NodeName, NodeNameError, Term};
-use std::error::Error;
-use std::fmt;
+use engset_term::{NodeName, Term};
 use std::future::Future;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::net::TcpListener;
 
-/// Incoming connections that have not finished their handshake, at a time; more are closed unread.
-pub const HANDSHAKES_MAX: usize = 256;
 /// How long the processes get to end when the node stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -32,59 +34,11 @@ pub struct NodeBuilder {
     visible: bool,
     threads: Option<ThreadsConfig>,
     listen: Option<IpAddr>,
-    epmd_tcp_port: u16,
+    finding: Finding,
+    carrier: Carrier,
+    tcp_ports: RangeInclusive<u16>,
     adjust: Option<fn(&mut NodeConfig)>,
 }
-
-/// A node could not be started.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartNodeError {
-    /// The name is not `name@host`.
-    Name(NodeNameError),
-    /// A node with a name needs a cookie.
-    NoCookie,
-    /// The cookie cannot be used.
-    Cookie(CookieError),
-    /// The host part of the name has no address; without [`NodeBuilder::listen`] one is needed.
-    Host(ConnectError),
-    /// The host part of the name stands for an address that is not the loopback, and [`NodeBuilder::listen`] was not
-    /// given: nobody could reach the node by its name.
-    NotLoopback {
-        /// The part after the `@`.
-        host: String,
-        /// What it stands for.
-        address: IpAddr,
-    },
-    /// The operating system refused threads, random numbers or the listening socket.
-    System(io::Error),
-    /// EPMD refused the name, or could neither be reached nor replaced.
-    Epmd(ConnectError),
-    /// The node's own processes did not start.
-    Kernel(String),
-}
-
-impl fmt::Display for StartNodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(error) => write!(f, "the node's name cannot be used: {error}"),
-            Self::NoCookie => {
-                f.write_str("a node with a name needs a cookie, the secret that it shares with its peers")
-            }
-            Self::Cookie(error) => write!(f, "the cookie cannot be used: {error}"),
-            Self::Host(error) => write!(f, "it is not known where the node is to listen: {error}"),
-            Self::NotLoopback { host, address } => write!(
-                f,
-                "the name's host {host} stands for {address}, but a node listens on the loopback only unless it is told to listen at that address; tell it, or give a name at 127.0.0.1 or localhost"
-            ),
-            Self::System(error) => write!(f, "the operating system refused what the node needs: {error}"),
-            Self::Epmd(error) => write!(f, "the node's name could not be registered: {error}"),
-            Self::Kernel(error) => write!(f, "the node's own processes did not start: {error}"),
-        }
-    }
-}
-
-impl Error for StartNodeError {}
 
 impl Default for NodeBuilder {
     fn default() -> Self {
@@ -94,7 +48,9 @@ impl Default for NodeBuilder {
             visible: false,
             threads: None,
             listen: None,
-            epmd_tcp_port: crate::epmd::tcp_port(),
+            finding: Finding::Epmd(crate::epmd::tcp_port()),
+            carrier: Carrier::Tcp,
+            tcp_ports: 0..=0,
             adjust: None,
         }
     }
@@ -144,14 +100,52 @@ impl NodeBuilder {
 
     /// Sets the address to accept connections at. Without, it is the loopback address that the host part of the name
     /// stands for; a name that stands for another address is refused then. Anybody who reaches the address and knows
-    /// the cookie may talk to every process of the node, and the traffic is not encrypted.
+    /// the cookie may talk to every process of the node, and the traffic is not encrypted without [`Self::tls`].
     pub fn listen(self, listen: IpAddr) -> Self {
         Self { listen: Some(listen), ..self }
     }
 
     /// Sets the port of EPMD; without, `ERL_EPMD_PORT` or 4369.
     pub fn epmd_tcp_port(self, epmd_tcp_port: u16) -> Self {
-        Self { epmd_tcp_port, ..self }
+        Self { finding: Finding::Epmd(epmd_tcp_port), ..self }
+    }
+
+    /// Listens at the first free port of these, for firewalls, as `inet_dist_listen_min` and `inet_dist_listen_max` do;
+    /// without, at any free one. The start fails when none is free.
+    pub fn tcp_ports(self, tcp_ports: RangeInclusive<u16>) -> Self {
+        Self { tcp_ports, ..self }
+    }
+
+    /// Uses no EPMD: the node listens at this port, and reaches its peers there too, as `erl -start_epmd false
+    /// -erl_epmd_port PORT` does. So there is one node for each address.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), engset_net::StartNodeError> {
+    /// let node = engset_net::RunningNode::builder().name("shop@10.0.0.1").cookie("a secret");
+    /// let node = node.listen([10, 0, 0, 1].into()).no_epmd(4370).start()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn no_epmd(self, tcp_port: u16) -> Self {
+        Self { finding: Finding::Fixed(tcp_port), ..self }
+    }
+
+    /// Speaks TLS with all peers, as `erl -proto_dist inet_tls` does; an Erlang node without it is not reached then.
+    pub fn tls(self, tls: TlsConfig) -> Self {
+        Self { carrier: Carrier::Tls(tls), ..self }
+    }
+
+    /// Reaches other Engset nodes of this machine by Unix sockets instead of TCP, without EPMD: each has a socket file
+    /// in `dir`, which must be its owner's alone (mode 700), and is made so when it is not there. Erlang nodes are not
+    /// reached then.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), engset_net::StartNodeError> {
+    /// let node = engset_net::RunningNode::builder().name("shop@here").cookie("a secret");
+    /// let node = node.unix_socket("/run/shop/nodes").start()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn unix_socket(self, dir: impl Into<PathBuf>) -> Self {
+        Self { carrier: Carrier::Unix(dir.into()), ..self }
     }
 
     /// Changes further settings, such as limits and tick times.
@@ -179,7 +173,9 @@ impl NodeBuilder {
         let started =
             receiver.recv().unwrap_or_else(|_| Err(StartNodeError::Kernel("start was cut off".to_owned())));
         match started {
-            Ok((node, epmd)) => Ok(RunningNode { node, scheduler, keeper: epmd }),
+            Ok(up) => {
+                Ok(RunningNode { node: up.node, scheduler, keeper: up.keeper, handshakes: up.handshakes })
+            }
             Err(error) => {
                 stop_scheduler(&scheduler);
                 Err(error)
@@ -187,27 +183,24 @@ impl NodeBuilder {
         }
     }
 
-    async fn bring_up(self, scheduler: Scheduler) -> Result<(Arc<Node>, Option<Keeper>), StartNodeError> {
+    async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
+        let handshakes = Arc::new(Handshakes::default());
         let Some(name) = &self.name else {
+            // Alone: nobody answers at port 0.
+            let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
-            return Ok((Node::new(config, scheduler, Arc::new(Sockets { epmd_tcp_port: 0 })), None));
+            return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
         };
         let name = NodeName::new(name).map_err(StartNodeError::Name)?;
         let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
         let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
-        let listen = match self.listen {
-            Some(listen) => listen,
-            None => loopback(&scheduler, &name.host_part()).await?,
-        };
-        let listener = TcpListener::bind((listen, 0)).await.map_err(StartNodeError::System)?;
-        let tcp_port = listener.local_addr().map_err(StartNodeError::System)?.port();
-        let entry = NodeEntry::new(&name.name_part(), tcp_port);
-        let epmd = EpmdPlace { tcp_port: self.epmd_tcp_port, listen };
-        let registered = register(epmd, &entry, &scheduler).await.map_err(StartNodeError::Epmd)?;
-        let creation = match registered.registration.creation {
+        let (listen, listener) = self.listen_as(name, &scheduler).await?;
+        let presence = self.presence(name, listen, &listener, &scheduler).await?;
+        let creation = match presence.as_ref().map_or(0, |presence| presence.registered.registration.creation)
+        {
             // Values below four have other meanings; the old protocol has no others.
             0..=3 => random::creation().map_err(StartNodeError::System)?,
             creation => creation,
@@ -215,14 +208,76 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
-        let network = Arc::new(Sockets { epmd_tcp_port: self.epmd_tcp_port });
+        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let node = Node::new(config, scheduler.clone(), network);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        scheduler.spawn_task(accept(listener, Arc::clone(&node)));
-        let (gone, stop) = tokio::sync::oneshot::channel();
-        scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
-        Ok((node, Some(Keeper { _gone: gone })))
+        scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
+        let keeper = presence.map(|presence| {
+            let (gone, stop) = tokio::sync::oneshot::channel();
+            let Presence { epmd, entry, registered } = presence;
+            scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
+            Keeper { _gone: gone }
+        });
+        Ok(Up { node, keeper, handshakes })
     }
+
+    /// Where the node `name` listens, and listens there.
+    async fn listen_as(
+        &self,
+        name: NodeName,
+        scheduler: &Scheduler,
+    ) -> Result<(IpAddr, Listener), StartNodeError> {
+        if let Carrier::Tls(tls) = &self.carrier {
+            tls.check_own(name).map_err(StartNodeError::Certificate)?;
+        }
+        let listen = match (self.listen, &self.carrier) {
+            (Some(listen), _) => listen,
+            (None, Carrier::Unix(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            (None, Carrier::Tcp | Carrier::Tls(_)) => loopback(scheduler, &name.host_part()).await?,
+        };
+        let tcp_ports = match self.finding {
+            Finding::Fixed(tcp_port) => tcp_port..=tcp_port,
+            Finding::Epmd(_) => self.tcp_ports.clone(),
+        };
+        let listener = self.carrier.listen(name, listen, tcp_ports);
+        let listener = listener.map_err(|error| match &self.carrier {
+            Carrier::Unix(path) => StartNodeError::SocketDir { path: path.clone(), error },
+            Carrier::Tcp | Carrier::Tls(_) => StartNodeError::System(error),
+        })?;
+        Ok((listen, listener))
+    }
+
+    /// Makes the node known to the EPMD of its machine, where one is used.
+    async fn presence(
+        &self,
+        name: NodeName,
+        listen: IpAddr,
+        listener: &Listener,
+        scheduler: &Scheduler,
+    ) -> Result<Option<Presence>, StartNodeError> {
+        let tcp_port = listener.tcp_port().map_err(StartNodeError::System)?;
+        let (Finding::Epmd(epmd_tcp_port), Some(tcp_port)) = (self.finding, tcp_port) else {
+            return Ok(None);
+        };
+        let entry = NodeEntry::new(&name.name_part(), tcp_port);
+        let epmd = EpmdPlace { tcp_port: epmd_tcp_port, listen };
+        let registered = register(epmd, &entry, scheduler).await.map_err(StartNodeError::Epmd)?;
+        Ok(Some(Presence { epmd, entry, registered }))
+    }
+}
+
+/// A node that has come up.
+struct Up {
+    node: Arc<Node>,
+    keeper: Option<Keeper>,
+    handshakes: Arc<Handshakes>,
+}
+
+/// What the EPMD of this machine knows of the node.
+struct Presence {
+    epmd: EpmdPlace,
+    entry: NodeEntry,
+    registered: Registered,
 }
 
 /// The loopback address that `host` stands for.
@@ -249,6 +304,7 @@ pub struct RunningNode {
     node: Arc<Node>,
     scheduler: Scheduler,
     keeper: Option<Keeper>,
+    handshakes: Arc<Handshakes>,
 }
 
 impl RunningNode {
@@ -263,10 +319,23 @@ impl RunningNode {
         &self.node
     }
 
+    /// What peers may call on this node.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        self.node.functions()
+    }
+
     /// The node's processes.
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         self.node.processes()
+    }
+
+    /// How many incoming connections were closed during their handshake, because [`HANDSHAKES_MAX`](crate::HANDSHAKES_MAX)
+    /// newer ones were open.
+    #[must_use]
+    pub fn handshakes_evicted(&self) -> u64 {
+        self.handshakes.evicted()
     }
 
     /// Runs `body` as a process of the node and waits for what it returns. Blocks the calling thread.
@@ -280,6 +349,33 @@ impl RunningNode {
         F: Future<Output = T> + Send + 'static,
     {
         self.processes().block_on(body)
+    }
+
+    /// Sets the secret shared with `peer` alone, from the next handshake on; with the node's own name, the one shared with
+    /// all peers that have none of their own (`erlang:set_cookie/2`).
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use engset_term::NodeName;
+    ///
+    /// let node = RunningNode::builder().start()?;
+    /// node.set_cookie(NodeName::new("billing@10.0.0.7").expect("name@host"), "theirs")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetCookieError`]; the cookies are as before then.
+    pub fn set_cookie(&self, peer: NodeName, cookie: &str) -> Result<(), SetCookieError> {
+        let cookie = Cookie::new(cookie).map_err(SetCookieError::Cookie)?;
+        self.node.set_cookie(peer, cookie).map_err(SetCookieError::TooMany)
+    }
+
+    /// Adds to the list of those who may connect, see [`Node::allow`].
+    ///
+    /// # Errors
+    /// When the list would have too many entries; it is as before then.
+    pub fn allow(&self, entries: &[&str]) -> Result<(), TooManyEntries> {
+        self.node.allow(entries)
     }
 
     /// Stops the node: its name is freed, its processes are killed, its connections cut, its threads ended.
@@ -313,55 +409,5 @@ impl Drop for RunningNode {
 fn stop_scheduler(scheduler: &Scheduler) {
     if let Scheduler::Threads(threads) = scheduler {
         threads.shutdown();
-    }
-}
-
-/// A node's connections over TCP.
-struct Sockets {
-    epmd_tcp_port: u16,
-}
-
-impl Network for Sockets {
-    fn dial(&self, node: Arc<Node>, wish: Dial) {
-        let scheduler = node.processes().scheduler().clone();
-        scheduler.spawn_task(dial(node, wish, self.epmd_tcp_port));
-    }
-}
-
-async fn accept(listener: TcpListener, node: Arc<Node>) {
-    let places = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES_MAX));
-    let scheduler = node.processes().scheduler().clone();
-    loop {
-        let (stream, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!("a connection could not be accepted: {error}");
-                scheduler.sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(%from, "too many connections without handshake: one is closed unread");
-            continue;
-        };
-        let challenge = match random::challenge() {
-            Ok(challenge) => challenge,
-            Err(error) => {
-                tracing::error!("a connection is refused, this machine gives no random numbers: {error}");
-                continue;
-            }
-        };
-        let channel = Channel::accepted(Arc::clone(&node), scheduler.now(), challenge, Framing::Two);
-        match (channel, stream.set_nodelay(true)) {
-            (Ok(channel), Ok(())) => {
-                let clock = scheduler.clone();
-                scheduler.spawn_task(async move {
-                    let reason = drive(channel, stream, clock, Some(place)).await;
-                    tracing::debug!(%from, "connection ended: {reason}");
-                });
-            }
-            (Err(error), _) => tracing::error!("this node cannot accept connections: {error}"),
-            (_, Err(error)) => tracing::warn!(%from, "a connection is of no use: {error}"),
-        }
     }
 }

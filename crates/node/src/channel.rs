@@ -5,6 +5,7 @@
 //! ends the connection for the node.
 
 use crate::deliver::BadSignal;
+use crate::dynamic_names::Given;
 use crate::node::{Dial, Node, TooManyConnections};
 use crate::peers::{AttemptId, Link};
 use crate::watchers::NodedownReason;
@@ -27,7 +28,34 @@ pub struct Channel {
     /// Whom we dialled.
     dialled: Option<NodeName>,
     phase: Phase,
+    /// Which names the carrier vouches for.
+    names: Option<NameCheck>,
+    /// The number that the peer has to answer, where it dialled us.
+    challenge: u32,
+    /// The name that the peer got from us.
+    given: Option<Given>,
     closed: Option<CloseReason>,
+}
+
+/// Whether the carrier vouches for the name that a peer gives: it may know who is at the other end, for instance by a
+/// certificate.
+pub struct NameCheck(Box<Check>);
+
+type Check = dyn Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync;
+
+impl NameCheck {
+    /// A check that refuses names with an error, which should say who the carrier knows the peer as.
+    pub fn new(
+        check: impl Fn(&str) -> Result<(), Arc<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(check))
+    }
+}
+
+impl fmt::Debug for NameCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameCheck")
+    }
 }
 
 #[derive(Debug)]
@@ -58,6 +86,8 @@ pub enum CloseReason {
     Refused,
     /// The peer's name cannot be used.
     PeerName(NodeNameError),
+    /// The peer gives a name that its carrier knows not to be its own; it was told that it is not allowed.
+    Impostor(Arc<dyn Error + Send + Sync>),
     /// There are too many connections.
     TooMany(TooManyConnections),
     /// The peer broke the protocol.
@@ -81,6 +111,7 @@ impl fmt::Display for CloseReason {
             Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
             Self::Refused => f.write_str("this node refused the peer's attempt to connect"),
             Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
+            Self::Impostor(error) => write!(f, "a peer was refused that gives a name not its own: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
             Self::Connection(error) => fmt::Display::fmt(error, f),
             Self::Signal(error) => fmt::Display::fmt(error, f),
@@ -106,11 +137,11 @@ impl Channel {
         challenge: u32,
         framing: Framing,
     ) -> Result<Self, HandshakeError> {
-        let local = node.config().local_node();
-        let initiator = Initiator::new(now, local, &dial.peer.text(), challenge, framing)?
+        let peer = dial.peer.text();
+        let initiator = Initiator::new(now, node.local_node(&peer), &peer, challenge, framing)?
             .with_timeout(node.config().handshake_timeout);
         let phase = Phase::Dialling(Box::new(initiator));
-        Ok(Self { node, attempt: dial.attempt, dialled: Some(dial.peer), phase, closed: None })
+        Ok(Self::new(node, dial.attempt, Some(dial.peer), phase, challenge))
     }
 
     /// A channel on a stream that a peer opened; `challenge` is a fresh random number.
@@ -128,7 +159,24 @@ impl Channel {
             Acceptor::new(now, local, challenge, framing)?.with_timeout(node.config().handshake_timeout);
         let attempt = node.new_attempt();
         node.challenge_opened(attempt, challenge);
-        Ok(Self { node, attempt, dialled: None, phase: Phase::Accepting(Box::new(acceptor)), closed: None })
+        Ok(Self::new(node, attempt, None, Phase::Accepting(Box::new(acceptor)), challenge))
+    }
+
+    fn new(
+        node: Arc<Node>,
+        attempt: AttemptId,
+        dialled: Option<NodeName>,
+        phase: Phase,
+        challenge: u32,
+    ) -> Self {
+        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None }
+    }
+
+    /// Refuses a peer whose name `names` does not let pass.
+    #[must_use]
+    pub fn check_name(mut self, names: NameCheck) -> Self {
+        self.names = Some(names);
+        self
     }
 
     /// Bytes arrived.
@@ -136,6 +184,7 @@ impl Channel {
     /// # Errors
     /// The stream is to be closed, after what `poll_transmit` still gives.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+        self.node.count_bytes(bytes.len(), 0);
         let result = match &mut self.phase {
             Phase::Dialling(initiator) => {
                 // A peer that hands us a challenge of ours wants the answer for somebody else.
@@ -201,6 +250,7 @@ impl Channel {
     /// When this node closed the connection.
     pub fn poll_transmit(&mut self, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
         let mut handshake = Vec::new();
+        let before = out.len();
         let result = match &mut self.phase {
             Phase::Dialling(initiator) => {
                 initiator.poll_transmit(&mut handshake);
@@ -218,6 +268,7 @@ impl Channel {
         if !handshake.is_empty() {
             out.insert(0, handshake.into());
         }
+        self.node.count_bytes(0, out.iter().skip(before).map(Bytes::len).sum());
         self.note(result)
     }
 
@@ -281,8 +332,24 @@ impl Channel {
         {
             match event {
                 AcceptorEvent::Name { peer, wants_name, .. } => {
-                    let decision =
-                        if wants_name { Decision::NotAllowed } else { self.node.decide(&peer, self.attempt) };
+                    acceptor.set_cookie(self.node.cookie(&peer));
+                    if wants_name {
+                        self.given = self.node.name_for(&peer, self.attempt, self.challenge);
+                    }
+                    let name = self.given.as_ref().map_or(&peer, |given| &given.name);
+                    let known = self.names.as_ref().map_or(Ok(()), |NameCheck(names)| names(name));
+                    if let Err(error) = known {
+                        acceptor.decide(Decision::NotAllowed).map_err(CloseReason::Handshake)?;
+                        return Err(CloseReason::Impostor(error));
+                    }
+                    let decision = if wants_name {
+                        self.given.as_ref().map_or(Decision::NotAllowed, |given| Decision::Named {
+                            name: given.name.clone(),
+                            creation: given.creation,
+                        })
+                    } else {
+                        self.node.decide(&peer, self.attempt)
+                    };
                     let is_refused = matches!(decision, Decision::Nok | Decision::NotAllowed);
                     acceptor.decide(decision).map_err(CloseReason::Handshake)?;
                     // Nothing more can come of it, and its place among the handshakes is wanted.
@@ -328,7 +395,7 @@ impl Channel {
 }
 
 impl Up {
-    fn handle_bytes(&mut self, node: &Node, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
+    fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
         while let Some(received) = self.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.
@@ -375,6 +442,10 @@ impl Up {
 impl Drop for Channel {
     fn drop(&mut self) {
         let reason = self.closed.take().unwrap_or(CloseReason::ClosedHere);
+        // Before the loss is told: whoever hears of it may ask for the name again.
+        if let Some(given) = self.given.take() {
+            self.node.name_back(given, matches!(self.phase, Phase::Up(_)));
+        }
         match (&self.phase, self.dialled) {
             (Phase::Up(up), _) => {
                 let nodedown = match reason {

@@ -1,5 +1,6 @@
 //! All settings of a node, validated where they are made.
 
+use crate::functions::FunctionLimits;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
 use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
@@ -39,6 +40,8 @@ pub struct NodeConfig {
     pub connections_max: usize,
     /// How many processes there may be.
     pub processes_max: usize,
+    /// How much peers may let the node do at once.
+    pub functions: FunctionLimits,
     /// Random bits that make references hard to guess.
     pub salt: u64,
 }
@@ -60,6 +63,7 @@ impl NodeConfig {
             pending_bytes_max: PENDING_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,
             processes_max: PROCESSES_MAX,
+            functions: FunctionLimits::default(),
             salt,
         }
     }

@@ -6,11 +6,12 @@
 
 use crate::node::Node;
 use crate::peers::Link;
+use crate::spawning::Wish;
 use engset_dist::connection::Received;
-use engset_dist::control::{AltactTarget, Control, Process, Reason, SpawnResult};
-use engset_etf::{DecodeError, Limits, decode_body};
+use engset_dist::control::{AltactTarget, Control, Process, Reason};
+use engset_etf::DecodeError;
 use engset_process::{ControlSignal, Dest, ExitReason};
-use engset_term::{Atom, Pid, Reference};
+use engset_term::{Pid, Reference};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -42,16 +43,14 @@ impl Error for BadSignal {}
 
 impl Node {
     /// Lets a signal from the peer of `link` act.
-    pub(crate) fn deliver(&self, link: &Arc<Link>, received: Received) -> Result<(), BadSignal> {
+    pub(crate) fn deliver(self: &Arc<Self>, link: &Arc<Link>, received: Received) -> Result<(), BadSignal> {
         let Received { control, payload } = received;
         tracing::trace!(peer = %link.peer, ?control, "signal from peer");
         self.check(link, &control)?;
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {
             Reason::Inline(term) => Ok(ExitReason::from_term(term)),
-            Reason::Payload => decode_body(&payload, &Limits::default())
-                .map(|(term, _)| ExitReason::from_term(term))
-                .map_err(BadSignal::Reason),
+            Reason::Payload => payload.reader().term().map(ExitReason::from_term).map_err(BadSignal::Reason),
         };
         match control {
             Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),
@@ -96,12 +95,18 @@ impl Node {
             }
             Control::MonitorP { from, to, reference } => self.monitored(link, from, &to, reference),
             Control::DemonitorP { from, to, reference } => self.demonitored(link, from, &to, reference),
-            Control::SpawnRequest { request, from, .. } => self.refuse_spawn(link, request, from),
+            Control::SpawnRequest { request, from, group_leader, function, options, token } => {
+                let wish = Wish { request, from, group_leader, function, options, token, args: payload };
+                self.spawn_wished(Some(link), wish);
+            }
+            Control::SpawnReply { request, to, linked, monitored, result, .. } => {
+                self.spawn_replied(Some(link), (request, to), (linked, monitored), result);
+            }
             Control::GroupLeader { from, to } => {
                 self.act(from, &Dest::Pid(to), ControlSignal::GroupLeader { leader: from });
             }
-            // Obsolete, or an answer to what this node does not ask.
-            Control::Unlink { .. } | Control::NodeLink | Control::SpawnReply { .. } => {}
+            // Obsolete.
+            Control::Unlink { .. } | Control::NodeLink => {}
         }
         Ok(())
     }
@@ -146,19 +151,6 @@ impl Node {
         if let Some(pid) = target {
             self.act(watcher, &Dest::Pid(pid), ControlSignal::Demonitor { watcher, reference });
         }
-    }
-
-    /// Nothing is spawned on behalf of others; the peer is told at once, since it waits.
-    fn refuse_spawn(&self, link: &Arc<Link>, request: Reference, from: Pid) {
-        let control = Control::SpawnReply {
-            request,
-            to: from,
-            linked: false,
-            monitored: false,
-            result: SpawnResult::Error(Atom::from_static("notsup")),
-            token: None,
-        };
-        self.transmit(link.peer, None, control, None);
     }
 
     fn check(&self, link: &Arc<Link>, control: &Control) -> Result<(), BadSignal> {

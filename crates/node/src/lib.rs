@@ -2,18 +2,32 @@
 //!
 //! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
 
+mod access;
 mod channel;
 mod config;
 mod deliver;
+mod dynamic_names;
+mod functions;
+mod hooks;
 mod kernel;
 mod node;
+mod nodes;
 mod peers;
 mod router;
+mod spawning;
 mod watchers;
 
-pub use channel::{Channel, CloseReason};
+pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
+pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
+pub use dynamic_names::POOLED_NAMES_MAX;
+pub use functions::{
+    FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
+    FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
+};
+pub use hooks::StopWish;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
+pub use nodes::NodeList;
 pub use peers::{AttemptId, DialError};
 pub use watchers::{MonitorNodes, NodeInfo, NodeType, TooManyWatchers, WATCHERS_MAX};

@@ -1,14 +1,18 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
+use crate::access::{Access, TooManyEntries};
 use crate::config::NodeConfig;
+use crate::dynamic_names::{DynamicNames, Given};
+use crate::functions::Functions;
+use crate::hooks::Hooks;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
-use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
-use engset_dist::handshake::{Decision, Established, Winner, simultaneous};
+use engset_dist::handshake::{Cookie, Decision, Established, LocalNode, Winner, simultaneous};
+use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid};
@@ -49,6 +53,13 @@ pub struct Node {
     last_attempt: AtomicU64,
     /// The challenges that peers which dialled us have not answered yet.
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
+    access: Mutex<Access>,
+    /// Names for peers that ask for one.
+    dynamic_names: Mutex<DynamicNames>,
+    functions: Functions,
+    hooks: Hooks,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
     /// Locked after `peers`.
     watchers: Mutex<Watchers>,
     _name: engset_term::PinnedNodeName,
@@ -104,6 +115,8 @@ impl Node {
         };
         let processes = Processes::new(identity, scheduler);
         let name = config.name.pin();
+        let access = Mutex::new(Access::new(config.cookie.clone()));
+        let functions = Functions::with_defaults(config.functions);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -113,6 +126,12 @@ impl Node {
             accepting: Mutex::default(),
             last_attempt: AtomicU64::new(0),
             open_challenges: Mutex::default(),
+            access,
+            dynamic_names: Mutex::default(),
+            functions,
+            hooks: Hooks::default(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             _name: name,
         });
@@ -126,7 +145,16 @@ impl Node {
     /// # Errors
     /// When one of them could not be started.
     pub async fn start_kernel(&self) -> Result<(), StartError> {
-        kernel::start(&self.processes).await
+        match self.this() {
+            Some(node) => kernel::start(&node).await,
+            // It is being dropped.
+            None => Ok(()),
+        }
+    }
+
+    /// The node, unless it is being dropped.
+    pub(crate) fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// The node's name.
@@ -141,10 +169,77 @@ impl Node {
         &self.config
     }
 
+    /// What peers may call.
+    #[must_use]
+    pub fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// What the program wants to be told of by the node's own processes.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
     /// The node's processes.
     #[must_use]
     pub fn processes(&self) -> &Arc<Processes> {
         &self.processes
+    }
+
+    /// Sets the secret shared with `peer` alone, in both directions, from the next handshake on; with this node's own
+    /// name, the one shared with all peers that have none of their own (`erlang:set_cookie/2`).
+    ///
+    /// # Errors
+    /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own.
+    pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), TooManyEntries> {
+        let mut access = self.access.lock();
+        if peer == self.name() {
+            access.set_default(cookie);
+            return Ok(());
+        }
+        peer.with_text(|text| access.set_cookie(text, cookie))
+    }
+
+    /// Adds to the list of those who may connect; with an empty list, as at the start, everybody with the cookie may
+    /// (`net_kernel:allow/1`). An entry is a node's `name@host`, a `host`, or `name@` on any host. This node itself then
+    /// connects to nodes that the list has in full, and to no others.
+    ///
+    /// # Errors
+    /// When the list would have more than [`ALLOWED_MAX`](crate::ALLOWED_MAX) entries; it is as before then.
+    pub fn allow(&self, entries: &[&str]) -> Result<(), TooManyEntries> {
+        self.access.lock().allow(entries)
+    }
+
+    /// This node as it presents itself to `peer`, with the secret of the two.
+    pub(crate) fn local_node(&self, peer: &str) -> LocalNode {
+        LocalNode { cookie: self.cookie(peer), ..self.config.local_node() }
+    }
+
+    pub(crate) fn cookie(&self, peer: &str) -> Cookie {
+        self.access.lock().cookie(peer).clone()
+    }
+
+    /// A name for a peer on `host` that asks for one; `None` where it is not let in. `challenge` is a fresh random
+    /// number.
+    pub(crate) fn name_for(&self, host: &str, attempt: AttemptId, challenge: u32) -> Option<Given> {
+        if !self.access.lock().lets_in(host) {
+            return None;
+        }
+        let random = mix(self.config.salt ^ mix((u64::from(challenge) << 32) ^ attempt.0));
+        let creation = u32::try_from(mix(random) >> 32).unwrap_or_default();
+        let given = self.dynamic_names.lock().give(host, random, creation);
+        self.accepting.lock().insert(given.name.clone(), attempt);
+        Some(given)
+    }
+
+    /// The peer that was given a name is gone, or, with `was_up` false, did not prove that it may have it.
+    pub(crate) fn name_back(&self, given: Given, was_up: bool) {
+        let mut names = self.dynamic_names.lock();
+        if was_up {
+            names.freed(given);
+        } else if given.is_reused {
+            names.unused(given);
+        }
     }
 
     /// The nodes connected now: name, and whether it is visible.
@@ -156,6 +251,22 @@ impl Node {
             Peer::Connecting(_) => None,
         });
         up.collect()
+    }
+
+    /// The nodes that are connected, or being connected to.
+    pub(crate) fn known(&self) -> Vec<NodeName> {
+        self.peers.lock().keys().copied().collect()
+    }
+
+    /// How many bytes have been received from all peers and sent to them.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn count_bytes(&self, received: usize, sent: usize) {
+        self.bytes_in.fetch_add(received as u64, Ordering::Relaxed);
+        self.bytes_out.fetch_add(sent as u64, Ordering::Relaxed);
     }
 
     /// How many processes would be told if all connections were lost now; for checking that none is kept in vain.
@@ -235,9 +346,9 @@ impl Node {
             }
             Some(Peer::Connecting(connecting)) => connecting.waiters.push(Box::new(done)),
             None => {
-                if let Err(error) = self.check_room(&peers) {
+                if let Err(error) = self.check_new(&peers, peer) {
                     drop(peers);
-                    done(Err(Arc::new(error)));
+                    done(Err(error));
                     return;
                 }
                 let (mut connecting, dial) = self.begin(peer);
@@ -343,6 +454,9 @@ impl Node {
 
     /// What to answer a peer of this name that dials us; `attempt` is its attempt.
     pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
+        if !self.access.lock().lets_in(peer) {
+            return Decision::NotAllowed;
+        }
         let mut peers = self.peers.lock();
         // A name that is not in the table yet belongs to nobody we know: no entry is made for it before it proves
         // that it knows the cookie.
@@ -457,7 +571,7 @@ impl Node {
         peer: NodeName,
         concerned: Option<Pid>,
         control: Control,
-        payload: Option<Bytes>,
+        payload: Option<Body>,
     ) -> Epoch {
         let mut signal = Some((control, payload));
         loop {
@@ -555,7 +669,7 @@ impl Node {
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Bytes>)>,
+        signal: &mut Option<(Control, Option<Body>)>,
     ) -> Result<Arc<Link>, Epoch> {
         let (dial, epoch) = {
             let mut peers = self.peers.lock();
@@ -563,7 +677,7 @@ impl Node {
                 return Ok(Arc::clone(link));
             }
             let is_new = !peers.contains_key(&peer);
-            if is_new && let Err(error) = self.check_room(&peers) {
+            if is_new && let Err(error) = self.check_new(&peers, peer) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
                 if let Some((control, _)) = signal.take() {
@@ -581,7 +695,7 @@ impl Node {
             let epoch = connecting.epoch;
             connecting.concerned.pids.extend(concerned);
             let Some((control, payload)) = signal.take() else { return Err(epoch) };
-            connecting.queued_bytes += payload.as_ref().map_or(0, Bytes::len) + CONTROL_BYTES;
+            connecting.queued_bytes += payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
             connecting.queue.push((control, payload));
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
@@ -647,7 +761,9 @@ impl Node {
         if control.has_payload() {
             self.processes.count_dropped();
         }
-        if let Control::MonitorP { reference, .. } = control {
+        if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } =
+            control
+        {
             self.processes.aliases().unreachable(*reference);
         }
     }
@@ -674,10 +790,24 @@ impl Node {
         }
     }
 
+    /// Whether a connection to `peer` may be begun.
+    fn check_new(&self, peers: &BTreeMap<NodeName, Peer>, peer: NodeName) -> Result<(), DialError> {
+        self.access.lock().lets_out(peer).map_err(|error| Arc::new(error) as DialError)?;
+        self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
+    }
+
     fn check_room(&self, peers: &BTreeMap<NodeName, Peer>) -> Result<(), TooManyConnections> {
         let limit = self.config.connections_max;
         if peers.len() < limit { Ok(()) } else { Err(TooManyConnections { limit }) }
     }
+}
+
+/// A number in which each bit depends on all bits of `seed` (splitmix64).
+fn mix(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// What a queued control message is taken to weigh.

@@ -9,10 +9,10 @@
 
 use crate::node::Dial;
 use crate::watchers::Connection;
-use bytes::Bytes;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
+use engset_etf::Body;
 use engset_process::Epoch;
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
@@ -50,7 +50,7 @@ pub(crate) struct Connecting {
     pub(crate) ours: Option<AttemptId>,
     /// The peer's attempt failed and ours was begun after it.
     pub(crate) dialled_again: bool,
-    pub(crate) queue: Vec<(Control, Option<Bytes>)>,
+    pub(crate) queue: Vec<(Control, Option<Body>)>,
     pub(crate) queued_bytes: usize,
     pub(crate) concerned: Concerned,
     pub(crate) waiters: Vec<Waiter>,

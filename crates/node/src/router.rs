@@ -1,30 +1,24 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
-use bytes::Bytes;
-use engset_dist::Flags;
-use engset_dist::control::{AltactTarget, Control, Process, Reason};
-use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router};
+use crate::spawning::{Wish, request_control};
+use engset_dist::control::{Control, Process, Reason};
+use engset_etf::Body;
+use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
 use engset_term::{Atom, NodeName, Pid, Reference};
 use std::task::Waker;
 
 impl Router for Node {
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes) {
+    fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
         let control = match to {
             Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
             Dest::Name(name) | Dest::RemoteName(name, _) => {
                 Control::RegSend { from, to: name.clone(), token: None }
             }
-            Dest::Alias(alias) if self.takes(peer, Flags::ALIAS) => {
-                Control::AliasSend { from, to: *alias, token: None }
-            }
-            Dest::Alias(alias) => {
-                let to = AltactTarget::Alias(*alias);
-                Control::AltactSigSend { priority: false, exit: false, from, to, token: None }
-            }
+            Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
         };
-        self.transmit(peer, None, control, Some(payload));
+        self.transmit(peer, None, control, Some(body));
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
@@ -51,6 +45,21 @@ impl Router for Node {
         }
     }
 
+    fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
+        let (control, args) = request_control(from, request);
+        if node != self.name() {
+            return self.transmit(node, None, control, Some(args));
+        }
+        if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
+            && let Some(node) = self.this()
+        {
+            let args = args.into_bytes().into();
+            let wish = Wish { request, from, group_leader, function, options, token, args };
+            node.spawn_wished(None, wish);
+        }
+        Epoch::NONE
+    }
+
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
         to.node().is_some_and(|peer| self.peer_is_busy(peer, sender))
     }
@@ -67,11 +76,6 @@ impl Node {
         let fired = link.state.lock().concerned.by_name.remove(&reference);
         fired.map(|(_, name)| name)
     }
-
-    /// Whether `peer` has a capability; of a peer that is not connected it is taken to have it.
-    fn takes(&self, peer: NodeName, flag: Flags) -> bool {
-        self.link(peer).is_none_or(|link| link.flags.contains(flag))
-    }
 }
 
 /// Whether the signal is worth a connection. Those that end a relation are not: without a connection there is none.
@@ -87,6 +91,7 @@ fn connects(signal: &ControlSignal) -> bool {
         | ControlSignal::Demonitor { .. }
         | ControlSignal::Down { .. }
         | ControlSignal::AliasUsed { .. }
+        | ControlSignal::Spawned { .. }
         | ControlSignal::NodeDown { .. } => false,
     }
 }
@@ -125,6 +130,8 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
             reason: inline(&reason),
         },
         ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
-        ControlSignal::AliasUsed { .. } | ControlSignal::NodeDown { .. } => return None,
+        ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {
+            return None;
+        }
     })
 }

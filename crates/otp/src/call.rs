@@ -442,7 +442,7 @@ fn conclude_otherwise<T, E>(waiting: &Waiting<T, E>, answer: Answer<T, E>) -> Re
             let Some(sent) = sent else { return Err(CallError::NoReply) };
             sent.demonitor();
             let reply = wire::open_reply(&payload).map_err(|error| CallError::Decode(error.to_string()))?;
-            match (sent.decode)(reply) {
+            match (sent.decode)(&reply) {
                 Ok(Ok(value)) => Ok(value),
                 Ok(Err(error)) => Err(CallError::App(error)),
                 Err(error) => Err(CallError::Decode(error.to_string())),

@@ -3,7 +3,7 @@
 use crate::slot::CalleeHalf;
 use crate::term_reply::{EncodeReply, TermReply};
 use crate::wire::{self, Caller};
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_process::{Dest, EncodeError, ExitReason, Outgoing, Processes, ReplySink, dying};
 use engset_term::{Instant, Pid, Reference};
 use serde::Serialize;
@@ -34,7 +34,7 @@ enum To<T, E> {
     Term(Box<TermReply<T, E>>),
 }
 
-pub(crate) type DecodeReply<T, E> = fn(&[u8]) -> Result<Result<T, E>, engset_etf::DeError>;
+pub(crate) type DecodeReply<T, E> = fn(&Payload) -> Result<Result<T, E>, engset_etf::DeError>;
 
 impl<T> Reply<T> {
     /// Answers the call.
@@ -111,6 +111,15 @@ impl<T, E> Reply<T, E> {
             None => engset_process::request_begins(0, None),
         }
         Some(self)
+    }
+
+    /// The process that called, where it is one of those that sent a term: any of another node.
+    #[must_use]
+    pub fn caller(&self) -> Option<Pid> {
+        match &self.to {
+            Some(To::Term(to)) => Some(to.caller.pid),
+            Some(To::Slot(_)) | None => None,
+        }
     }
 
     /// Whether the caller has given up: its deadline is over or it dropped the call. A caller on another node is
@@ -201,7 +210,7 @@ pub(crate) enum Answer<T, E> {
     /// The callee's answer.
     Value(Result<T, E>),
     /// The callee's answer as a message `{Tag, Reply}`.
-    Encoded(Bytes),
+    Encoded(Payload),
     /// The holder of the reply dropped it and lives.
     Dropped,
     /// The holder of the reply, or the connection to it, ended.
@@ -239,7 +248,7 @@ where
 struct SlotSink<T, E>(CalleeHalf<Answer<T, E>, SentRequest<T, E>>);
 
 impl<T: Send, E: Send> ReplySink for SlotSink<T, E> {
-    fn reply(self: Box<Self>, payload: Bytes) {
+    fn reply(self: Box<Self>, payload: Payload) {
         self.0.fill(Answer::Encoded(payload));
     }
 
@@ -254,16 +263,18 @@ impl<T: Send, E: Send> ReplySink for SlotSink<T, E> {
 
 /// How a reply that arrived as a term is read.
 #[doc(hidden)]
-pub fn decode_reply<T: DeserializeOwned>(body: &[u8]) -> Result<Result<T, Infallible>, engset_etf::DeError> {
-    engset_etf::from_body(body).map(Ok)
+pub fn decode_reply<T: DeserializeOwned>(
+    body: &Payload,
+) -> Result<Result<T, Infallible>, engset_etf::DeError> {
+    body.deserialize().map(Ok)
 }
 
 /// How a reply `{ok, T}` or `{error, E}` that arrived as a term is read.
 #[doc(hidden)]
 pub fn decode_fallible_reply<T: DeserializeOwned, E: DeserializeOwned>(
-    body: &[u8],
+    body: &Payload,
 ) -> Result<Result<T, E>, engset_etf::DeError> {
-    engset_etf::from_body(body)
+    body.deserialize()
 }
 
 impl<T, E> SentRequest<T, E> {

@@ -5,7 +5,7 @@
 //! as does the answer, so that neither ever reaches a mailbox, however late it comes.
 
 use crate::wire::{self, Caller};
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_process::{
     ControlSignal, Dest, ExitReason, Processes, Protocol, ReplySink, Sleep, Target, current,
 };
@@ -107,9 +107,7 @@ impl Waiting {
             Term::tuple([Term::Pid(caller.pid), caller.tag]),
             Term::tuple([Term::atom("terminate"), reason.to_term()]),
         ]);
-        let mut body = Vec::new();
-        engset_etf::encode_body(&request, &mut body);
-        processes.send_encoded(me, &to, body.into());
+        processes.send_encoded(me, &to, engset_etf::Body::of(&request));
         Self { processes, me, to, monitor, answer, slot }
     }
 
@@ -162,7 +160,7 @@ impl Slot {
 struct EndSink(Arc<Slot>);
 
 impl ReplySink for EndSink {
-    fn reply(self: Box<Self>, _: Bytes) {
+    fn reply(self: Box<Self>, _: Payload) {
         // Nobody knows this alias as one to be answered: somebody guessed, and cannot be believed.
         self.0.fill(ExitReason::NoConnection);
     }
@@ -180,7 +178,7 @@ impl ReplySink for EndSink {
 struct AnswerSink;
 
 impl ReplySink for AnswerSink {
-    fn reply(self: Box<Self>, _: Bytes) {}
+    fn reply(self: Box<Self>, _: Payload) {}
     fn down(self: Box<Self>, _: ExitReason) {}
     fn unreachable(self: Box<Self>) {}
 }

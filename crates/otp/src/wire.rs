@@ -4,7 +4,7 @@
 //! reply to be sent to the alias `Ref`, which is also the caller's monitor. Tags are echoed unchanged.
 
 use bytes::Bytes;
-use engset_etf::{Reader, put_atom, put_tuple_header};
+use engset_etf::{Payload, put_atom, put_tuple_header};
 use engset_process::{
     ControlSignal, Dest, EncodeError, Encoded, ExitReason, Mail, Processes, Protocol, Rejected,
 };
@@ -72,19 +72,19 @@ impl Caller {
 #[derive(Debug)]
 pub enum Envelope {
     /// A call; the bytes are the request's.
-    Call(Caller, Bytes),
+    Call(Caller, Payload),
     /// A cast; the bytes are the request's.
-    Cast(Bytes),
+    Cast(Payload),
     /// Anything else, whole.
-    Other(Bytes),
+    Other(Payload),
 }
 
 /// Takes a message apart without decoding the request.
 ///
 /// # Errors
 /// When the bytes are no term.
-pub fn open(payload: &Bytes) -> Result<Envelope, engset_etf::DecodeError> {
-    let mut reader = Reader::new(payload);
+pub fn open(payload: &Payload) -> Result<Envelope, engset_etf::DecodeError> {
+    let mut reader = payload.reader();
     let arity = reader.tuple_header().ok();
     let tag = arity.and_then(|_| reader.atom().ok());
     let tag = tag.as_ref().map(engset_term::Atom::as_str);
@@ -119,13 +119,13 @@ where
     match open(&encoded.payload).map_err(malformed)? {
         Envelope::Call(caller, request) => {
             // Types of the program may panic; its caller must hear of that too.
-            match catch_unwind(AssertUnwindSafe(|| engset_etf::from_body::<C>(&request))) {
+            match catch_unwind(AssertUnwindSafe(|| request.deserialize::<C>())) {
                 Ok(Ok(request)) => Ok(Mail::Message(call(request, caller, processes))),
                 Ok(Err(error)) => Err(bad_request(&caller, error)),
                 Err(_payload) => Err(bad_request(&caller, ReadPanicked)),
             }
         }
-        Envelope::Cast(request) => match engset_etf::from_body::<K>(&request) {
+        Envelope::Cast(request) => match request.deserialize::<K>() {
             Ok(request) => Ok(Mail::Message(cast(request))),
             Err(error) => Err(Rejected::NotUnderstood(Box::new(error))),
         },
@@ -179,11 +179,11 @@ pub fn reply(caller: &Caller, reply: &[u8]) -> Bytes {
 ///
 /// # Errors
 /// When the message is no such pair.
-pub fn open_reply(payload: &[u8]) -> Result<&[u8], engset_etf::DecodeError> {
-    let mut reader = Reader::new(payload);
+pub fn open_reply(payload: &Payload) -> Result<Payload, engset_etf::DecodeError> {
+    let mut reader = payload.reader();
     reader.tuple_header()?;
     reader.skip_term()?;
-    Ok(reader.rest())
+    Ok(payload.slice(reader.position()..))
 }
 
 /// The reason with which the monitor of a caller fires whose request was not understood: `{bad_request, Text}`. The

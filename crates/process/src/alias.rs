@@ -4,8 +4,7 @@
 use crate::exit::ExitReason;
 use crate::signal::Epoch;
 use crate::sync::{AtomicUsize, Ordering};
-use bytes::Bytes;
-use engset_etf::{Reader, tags};
+use engset_etf::{Payload, tags};
 use engset_term::{NodeName, Pid, Reference};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -14,11 +13,16 @@ use std::fmt;
 /// Takes the one answer to a call that left the process in external term format.
 pub trait ReplySink: Send {
     /// The reply arrived: `payload` is the whole message, `{Tag, Reply}`.
-    fn reply(self: Box<Self>, payload: Bytes);
+    fn reply(self: Box<Self>, payload: Payload);
     /// The callee ended, or its node was lost, before it answered.
     fn down(self: Box<Self>, reason: ExitReason);
     /// The callee's node could not be reached: the request was not sent.
     fn unreachable(self: Box<Self>);
+    /// The process that was asked for is there, and whether more than that is awaited: its end. Must wake nobody.
+    fn spawned(&mut self, pid: Pid) -> bool {
+        let _ = pid;
+        false
+    }
 }
 
 /// The active aliases of one node.
@@ -107,10 +111,18 @@ impl Aliases {
     }
 
     /// Hands a reply to whoever waits; false where nobody does (any more).
-    pub fn reply(&self, alias: Reference, payload: Bytes) -> bool {
+    pub fn reply(&self, alias: Reference, payload: Payload) -> bool {
         let Some(waiting) = self.waiting(|waiting| waiting.remove(&alias)) else { return false };
         waiting.sink.reply(payload);
         true
+    }
+
+    /// Tells whoever waits for the answer of `node` to a spawn request that the process is there. `None` where nobody
+    /// does (any more); otherwise whether more than that is awaited, see [`ReplySink::spawned`].
+    pub fn spawned(&self, request: Reference, node: NodeName, pid: Pid) -> Option<bool> {
+        let mut waiting = self.waiting.lock();
+        let entry = waiting.get_mut(&request).filter(|entry| entry.node == node)?;
+        Some(entry.sink.spawned(pid))
     }
 
     /// Notes over which connection the request goes.
@@ -180,12 +192,12 @@ impl Aliases {
 /// The alias that a message `{[alias | Alias], Reply}` answers.
 ///
 /// Some servers (OTP's `net_kernel` is one) send the reply to the caller's pid although the tag names an alias.
-pub(crate) fn answered_alias(payload: &Bytes) -> Option<Reference> {
+pub(crate) fn answered_alias(payload: &Payload) -> Option<Reference> {
     // A pair whose first element is a list: decided by three bytes for nearly every message.
-    if !payload.starts_with(&[tags::SMALL_TUPLE, 2, tags::LIST]) {
+    if !payload.bytes().starts_with(&[tags::SMALL_TUPLE, 2, tags::LIST]) {
         return None;
     }
-    let mut reader = Reader::new(payload);
+    let mut reader = payload.reader();
     reader.tuple_header().ok()?;
     if reader.list_header().ok()? != 1 || !reader.accept_atom("alias") {
         return None;

@@ -152,6 +152,12 @@ impl<M: Protocol> Cx<M> {
         self.processes().signal(self.pid(), &Dest::Pid(of), ControlSignal::GroupLeader { leader });
     }
 
+    /// Says that the reason with which this process ends is its result, for those who monitor it: it is not counted and
+    /// reported as a crash.
+    pub fn end_quietly(&mut self) {
+        self.process.relations(|relations| relations.state().ends_quietly = true);
+    }
+
     /// Says which callback of its behaviour this process is in, for [`crate::ProcessInfo::callback`]; `None` when it is
     /// over. For code that is a behaviour; it costs one store.
     #[inline]

@@ -87,18 +87,20 @@ pub use exit::{Exit, ExitReason, IntoExit};
 pub use info::{Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
-pub use processes::{Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions};
+pub use processes::{
+    Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,
+};
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
 pub use scheduler::{
-    BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BlockingError, BlockingStats, OnStuck,
-    SLICE_MAX, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Sleep, Step, Stuck, StuckIn, Threads,
-    ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
+    BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT, BlockingError, BlockingStats,
+    OnStuck, SLICE_MAX, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded, Sleep, Step, Stuck, StuckIn,
+    Threads, ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
 };
 pub use send_after::TimerRef;
-pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Trapped};
+pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, SpawnRequest, Trapped};
 pub use table::TooManyProcesses;
 pub use wait::{
     CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,

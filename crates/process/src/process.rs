@@ -444,7 +444,7 @@ impl<M: Protocol> Process<M> {
 
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
-        if self.processes.is_crash(reason) {
+        if self.processes.is_crash(reason) && !self.ends_quietly() {
             self.report_crash(reason);
         }
         let mut state = self.relations(|relations| {
@@ -490,6 +490,11 @@ impl<M: Protocol> Process<M> {
         if let Some(guard) = &self.guard {
             guard.wake_waiters();
         }
+    }
+
+    #[inline(never)]
+    fn ends_quietly(&self) -> bool {
+        self.relations(|relations| relations.state.as_ref().is_some_and(|state| state.ends_quietly))
     }
 
     fn free_names(&self, state: &mut State) {

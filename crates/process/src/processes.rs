@@ -16,10 +16,10 @@ use crate::protocol::Protocol;
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
-use crate::signal::{ControlSignal, Dest, Encoded, Epoch};
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
-use bytes::Bytes;
+use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
 use std::fmt;
@@ -92,8 +92,22 @@ pub struct SpawnOptions {
     pub initial_call: Option<fn() -> &'static str>,
     /// How much may wait for it; without, its mailbox grows without bound.
     pub mailbox: Option<MailboxLimits>,
+    /// What does input and output for it; without, what does so for the process that starts it.
+    pub group_leader: Option<Pid>,
     /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
     pub from_reserve: bool,
+}
+
+/// For whom [`Processes::spawn_for`] starts a process, and what the two have to do with each other from its first
+/// moment. The other side knows of it when it is told the pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpawnedFor {
+    /// Who asked, of any node.
+    pub from: Pid,
+    /// Whether the two are linked.
+    pub link: bool,
+    /// With which reference `from` monitors the process, if it does.
+    pub monitor: Option<Reference>,
 }
 
 /// A process could not be started.
@@ -217,6 +231,40 @@ impl Processes {
         self.spawn_prepared(options, body, |_, _| {})
     }
 
+    /// Starts a process for another one, which asked its node for it.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the process limit is reached or the name is taken; nothing ran then.
+    pub fn spawn_for<M, B, F>(
+        self: &Arc<Self>,
+        options: SpawnOptions,
+        client: SpawnedFor,
+        body: B,
+    ) -> Result<Addr<M>, SpawnError>
+    where
+        M: Protocol,
+        B: FnOnce(Cx<M>) -> F + Send + 'static,
+        F: Future<Output: IntoExit> + Send + 'static,
+    {
+        let SpawnedFor { from, link, monitor } = client;
+        let prepare = |pid, relations: &mut Relations| {
+            relations.state().spawned_for(from, link, monitor, pid);
+        };
+        self.spawn_prepared(options, body, prepare)
+    }
+
+    /// Asks `node` to start a process for `from`. The answer goes to whoever waits at the alias that the request is
+    /// ([`Aliases::open`]); what links and monitors it makes begins before.
+    pub fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) {
+        let alias = request.request;
+        let Some(router) = self.router() else {
+            self.aliases.unreachable(alias);
+            return;
+        };
+        let epoch = router.request_spawn(from, node, request);
+        self.aliases.goes_over(alias, epoch);
+    }
+
     /// Starts a process; `prepare` makes its first relations before it can run.
     pub(crate) fn spawn_prepared<M, B, F>(
         self: &Arc<Self>,
@@ -241,6 +289,7 @@ impl Processes {
             let current = current.filter(|current| Arc::ptr_eq(current.processes, self));
             current.map_or((None, None), |current| (Some(current.pid), current.group_leader.get()))
         });
+        let group_leader = options.group_leader.or(group_leader);
         let prepare = |relations: &mut Relations| {
             if options.name.is_some() || options.label.is_some() || group_leader.is_some() {
                 let state = relations.state();
@@ -296,9 +345,7 @@ impl Processes {
         let monitor = *self.system_monitor.lock();
         if let Some(monitor) = monitor {
             let event = [Term::atom("monitor"), Term::Pid(pid), Term::atom(what), how];
-            let mut payload = Vec::new();
-            engset_etf::encode_body(&Term::tuple(event), &mut payload);
-            self.send_encoded(pid, &Dest::Pid(monitor), payload.into());
+            self.send_encoded(pid, &Dest::Pid(monitor), Body::of(&Term::tuple(event)));
         }
     }
 
@@ -329,15 +376,15 @@ impl Processes {
     }
 
     /// Sends a message in external term format; what finds no receiver on this node is dropped and counted.
-    pub fn send_encoded(&self, from: Pid, to: &Dest, payload: Bytes) {
+    pub fn send_encoded(&self, from: Pid, to: &Dest, body: Body) {
         if self.is_elsewhere(to) {
             match self.router() {
-                Some(router) => router.message(from, to, payload),
+                Some(router) => router.message(from, to, body),
                 None => self.counters.dropped(),
             }
             return;
         }
-        self.deliver(Some(from), to, payload);
+        self.deliver(Some(from), to, body.into_bytes().into());
     }
 
     /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`
@@ -347,7 +394,7 @@ impl Processes {
     }
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
-    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Bytes) {
+    pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
@@ -400,7 +447,7 @@ impl Processes {
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
-        let bytes = encoded.payload.len();
+        let bytes = encoded.payload.memory();
         let mut encoded = Some(Box::new(encoded));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
@@ -435,7 +482,25 @@ impl Processes {
         {
             self.forget(*pid);
         }
+        if let ControlSignal::Spawned { request, pid, linked, monitored, .. } = &signal
+            && let Dest::Pid(ended) = to
+        {
+            self.spawned_for_nobody(*ended, *pid, *linked, monitored.then_some(*request));
+        }
         self.answer(to, signal, &ExitReason::NoProc);
+    }
+
+    /// Who asked for a process has ended before it was there: its link fires, its monitor is taken back.
+    fn spawned_for_nobody(&self, ended: Pid, pid: Pid, linked: bool, monitor: Option<Reference>) {
+        self.forget(ended);
+        if linked {
+            let exit = ControlSignal::LinkExit { from: ended, reason: ExitReason::NoProc };
+            self.signal(ended, &Dest::Pid(pid), exit);
+        }
+        if let Some(reference) = monitor {
+            let demonitor = ControlSignal::Demonitor { watcher: ended, reference };
+            self.signal(ended, &Dest::Pid(pid), demonitor);
+        }
     }
 
     /// The process whose pid or name is `dest` on this node.
@@ -512,7 +577,8 @@ impl Processes {
     }
 
     /// The group leader of a process of this node.
-    pub(crate) fn group_leader(&self, pid: Pid) -> Option<Pid> {
+    #[must_use]
+    pub fn group_leader(&self, pid: Pid) -> Option<Pid> {
         self.look(pid, |process, _| process.group_leader()).flatten()
     }
 
@@ -595,7 +661,7 @@ impl Processes {
     }
 
     /// The alias of this node that a message answers, if it is a reply to one.
-    fn own_alias(&self, payload: &Bytes) -> Option<Reference> {
+    fn own_alias(&self, payload: &Payload) -> Option<Reference> {
         answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
     }
 

@@ -3,7 +3,7 @@
 use crate::exit::ExitReason;
 use crate::processes::Processes;
 use crate::signal::{Dest, Down, Encoded, Trapped};
-use bytes::Bytes;
+use engset_etf::Body;
 use engset_term::{Pid, Reference, Term};
 use std::fmt;
 use std::sync::Arc;
@@ -50,9 +50,7 @@ pub trait Protocol: Sized + Send + 'static {
 
 impl Protocol for Term {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
-        let mut body = Vec::new();
-        engset_etf::encode_body(&self, &mut body);
-        out.send(body.into());
+        out.send(Body::of(&self));
         Ok(())
     }
 
@@ -68,10 +66,7 @@ impl Encoded {
     /// # Errors
     /// [`Rejected::Malformed`] where the bytes are no term.
     pub fn term(&self) -> Result<Term, Rejected> {
-        let limits = engset_etf::Limits::default();
-        let mut reader = engset_etf::Reader::shared(&self.payload, &limits);
-        let term = reader.term().and_then(|term| reader.expect_end().map(|()| term));
-        term.map_err(|error| Rejected::Malformed(Box::new(error)))
+        self.payload.term().map_err(|error| Rejected::Malformed(Box::new(error)))
     }
 }
 
@@ -98,8 +93,8 @@ pub struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// Sends one term, given in external term format without the leading version byte.
-    pub fn send(&self, payload: Bytes) {
-        self.processes.send_encoded(self.from, self.to, payload);
+    pub fn send(&self, body: impl Into<Body>) {
+        self.processes.send_encoded(self.from, self.to, body.into());
     }
 
     /// The processes of the sending node.

@@ -1,8 +1,8 @@
 //! Where signals for other nodes go.
 
-use crate::signal::{ControlSignal, Dest, Epoch};
-use bytes::Bytes;
-use engset_term::Pid;
+use crate::signal::{ControlSignal, Dest, Epoch, SpawnRequest};
+use engset_etf::Body;
+use engset_term::{NodeName, Pid};
 use std::task::Waker;
 
 /// The way out of a node. A node that is alone has none.
@@ -11,9 +11,11 @@ use std::task::Waker;
 /// is told to everybody concerned as [`ControlSignal::NodeDown`].
 pub trait Router: Send + Sync + 'static {
     /// Sends a message in external term format (without the leading version byte).
-    fn message(&self, from: Pid, to: &Dest, payload: Bytes);
+    fn message(&self, from: Pid, to: &Dest, body: Body);
     /// Sends a control signal; over which connection it goes, the one in the making included.
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
+    /// Asks a node, this one too, to start a process for `from`; over which connection the request goes.
+    fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch;
     /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
     /// when it has not any more.
     fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;

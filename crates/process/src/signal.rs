@@ -2,7 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::protocol::Mail;
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
 
@@ -35,8 +35,8 @@ impl<M> fmt::Debug for Signal<M> {
 pub struct Encoded {
     /// Who sent it, where the carrier tells.
     pub from: Option<Pid>,
-    /// The term's bytes.
-    pub payload: Bytes,
+    /// The term's bytes, and the atoms that they refer to.
+    pub payload: Payload,
 }
 
 /// One connection to another node: a later one has a greater number. [`Epoch::NONE`] where no connection is needed.
@@ -119,6 +119,19 @@ pub enum ControlSignal {
         /// The new leader.
         leader: Pid,
     },
+    /// A process that the receiver asked another node to start is there: links and monitors made with it begin.
+    Spawned {
+        /// The request; also the monitor, if there is one.
+        request: Reference,
+        /// The new process.
+        pid: Pid,
+        /// Whether it is linked to the receiver.
+        linked: bool,
+        /// Whether the receiver monitors it.
+        monitored: bool,
+        /// Over which connection.
+        epoch: Epoch,
+    },
     /// A connection to `node` is gone: every link and monitor made over it, or before, fires once with
     /// `noconnection`.
     NodeDown {
@@ -127,6 +140,25 @@ pub enum ControlSignal {
         /// Which connection.
         epoch: Epoch,
     },
+}
+
+/// The wish that another node starts a process (`spawn_request`); [`crate::Processes::request_spawn`] sends it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpawnRequest {
+    /// Identifies the request; also the monitor, where `options` ask for one.
+    pub request: Reference,
+    /// What does input and output for the new process.
+    pub group_leader: Pid,
+    /// The module of the function that it runs.
+    pub module: Atom,
+    /// The function.
+    pub function: Atom,
+    /// How many arguments there are.
+    pub arity: u8,
+    /// Options as of `erlang:spawn_opt/5`: `link`, `monitor`, `{priority, high}` and so on.
+    pub options: Vec<Term>,
+    /// The list of arguments, in external term format without the version byte.
+    pub args: engset_etf::Body,
 }
 
 /// Whom a message is for.

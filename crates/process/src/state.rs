@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) aliases: Vec<Reference>,
     pub(crate) label: Option<Box<str>>,
     pub(crate) group_leader: Option<Pid>,
+    /// Whether the reason of its end is a result, and no crash.
+    pub(crate) ends_quietly: bool,
 }
 
 /// A monitor that this process holds.
@@ -127,6 +129,17 @@ impl State {
         self.links.insert(to, Link::new(LinkState::Active));
     }
 
+    /// Enters what a process of another node has with this one from its first moment.
+    pub(crate) fn spawned_for(&mut self, from: Pid, link: bool, monitor: Option<Reference>, me: Pid) {
+        self.met_remote |= from.node() != me.node();
+        if link {
+            self.link_both(from);
+        }
+        if let Some(reference) = monitor {
+            self.watched(reference, from);
+        }
+    }
+
     /// Removes the link to `to`; what must be sent, if anything.
     pub(crate) fn unlink(&mut self, to: Pid, me: Pid) -> Option<ControlSignal> {
         let link = self.links.get_mut(&to)?;
@@ -182,7 +195,7 @@ impl State {
     pub(crate) fn is_default(&self) -> bool {
         let is_plain = !self.trap_exit && !self.met_remote && self.last_unlink_id == 0;
         let is_unknown = self.names.is_empty() && self.aliases.is_empty() && self.label.is_none();
-        is_plain && is_unknown && self.group_leader.is_none() && self.len() == 0
+        is_plain && is_unknown && !self.ends_quietly && self.group_leader.is_none() && self.len() == 0
     }
 
     /// How many entries there are of all kinds.
@@ -234,6 +247,17 @@ impl State {
             ControlSignal::GroupLeader { leader } => {
                 self.group_leader = Some(leader);
                 effects.push(Effect::GroupLeader(leader));
+            }
+            ControlSignal::Spawned { request, pid, linked, monitored, epoch } => {
+                self.met_remote |= pid.node() != me.node();
+                if linked {
+                    self.links.insert(pid, Link { state: LinkState::Active, epoch });
+                }
+                if monitored {
+                    let target = Dest::Pid(pid);
+                    let monitored = Monitored { epoch, ..Monitored::new(target.clone(), target) };
+                    self.monitoring.insert(request, monitored);
+                }
             }
             ControlSignal::NodeDown { node, epoch } => self.handle_node_down(node, epoch, effects),
         }

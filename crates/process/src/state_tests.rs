@@ -386,3 +386,25 @@ fn the_loss_of_a_connection_leaves_what_was_made_over_a_later_one() {
     assert_eq!(handle(&mut state, lost(2)).len(), 2);
     assert_eq!(state.links().count(), 0);
 }
+
+#[test]
+fn what_was_asked_for_on_another_node_is_linked_and_watched_from_its_first_moment() {
+    let mut state = State::default();
+    let spawned = |linked, monitored| ControlSignal::Spawned {
+        request: reference(5),
+        pid: far(9),
+        linked,
+        monitored,
+        epoch: Epoch(3),
+    };
+    assert_eq!(handle(&mut state, spawned(true, true)), []);
+    assert!(state.met_remote);
+    assert_eq!(state.links().collect::<Vec<Pid>>(), [far(9)]);
+    assert_eq!(state.monitoring().collect::<Vec<Dest>>(), [Dest::Pid(far(9))]);
+    // The loss of an earlier connection does not concern it; that of its own does.
+    let lost = |epoch| ControlSignal::NodeDown { node: elsewhere(), epoch: Epoch(epoch) };
+    assert_eq!(handle(&mut state, lost(2)), []);
+    assert_eq!(handle(&mut state, lost(3)).len(), 2);
+    assert_eq!(handle(&mut state, spawned(false, false)), []);
+    assert_eq!(state.len(), 0);
+}

@@ -56,8 +56,9 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         Some(listen) => builder.listen(listen).start()?,
         None => builder.start()?,
     };
-    let core = node.node().clone();
-    node.block_on(|_cx| async move { interop::canned::start(&core).await.map(drop) })??;
+    interop::canned::allow(node.functions());
+    node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })??;
+    interop::canned::watch(node.node())?;
     // Whoever reads that the node is ready may end it at once.
     let ends = node.block_on(|_cx| async { Ends::new() })??;
     let mut stdout = io::stdout();

@@ -2,6 +2,7 @@
 
 mod counter;
 mod echo;
+mod functions;
 mod puppet;
 mod sink;
 mod source;
@@ -9,18 +10,18 @@ mod spawner;
 mod watcher;
 
 use engset::net::NodeCore;
-use engset::{Child, StartError, Supervisor, SupervisorRef};
+use engset::{Child, Processes, SpawnError, SpawnOptions, StartError, Supervisor, SupervisorRef};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use counter::{Counter, CounterMsg, CounterRef};
+pub use functions::allow;
 
 /// Starts the canned processes on a node.
 ///
 /// # Errors
 /// When one of the names is taken.
-pub async fn start(node: &Arc<NodeCore>) -> Result<SupervisorRef, StartError> {
-    let for_watcher = node.clone();
+pub async fn start(processes: &Arc<Processes>) -> Result<SupervisorRef, StartError> {
     Supervisor::one_for_one()
         .intensity(1_000, Duration::from_secs(1))
         .child(Child::named_process(name("echo"), || echo::run))
@@ -28,12 +29,18 @@ pub async fn start(node: &Arc<NodeCore>) -> Result<SupervisorRef, StartError> {
         .child(Child::named_process(name("sink"), || sink::run))
         .child(Child::named_process(name("source"), || source::run))
         .child(Child::named_process(name("spawner"), || spawner::run))
-        .child(Child::named_process(name("watcher"), move || {
-            let node = for_watcher.clone();
-            move |cx| watcher::run(cx, node)
-        }))
-        .start_on(node.processes())
+        .start_on(processes)
         .await
+}
+
+/// Starts `watcher` on a node.
+///
+/// # Errors
+/// When there are too many processes, or the name is taken.
+pub fn watch(node: &Arc<NodeCore>) -> Result<(), SpawnError> {
+    let core = node.clone();
+    let options = SpawnOptions { name: Some(name("watcher")), ..SpawnOptions::default() };
+    node.processes().spawn(options, move |cx| watcher::run(cx, core)).map(drop)
 }
 
 const fn name(name: &'static str) -> engset::Atom {

@@ -64,10 +64,11 @@ impl Stage {
 pub fn start_canned(name: &str, epmd_tcp_port: u16, visible: bool) -> Node {
     let builder = Node::builder().name(name).cookie(COOKIE).visible(visible).epmd_tcp_port(epmd_tcp_port);
     let node = builder.workers(2).start().unwrap();
-    let core = node.node().clone();
-    node.block_on(|_cx| async move { interop::canned::start(&core).await.map(drop) })
+    interop::canned::allow(node.functions());
+    node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })
         .unwrap()
         .unwrap();
+    interop::canned::watch(node.node()).unwrap();
     node
 }
 

@@ -1,4 +1,4 @@
-//! What the tests need of the machine: a real Erlang and a real Elixir.
+//! What the tests need of the machine: a real Erlang, a real Elixir and a DNS server.
 //!
 //! What is missing is installed where that is possible. In CI a missing program is a failure;
 //! elsewhere the tests that need it are skipped, and this says so first.
@@ -8,9 +8,17 @@ use crate::output;
 use crate::program::{Program, find};
 use std::env;
 
-const PROGRAMS: [&str; 3] = ["erl", "elixir", "epmd"];
+const PROGRAMS: [&str; 4] = ["erl", "elixir", "epmd", "dnsmasq"];
 
-const PACKAGES: [&str; 3] = ["erlang-base", "erlang-dev", "elixir"];
+const PACKAGES: [&str; 7] = [
+    "erlang-base",
+    "erlang-dev",
+    "elixir",
+    "erlang-runtime-tools",
+    "erlang-observer",
+    "erlang-tools",
+    "dnsmasq-base",
+];
 
 /// What is done about missing programs.
 #[derive(Debug, Eq, PartialEq)]

@@ -25,6 +25,7 @@ const EFFECTS: [Effect; 4] = [
         ],
         homes: &[
             "crates/net/",
+            "crates/discover/src/io/",
             "crates/testkit/",
             "interop/",
             "bench/",

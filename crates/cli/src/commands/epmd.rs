@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// The port; 0 takes a free one [default: $ERL_EPMD_PORT, then 4369]
     #[arg(long, value_name = "P")]
     port: Option<u16>,
-    /// The address to serve at; others than the loopback tell everybody there which nodes run
+    /// The address to serve at, beside the loopback; others than that tell everybody there which nodes run
     #[arg(long, value_name = "A", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     address: IpAddr,
 }

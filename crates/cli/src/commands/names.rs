@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Status, Step, Stop};
 use crate::output;
-use crate::peer::{in_node, not_started, resolve};
+use crate::peer::{first_that_answers, in_node, not_started, resolve};
 use engset::Node;
 use engset::net::{ConnectError, epmd};
 use std::net::SocketAddr;
@@ -49,25 +49,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
 }
 
 async fn ask(host: &str, port: u16) -> Result<(SocketAddr, Vec<(String, u16)>), Failure> {
-    let address = resolve(host.to_owned()).await.map_err(|error| {
+    let addresses = resolve(host.to_owned()).await.map_err(|error| {
         Failure::new(Status::Unreachable, format!("the host {host} has no address"))
             .step(Step::Resolve)
             .check(format!("the resolver says: {error}"))
             .remedy("correct --host, or enter the host in DNS or /etc/hosts")
     })?;
-    let at = SocketAddr::new(address, port);
-    match epmd::names(at).await {
-        Ok(list) => Ok((at, list.names)),
-        Err(ConnectError::NoEpmd { error, .. }) => {
+    let question = |address| {
+        let at = SocketAddr::new(address, port);
+        async move { epmd::names(at).await.map(|list| (at, list.names)) }
+    };
+    match first_that_answers(addresses.into_iter().map(question).collect()).await {
+        Ok(list) => Ok(list),
+        Err(ConnectError::NoEpmd { at, error }) => {
             Err(Failure::new(Status::Unreachable, format!("no EPMD answers at {at}: no node runs there"))
                 .step(Step::Epmd)
                 .check(format!("the operating system says: {error}"))
                 .remedy("start a node or `engset epmd` there, or give the right --port"))
         }
-        Err(error) => Err(Failure::new(Status::Unreachable, format!("what answers at {at} is no EPMD"))
-            .step(Step::Epmd)
-            .check(error.to_string())
-            .remedy("give the right --port")),
+        Err(error) => {
+            Err(Failure::new(Status::Unreachable, format!("what answers at {host}:{port} is no EPMD"))
+                .step(Step::Epmd)
+                .check(error.to_string())
+                .remedy("give the right --port"))
+        }
     }
 }
 

@@ -29,12 +29,10 @@ pub enum ConnectionError {
     AtomCacheNotNegotiated {
         /// How many references the header has.
         references: usize,
-        /// How many of them bring new text.
-        new: usize,
-        /// The first slot referred to.
-        first_slot: u16,
     },
-    /// The header ends inside a field, or its atom section is malformed.
+    /// The atoms that a header names cannot be told.
+    AtomCache(AtomCacheFault),
+    /// The header ends inside a field.
     BadHeader {
         /// The tag of the header.
         tag: u8,
@@ -103,6 +101,37 @@ pub enum ConnectionError {
     NetTickTimeout,
 }
 
+/// What is wrong with the atoms that a header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtomCacheFault {
+    /// The header ends inside its atom section.
+    Truncated,
+    /// A new atom has more than 255 characters.
+    TooLong,
+    /// A new atom's text is not UTF-8.
+    NotUtf8,
+    /// A reference to a slot that nothing was put into.
+    EmptySlot {
+        /// The slot, below [`ATOM_CACHE_SLOTS`](super::ATOM_CACHE_SLOTS).
+        slot: u16,
+    },
+}
+
+impl fmt::Display for AtomCacheFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("a header ends inside its atoms"),
+            Self::TooLong => f.write_str("a header brings an atom of more than 255 characters"),
+            Self::NotUtf8 => f.write_str("a header brings an atom that is not UTF-8"),
+            Self::EmptySlot { slot } => {
+                write!(f, "a header refers to slot {slot} of the atom cache, which is empty")
+            }
+        }
+    }
+}
+
+impl core::error::Error for AtomCacheFault {}
+
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -118,10 +147,10 @@ impl fmt::Display for ConnectionError {
                 write!(f, "a distribution header ({tag}) although none was negotiated")
             }
             Self::FragmentsNotNegotiated => f.write_str("a fragment although fragments were not negotiated"),
-            Self::AtomCacheNotNegotiated { references, new, first_slot } => write!(
-                f,
-                "{references} atom cache references ({new} new, first slot {first_slot}) although the cache was not negotiated"
-            ),
+            Self::AtomCacheNotNegotiated { references } => {
+                write!(f, "{references} atom cache references although the cache was not negotiated")
+            }
+            Self::AtomCache(fault) => fault.fmt(f),
             Self::BadHeader { tag } => write!(f, "the distribution header ({tag}) is malformed"),
             Self::Control(error) => error.fmt(f),
             Self::MissingPayload { op } => write!(f, "operation {op} came without its payload"),
@@ -152,5 +181,11 @@ impl core::error::Error for ConnectionError {}
 impl From<ControlError> for ConnectionError {
     fn from(error: ControlError) -> Self {
         Self::Control(error)
+    }
+}
+
+impl From<AtomCacheFault> for ConnectionError {
+    fn from(fault: AtomCacheFault) -> Self {
+        Self::AtomCache(fault)
     }
 }

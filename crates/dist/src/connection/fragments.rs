@@ -3,10 +3,12 @@
 use super::error::ConnectionError;
 use crate::control::Control;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
-use engset_term::Instant;
+use engset_etf::Payload;
+use engset_term::{Atom, Instant};
 
 /// The limits of an [`Assembler`].
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +29,11 @@ pub(super) struct Assembler {
 #[derive(Debug)]
 struct Sequence {
     control: Control,
-    /// What the control message took on the wire; counts as held, as it is held in decoded form.
-    control_bytes: usize,
+    /// What the control message took on the wire, and the atoms; counts as held.
+    beside: usize,
     payload: Vec<u8>,
+    /// What the header of the first fragment named; it holds for all of them.
+    atoms: Option<Arc<[Atom]>>,
     /// The number of the last fragment that came.
     last: u64,
     touched: Instant,
@@ -46,7 +50,7 @@ impl Assembler {
         now: Instant,
         (sequence, number): (u64, u64),
         (control, control_bytes): (Control, usize),
-        payload: &[u8],
+        payload: &Payload,
     ) -> Result<(), ConnectionError> {
         if self.open.contains_key(&sequence) {
             return Err(ConnectionError::SequenceReopened { sequence });
@@ -54,9 +58,10 @@ impl Assembler {
         if self.open.len() >= self.limits.sequences_max {
             return Err(ConnectionError::TooManySequences { limit: self.limits.sequences_max });
         }
-        self.hold(control_bytes.saturating_add(payload.len()))?;
-        let payload = payload.to_vec();
-        let opened = Sequence { control, control_bytes, payload, last: number, touched: now };
+        let beside = control_bytes.saturating_add(size_of_val(payload.atoms()));
+        self.hold(beside.saturating_add(payload.len()))?;
+        let (payload, atoms) = (payload.bytes().to_vec(), payload.shared_atoms());
+        let opened = Sequence { control, beside, payload, atoms, last: number, touched: now };
         self.open.insert(sequence, opened);
         Ok(())
     }
@@ -67,7 +72,7 @@ impl Assembler {
         now: Instant,
         (sequence, number): (u64, u64),
         payload: &[u8],
-    ) -> Result<Option<(Control, Bytes)>, ConnectionError> {
+    ) -> Result<Option<(Control, Payload)>, ConnectionError> {
         let Some(open) = self.open.get_mut(&sequence) else {
             return Err(ConnectionError::UnknownSequence { sequence, fragment: number });
         };
@@ -83,8 +88,13 @@ impl Assembler {
             return Ok(None);
         }
         let Some(done) = self.open.remove(&sequence) else { return Ok(None) };
-        self.held = self.held.saturating_sub(done.payload.len().saturating_add(done.control_bytes));
-        Ok(Some((done.control, Bytes::from(done.payload))))
+        self.held = self.held.saturating_sub(done.payload.len().saturating_add(done.beside));
+        let bytes = Bytes::from(done.payload);
+        let payload = match done.atoms {
+            Some(atoms) => Payload::with_atoms(bytes, atoms),
+            None => Payload::new(bytes),
+        };
+        Ok(Some((done.control, payload)))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -1,6 +1,6 @@
 //! The receiving side of a connection: bytes in, signals out.
 
-use super::atom_section::parse_atom_section;
+use super::atom_cache::IncomingCache;
 use super::error::ConnectionError;
 use super::fragments::{Assembler, FragmentLimits};
 use super::{FIRST_FRAGMENT, NEXT_FRAGMENT, NORMAL_HEADER, PASS_THROUGH, VERSION};
@@ -11,16 +11,18 @@ use crate::frame::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
 use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes};
 use core::time::Duration;
+use engset_etf::{Payload, tags};
 use engset_term::Instant;
 
 /// Limits of the receiving side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingConfig {
-    /// The longest frame, in bytes; 64 KiB to 1 GiB.
+    /// The longest frame, in bytes; 128 KiB to 1 GiB.
     pub frame_bytes_max: usize,
     /// The most fragmented signals that are incomplete at one time.
     pub sequences_max: usize,
-    /// The most bytes that incomplete fragmented signals may hold; also the limit of one such signal.
+    /// The most bytes that incomplete fragmented signals may hold; also the limit of one such signal. There is room
+    /// for the longest binary that is decoded, and as much beside it.
     pub fragments_bytes_max: usize,
     /// How long an incomplete signal may wait for its next fragment.
     pub fragment_idle_max: Duration,
@@ -31,7 +33,7 @@ impl Default for IncomingConfig {
         Self {
             frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
             sequences_max: 256,
-            fragments_bytes_max: 64 * 1024 * 1024,
+            fragments_bytes_max: 128 * 1024 * 1024,
             fragment_idle_max: Duration::from_secs(30),
         }
     }
@@ -43,8 +45,9 @@ pub struct Received {
     /// What it is and whom it is for.
     pub control: Control,
     /// The message, the exit reason or the arguments: one term in external format without the version byte,
-    /// not looked into. Present exactly if the control message says so ([`Control::has_payload`]).
-    pub payload: Option<Bytes>,
+    /// not looked into, with the atoms that its header named. Present exactly if the control message says so
+    /// ([`Control::has_payload`]).
+    pub payload: Option<Payload>,
 }
 
 /// The receiving side of a connection.
@@ -53,6 +56,8 @@ pub struct Incoming {
     frames: FrameReader,
     assembler: Assembler,
     form: Form,
+    /// Where the peer may refer to atoms that it has named.
+    cache: Option<IncomingCache>,
     events: VecDeque<Received>,
     last_received: Instant,
     failed: Option<ConnectionError>,
@@ -70,11 +75,8 @@ impl Incoming {
     #[must_use]
     pub fn new(now: Instant, flags: Flags, config: &IncomingConfig) -> Self {
         let fragments = flags.contains(Flags::FRAGMENTS);
-        let form = if fragments || flags.contains(Flags::DIST_HDR_ATOM_CACHE) {
-            Form::Header { fragments }
-        } else {
-            Form::PassThrough
-        };
+        let cache = flags.contains(Flags::DIST_HDR_ATOM_CACHE).then(IncomingCache::default);
+        let form = if fragments || cache.is_some() { Form::Header { fragments } } else { Form::PassThrough };
         Self {
             frames: FrameReader::new(config.frame_bytes_max),
             assembler: Assembler::new(FragmentLimits {
@@ -83,6 +85,7 @@ impl Incoming {
                 idle_max: config.fragment_idle_max,
             }),
             form,
+            cache,
             events: VecDeque::new(),
             last_received: now,
             failed: None,
@@ -182,14 +185,12 @@ impl Incoming {
                 Some(&got) => return Err(ConnectionError::BadPayloadVersion { got }),
             }
         }
-        self.receive(control, payload)
+        self.receive(control, payload.into())
     }
 
     fn handle_normal(&mut self, body: &Bytes) -> Result<(), ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
-        skip_atom_section(&mut cursor, NORMAL_HEADER)?;
-        let (control, used) = Control::decode(cursor.rest())?;
-        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        let (control, _, payload) = self.open(&mut cursor, body, NORMAL_HEADER)?;
         self.receive(control, payload)
     }
 
@@ -199,9 +200,7 @@ impl Incoming {
         if number == 0 {
             return Err(ConnectionError::FragmentZero { sequence });
         }
-        skip_atom_section(&mut cursor, FIRST_FRAGMENT)?;
-        let (control, used) = Control::decode(cursor.rest())?;
-        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        let (control, used, payload) = self.open(&mut cursor, body, FIRST_FRAGMENT)?;
         if number == 1 {
             return self.receive(control, payload);
         }
@@ -220,7 +219,37 @@ impl Incoming {
         }
     }
 
-    fn receive(&mut self, control: Control, payload: Bytes) -> Result<(), ConnectionError> {
+    /// The atoms, the control message and the beginning of the payload of a frame with a header. Also tells how many
+    /// bytes the control message took.
+    fn open(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        body: &Bytes,
+        tag: u8,
+    ) -> Result<(Control, usize, Payload), ConnectionError> {
+        let Some(cache) = &mut self.cache else {
+            let references = usize::from(cursor.u8().ok_or(ConnectionError::BadHeader { tag })?);
+            if references > 0 {
+                return Err(ConnectionError::AtomCacheNotNegotiated { references });
+            }
+            let (control, used) = Control::decode(cursor.rest())?;
+            let payload = tail(body, cursor.rest().len().saturating_sub(used));
+            return Ok((control, used, payload.into()));
+        };
+        cache.read_section(cursor)?;
+        let (control, used) = Control::decode_with(cursor.rest(), cache.named())?;
+        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        // What comes in fragments may refer to an atom further on.
+        let may_refer = tag == FIRST_FRAGMENT || payload.contains(&tags::ATOM_CACHE_REF);
+        let atoms = if control.has_payload() && may_refer { cache.shared() } else { None };
+        let payload = match atoms {
+            Some(atoms) => Payload::with_atoms(payload, atoms),
+            None => payload.into(),
+        };
+        Ok((control, used, payload))
+    }
+
+    fn receive(&mut self, control: Control, payload: Payload) -> Result<(), ConnectionError> {
         let payload = match (control.has_payload(), payload.is_empty()) {
             (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
             (false, false) => {
@@ -236,17 +265,6 @@ impl Incoming {
 
 fn fragment_ids(cursor: &mut Cursor<'_>, tag: u8) -> Result<(u64, u64), ConnectionError> {
     cursor.u64().zip(cursor.u64()).ok_or(ConnectionError::BadHeader { tag })
-}
-
-/// Moves behind the atom section, which has to be empty: we never negotiate the cache.
-fn skip_atom_section(cursor: &mut Cursor<'_>, tag: u8) -> Result<(), ConnectionError> {
-    let Ok(entries) = parse_atom_section(cursor) else { return Err(ConnectionError::BadHeader { tag }) };
-    let Some(first) = entries.first() else { return Ok(()) };
-    Err(ConnectionError::AtomCacheNotNegotiated {
-        references: entries.len(),
-        new: entries.iter().filter(|entry| entry.text.is_some()).count(),
-        first_slot: first.slot,
-    })
 }
 
 /// The last `len` bytes of a frame, without copying.

@@ -7,19 +7,22 @@
 //! Order: signals of one sender leave in the order in which they were queued. Signals of different senders may
 //! overtake each other only when one of them waits behind fragments.
 //!
-//! A payload is one term in external format *without* the version byte 131, on both sides; it is not looked into
-//! here. Whoever the message is for decodes it in its own time.
+//! A payload is one term in external format *without* the version byte 131, on both sides. What arrives is not looked
+//! into here: whoever the message is for decodes it in its own time, with the atoms that the header of its frame named.
 
-mod atom_section;
+mod atom_cache;
 mod error;
 mod fragments;
 mod incoming;
 mod outgoing;
+mod sent_atoms;
 mod ticks;
 
-pub use error::ConnectionError;
+pub use atom_cache::ATOM_CACHE_SLOTS;
+pub use error::{AtomCacheFault, ConnectionError};
 pub use incoming::{Incoming, IncomingConfig, Received};
-pub use outgoing::{Outgoing, OutgoingConfig, POLL_BYTES_MAX, SendError};
+pub use outgoing::{Outgoing, OutgoingConfig, POLL_BYTES_MAX, SendError, WHOLE_BYTES_MAX};
+pub(crate) use sent_atoms::SentAtoms;
 pub use ticks::{Tick, TickConfig, Ticker};
 
 /// How much of a payload goes into one fragment, in bytes, as OTP does it.

@@ -4,7 +4,11 @@
 //! time, and whatever must not overtake them. A signal goes to `bulk` if its sender has something there already, or if
 //! nobody can tell who its sender is while `bulk` is in use. So no signal overtakes another of the same sender, and a
 //! small signal of somebody else waits for one fragment, not for a whole large message.
+//!
+//! Frames in `ready` leave in the order in which they are built, so their atoms go through the cache that the peer keeps.
+//! What goes to `bulk` may be overtaken, and writes its atoms out.
 
+use super::sent_atoms::SentAtoms;
 use super::{FIRST_FRAGMENT, FRAGMENT_BYTES, NEXT_FRAGMENT, NORMAL_HEADER, PASS_THROUGH, VERSION};
 use crate::control::{Control, Reason};
 use crate::flags::Flags;
@@ -12,11 +16,15 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use engset_etf::Body;
 
 /// About how many bytes one call of [`Outgoing::poll_transmit`] gives; it goes over by less than two fragments.
 pub const POLL_BYTES_MAX: usize = 256 * 1024;
 /// Payloads up to this length are copied behind their frame's head; longer ones are queued as they are.
 const COPY_BYTES_MAX: usize = 4 * 1024;
+/// Payloads longer than this go in fragments, in bytes. A binary that just fills a fragment goes whole, with what is
+/// around it.
+pub const WHOLE_BYTES_MAX: usize = FRAGMENT_BYTES + FRAGMENT_BYTES / 2;
 /// A frame's length field.
 const LENGTH_BYTES: usize = 4;
 /// The head of a further fragment: length, two tag bytes, sequence and number.
@@ -88,6 +96,10 @@ pub struct Outgoing {
     ready: VecDeque<Piece>,
     /// The last piece given out ended inside a frame, so `ready` has to go on before `bulk` may.
     inside_frame: bool,
+    /// What the peer's atom cache holds, if it has one.
+    sent_atoms: Option<SentAtoms>,
+    /// A control message while its frame is built.
+    scratch: Vec<u8>,
     /// The newest frames that may leave at once, joined.
     tail: Vec<u8>,
     bulk: VecDeque<Bulk>,
@@ -114,28 +126,64 @@ struct Bulk {
 
 #[derive(Debug)]
 enum Item {
-    /// Whole frames, in pieces.
-    Whole { head: Bytes, payload: Bytes },
+    /// A whole frame, in pieces.
+    Whole { head: Bytes, payload: Rope },
     /// A signal in fragments: the head of the first frame is there until it has left.
-    Fragmented { head: Option<Bytes>, payload: Bytes, sequence: u64, left: u64 },
+    Fragmented { head: Option<Bytes>, payload: Rope, sequence: u64, left: u64 },
 }
 
-/// A frame on its way into a lane: everything up to the payload, and the payload.
-struct Built {
-    head: Vec<u8>,
-    payload: Bytes,
-    /// How many fragments, when it goes in fragments.
-    fragments: Option<u64>,
-    wire_bytes: usize,
+/// Where a signal is queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Ready,
+    Bulk {
+        /// How many fragments, when it goes in fragments.
+        fragments: Option<u64>,
+    },
+}
+
+/// Bytes in pieces, taken from the front.
+#[derive(Debug, Default)]
+struct Rope {
+    pieces: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Rope {
+    fn of(body: Body) -> Self {
+        Self { len: body.len(), pieces: body.into_pieces().collect() }
+    }
+
+    /// Moves the first `len` bytes to the end of `out`, or what there is; how many that were.
+    fn take(&mut self, len: usize, out: &mut Vec<Bytes>) -> usize {
+        let mut wanted = len.min(self.len);
+        let taken = wanted;
+        self.len = self.len.saturating_sub(taken);
+        while wanted > 0
+            && let Some(front) = self.pieces.front_mut()
+        {
+            let piece = if front.len() > wanted {
+                front.split_to(wanted)
+            } else {
+                self.pieces.pop_front().unwrap_or_default()
+            };
+            wanted = wanted.saturating_sub(piece.len());
+            out.push(piece);
+        }
+        taken
+    }
 }
 
 impl Outgoing {
     /// Begins after the handshake; `flags` are the negotiated ones.
     #[must_use]
     pub fn new(flags: Flags, config: OutgoingConfig) -> Self {
+        let sent_atoms = flags.contains(Flags::DIST_HDR_ATOM_CACHE).then(SentAtoms::default);
         Self {
             flags,
             config,
+            sent_atoms,
+            scratch: Vec::new(),
             ready: VecDeque::new(),
             inside_frame: false,
             tail: Vec::new(),
@@ -151,26 +199,39 @@ impl Outgoing {
     /// [`Control::has_payload`].
     ///
     /// The form follows what the peer can do: exit reasons move into or out of the control message, the sender of a
-    /// message is left out for a peer that does not know such messages, and a large payload goes in fragments.
+    /// message is left out for a peer that does not know such messages, messages to aliases are of operation 37 for a
+    /// peer that has it, and a large payload goes in fragments.
     ///
     /// # Errors
     /// When the queue is full, the peer lacks a capability, or the payload does not fit the operation.
-    pub fn send(&mut self, control: &Control, payload: Option<Bytes>) -> Result<(), SendError> {
+    pub fn send(&mut self, control: &Control, payload: Option<Body>) -> Result<(), SendError> {
         if payload.is_some() != control.has_payload() {
             return Err(SendError::PayloadMismatch { op: control.op() });
         }
-        let missing = control.needs().without(self.flags);
+        let suited = control.for_peer(self.flags);
+        let control = suited.as_ref().unwrap_or(control);
+        let mut missing = control.needs().without(self.flags);
+        if !self.flags.contains(Flags::NATIVE_RECORDS) && payload.as_ref().is_some_and(Body::contains_record)
+        {
+            missing = missing | Flags::NATIVE_RECORDS;
+        }
         if !missing.is_empty() {
             return Err(SendError::NotSupported(missing));
         }
         let sender = control.sender().map(|pid| pid.number());
-        let built = self.build(control, payload.unwrap_or_default(), sender.unwrap_or(0))?;
-        if self.queued > 0 && self.queued.saturating_add(built.wire_bytes) > self.config.queue_bytes_max {
-            return Err(SendError::SendQueueFull { queued: self.queued });
+        let payload = payload.unwrap_or_default();
+        let lane = self.lane(control, &payload, sender);
+        let payload = self.encode_control(control, payload, lane);
+        let sent = match lane {
+            Lane::Ready => self.send_at_once(payload),
+            Lane::Bulk { fragments } => self.send_in_bulk(payload, sender, fragments),
+        };
+        if sent.is_err()
+            && let Some(atoms) = &mut self.sent_atoms
+        {
+            atoms.take_back();
         }
-        self.queued = self.queued.saturating_add(built.wire_bytes);
-        self.enqueue(built, sender);
-        Ok(())
+        sent
     }
 
     /// Moves the next bytes to write to the end of `out`, about [`POLL_BYTES_MAX`]. Nothing is added when the queue is
@@ -237,45 +298,138 @@ impl Outgoing {
         true
     }
 
-    fn build(&self, control: &Control, payload: Bytes, sequence: u64) -> Result<Built, SendError> {
-        let mut payload = payload;
-        let reason_inside = match control.reason() {
-            Some(Reason::Payload) => !self.flags.contains(Flags::EXIT_PAYLOAD),
-            Some(Reason::Inline(_)) | None => false,
-        };
-        let fragments = if reason_inside { None } else { self.fragments(payload.len()) };
-        let mut head = Vec::from([0; LENGTH_BYTES]);
-        if !self.has_headers() {
-            head.extend_from_slice(&[PASS_THROUGH, VERSION]);
-        } else if let Some(count) = fragments {
-            head.extend_from_slice(&[VERSION, FIRST_FRAGMENT]);
-            head.extend_from_slice(&sequence.to_be_bytes());
-            head.extend_from_slice(&count.to_be_bytes());
-            head.push(0);
+    fn lane(&self, control: &Control, payload: &Body, sender: Option<u64>) -> Lane {
+        let fragments = if self.has_reason_inside(control) { None } else { self.fragments(payload.len()) };
+        if fragments.is_some() || self.is_behind_bulk(sender) {
+            Lane::Bulk { fragments }
         } else {
-            head.extend_from_slice(&[VERSION, NORMAL_HEADER, 0]);
+            Lane::Ready
         }
-        if reason_inside {
-            control.encode_with_reason(&payload, &mut head);
-            payload = Bytes::new();
-        } else {
-            control.encode_for(self.flags, &mut head);
+    }
+
+    /// Whether an exit reason that is a payload goes into the control message.
+    fn has_reason_inside(&self, control: &Control) -> bool {
+        matches!(control.reason(), Some(Reason::Payload)) && !self.flags.contains(Flags::EXIT_PAYLOAD)
+    }
+
+    /// Writes the control message to `scratch`; gives what is left to be the frame's payload.
+    fn encode_control(&mut self, control: &Control, payload: Body, lane: Lane) -> Body {
+        if let Some(sent) = &mut self.sent_atoms {
+            sent.begin();
         }
-        if !self.has_headers() && !payload.is_empty() {
-            head.push(VERSION);
+        self.scratch.clear();
+        let is_inside = self.has_reason_inside(control);
+        let cache = if lane == Lane::Ready { self.sent_atoms.as_mut() } else { None };
+        if is_inside {
+            control.encode_with_reason(&payload.into_bytes(), cache, &mut self.scratch);
+            return Body::default();
         }
-        let in_first = if fragments.is_some() { FRAGMENT_BYTES } else { payload.len() };
-        let first_frame = head.len().saturating_add(in_first);
-        let Some(len) = first_frame.checked_sub(LENGTH_BYTES).and_then(|len| u32::try_from(len).ok()) else {
-            return Err(SendError::TooLong { len: first_frame });
-        };
-        if let Some(field) = head.first_chunk_mut() {
-            *field = len.to_be_bytes();
+        control.encode_for(self.flags, cache, &mut self.scratch);
+        payload
+    }
+
+    /// Queues a whole frame among those that leave first.
+    fn send_at_once(&mut self, payload: Body) -> Result<(), SendError> {
+        let start = self.tail.len();
+        let mut tail = core::mem::take(&mut self.tail);
+        let put = self.put_head(None, payload.len(), &mut tail);
+        self.tail = tail;
+        let frame_bytes = self.tail.len().saturating_sub(start).saturating_add(payload.len());
+        if let Err(error) = put.and_then(|()| self.check_room(frame_bytes)) {
+            self.tail.truncate(start);
+            return Err(error);
         }
+        self.queued = self.queued.saturating_add(frame_bytes);
+        match payload.as_slice() {
+            Some(bytes) if bytes.len() <= COPY_BYTES_MAX => {
+                self.tail.extend_from_slice(bytes);
+                if self.tail.len() >= FRAGMENT_BYTES {
+                    self.freeze_tail(true);
+                }
+            }
+            _ => {
+                self.freeze_tail(false);
+                let mut pieces = payload.into_pieces().peekable();
+                while let Some(bytes) = pieces.next() {
+                    self.ready.push_back(Piece { bytes, ends_frame: pieces.peek().is_none() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a signal behind those that leave one fragment at a time.
+    fn send_in_bulk(
+        &mut self,
+        payload: Body,
+        sender: Option<u64>,
+        fragments: Option<u64>,
+    ) -> Result<(), SendError> {
+        let mut head = Vec::new();
+        let sequence = sender.unwrap_or(0);
+        self.put_head(fragments.map(|count| (sequence, count)), payload.len(), &mut head)?;
         let more = usize::try_from(fragments.unwrap_or(1).saturating_sub(1)).unwrap_or(usize::MAX);
         let wire_bytes =
             more.saturating_mul(NEXT_HEAD_BYTES).saturating_add(head.len()).saturating_add(payload.len());
-        Ok(Built { head, payload, fragments, wire_bytes })
+        self.check_room(wire_bytes)?;
+        self.queued = self.queued.saturating_add(wire_bytes);
+        let (head, payload) = (Bytes::from(head), Rope::of(payload));
+        self.push_bulk(
+            sender,
+            match fragments {
+                Some(left) => Item::Fragmented { head: Some(head), payload, sequence, left },
+                None => Item::Whole { head, payload },
+            },
+        );
+        Ok(())
+    }
+
+    fn check_room(&self, more: usize) -> Result<(), SendError> {
+        let is_full = self.queued.saturating_add(more) > self.config.queue_bytes_max;
+        if self.queued > 0 && is_full {
+            return Err(SendError::SendQueueFull { queued: self.queued });
+        }
+        Ok(())
+    }
+
+    /// Appends all of a frame that comes before its payload, the control message in `scratch` included. With `fragments`
+    /// it is the first of so many, of this sequence.
+    fn put_head(
+        &self,
+        fragments: Option<(u64, u64)>,
+        payload_bytes: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let start = out.len();
+        out.extend_from_slice(&[0; LENGTH_BYTES]);
+        match (self.has_headers(), fragments) {
+            (false, _) => out.extend_from_slice(&[PASS_THROUGH, VERSION]),
+            (true, Some((sequence, count))) => {
+                out.extend_from_slice(&[VERSION, FIRST_FRAGMENT]);
+                out.extend_from_slice(&sequence.to_be_bytes());
+                out.extend_from_slice(&count.to_be_bytes());
+                out.push(0);
+            }
+            (true, None) => {
+                out.extend_from_slice(&[VERSION, NORMAL_HEADER]);
+                match &self.sent_atoms {
+                    Some(sent) => sent.put_section(out),
+                    None => out.push(0),
+                }
+            }
+        }
+        out.extend_from_slice(&self.scratch);
+        if !self.has_headers() && payload_bytes > 0 {
+            out.push(VERSION);
+        }
+        let in_frame = if fragments.is_some() { FRAGMENT_BYTES } else { payload_bytes };
+        let head_bytes = out.len().saturating_sub(start);
+        let len = head_bytes.saturating_add(in_frame).saturating_sub(LENGTH_BYTES);
+        let Ok(field) = u32::try_from(len) else { return Err(SendError::TooLong { len }) };
+        if let Some(place) = out.get_mut(start..).and_then(|frame| frame.first_chunk_mut()) {
+            *place = field.to_be_bytes();
+        }
+        Ok(())
     }
 
     fn has_headers(&self) -> bool {
@@ -283,31 +437,15 @@ impl Outgoing {
     }
 
     fn fragments(&self, payload_bytes: usize) -> Option<u64> {
-        let large = self.flags.contains(Flags::FRAGMENTS) && payload_bytes > FRAGMENT_BYTES;
+        let large = self.flags.contains(Flags::FRAGMENTS) && payload_bytes > WHOLE_BYTES_MAX;
         large.then(|| u64::try_from(payload_bytes.div_ceil(FRAGMENT_BYTES)).unwrap_or(u64::MAX))
     }
 
-    fn enqueue(&mut self, built: Built, sender: Option<u64>) {
-        let behind_bulk = match sender {
+    /// Whether a signal of this sender has to wait for what is in `bulk`.
+    fn is_behind_bulk(&self, sender: Option<u64>) -> bool {
+        match sender {
             Some(sender) => self.bulk_anonymous > 0 || self.bulk_senders.contains_key(&sender),
             None => !self.bulk.is_empty(),
-        };
-        let Built { head, payload, fragments, .. } = built;
-        if let Some(left) = fragments {
-            let head = Some(Bytes::from(head));
-            self.push_bulk(sender, Item::Fragmented { head, payload, sequence: sender.unwrap_or(0), left });
-        } else if behind_bulk {
-            self.push_bulk(sender, Item::Whole { head: Bytes::from(head), payload });
-        } else if payload.len() <= COPY_BYTES_MAX {
-            self.tail.extend_from_slice(&head);
-            self.tail.extend_from_slice(&payload);
-            if self.tail.len() >= FRAGMENT_BYTES {
-                self.freeze_tail(true);
-            }
-        } else {
-            self.tail.extend_from_slice(&head);
-            self.freeze_tail(false);
-            self.ready.push_back(Piece { bytes: payload, ends_frame: true });
         }
     }
 
@@ -347,24 +485,22 @@ impl Outgoing {
     /// Gives one fragment, or one whole frame, and its length.
     fn next_bulk(&mut self, out: &mut Vec<Bytes>) -> usize {
         let Some(bulk) = self.bulk.front_mut() else { return 0 };
-        let (head, payload, done) = match &mut bulk.item {
-            Item::Whole { head, payload } => (core::mem::take(head), core::mem::take(payload), true),
+        let (head_bytes, payload_bytes, done) = match &mut bulk.item {
+            Item::Whole { head, payload } => {
+                out.push(core::mem::take(head));
+                (out.last().map_or(0, Bytes::len), payload.take(usize::MAX, out), true)
+            }
             Item::Fragmented { head, payload, sequence, left } => {
-                let piece = payload.split_to(FRAGMENT_BYTES.min(payload.len()));
-                let head = head.take().unwrap_or_else(|| next_fragment_head(*sequence, *left, piece.len()));
+                let in_frame = FRAGMENT_BYTES.min(payload.len);
+                out.push(head.take().unwrap_or_else(|| next_fragment_head(*sequence, *left, in_frame)));
                 *left = left.saturating_sub(1);
-                (head, piece, *left == 0)
+                (out.last().map_or(0, Bytes::len), payload.take(in_frame, out), *left == 0)
             }
         };
         if done {
             self.pop_bulk();
         }
-        let len = head.len().saturating_add(payload.len());
-        out.push(head);
-        if !payload.is_empty() {
-            out.push(payload);
-        }
-        len
+        head_bytes.saturating_add(payload_bytes)
     }
 
     fn pop_bulk(&mut self) {

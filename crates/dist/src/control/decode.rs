@@ -77,7 +77,15 @@ impl Control {
     /// # Errors
     /// When it is none that OTP 25 to 29 send: see [`ControlError`].
     pub fn decode(bytes: &[u8]) -> Result<(Self, usize), ControlError> {
-        let (elements, used) = read_elements(bytes)?;
+        Self::decode_with(bytes, &[])
+    }
+
+    /// As [`Self::decode`]; references to cached atoms are into `atoms`, what the header of the frame names.
+    ///
+    /// # Errors
+    /// As [`Self::decode`], and where a reference is to no element of `atoms`.
+    pub fn decode_with(bytes: &[u8], atoms: &[Atom]) -> Result<(Self, usize), ControlError> {
+        let (elements, used) = read_elements(bytes, atoms)?;
         let control = from_elements(elements)?;
         Ok((control, used))
     }
@@ -96,7 +104,7 @@ const fn elements_of(op: u8) -> Option<u8> {
     })
 }
 
-fn read_elements(bytes: &[u8]) -> Result<(Elements, usize), ControlError> {
+fn read_elements(bytes: &[u8], atoms: &[Atom]) -> Result<(Elements, usize), ControlError> {
     let mut head = Cursor::new(bytes);
     let count = match head.u8() {
         Some(tags::SMALL_TUPLE) => head.u8().map(u32::from),
@@ -108,7 +116,7 @@ fn read_elements(bytes: &[u8]) -> Result<(Elements, usize), ControlError> {
         return Err(ControlError::TupleSize(size));
     };
     let mut elements = Elements { terms: [const { Term::Nil }; ELEMENTS_MAX], count: 0, op: 0 };
-    let mut reader = Reader::new(head.rest());
+    let mut reader = Reader::new(head.rest()).with_atoms(atoms);
     for slot in elements.terms.iter_mut().take(count) {
         elements.count = elements.count.saturating_add(1);
         let element = elements.count;

@@ -4,9 +4,12 @@ use super::{
     ALTACT_ALIAS, ALTACT_EXIT, ALTACT_NAME, ALTACT_PRIORITY, ALTACT_TOKEN, AltactTarget, Control, Process,
     Reason, SPAWN_LINKED, SPAWN_MONITORED, SpawnResult,
 };
+use crate::connection::SentAtoms;
 use crate::flags::Flags;
 use alloc::vec::Vec;
-use engset_etf::{encode_body, put_atom, put_int, put_pid, put_reference, put_tuple_header};
+use engset_etf::{
+    encode_body, put_atom, put_atom_reference, put_int, put_pid_with, put_reference_with, put_tuple_header,
+};
 use engset_term::{Atom, Pid, Reference, Term};
 
 /// The unused second element of `SEND` and third of `REG_SEND`.
@@ -15,23 +18,23 @@ const UNUSED: Atom = Atom::from_static("");
 impl Control {
     /// Appends the control message, without version byte, in the form of [`Self::op`].
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.encode_as(self.op(), None, out);
+        self.encode_as(self.op(), None, None, out);
     }
 
     /// Like [`Self::encode`], for a peer with these capabilities: the sender of a message is left out if the peer does
-    /// not know such messages.
-    pub(crate) fn encode_for(&self, flags: Flags, out: &mut Vec<u8>) {
+    /// not know such messages. Atoms that `sent` takes become references.
+    pub(crate) fn encode_for(&self, flags: Flags, sent: Option<&mut SentAtoms>, out: &mut Vec<u8>) {
         let op = match self.op() {
             22 if !flags.contains(Flags::SEND_SENDER) => 2,
             23 if !flags.contains(Flags::SEND_SENDER) => 12,
             op => op,
         };
-        self.encode_as(op, None, out);
+        self.encode_as(op, None, sent, out);
     }
 
     /// Puts a reason that is a payload into the control message, for a peer without `EXIT_PAYLOAD`.
     /// The reason is the last element of all such messages.
-    pub(crate) fn encode_with_reason(&self, reason: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn encode_with_reason(&self, reason: &[u8], sent: Option<&mut SentAtoms>, out: &mut Vec<u8>) {
         let op = match self.op() {
             24 => 3,
             25 => 13,
@@ -40,11 +43,11 @@ impl Control {
             28 => 21,
             other => other,
         };
-        self.encode_as(op, Some(reason), out);
+        self.encode_as(op, Some(reason), sent, out);
     }
 
-    fn encode_as(&self, op: u8, raw_reason: Option<&[u8]>, out: &mut Vec<u8>) {
-        let mut tuple = Elements::begin(op, self.elements(raw_reason.is_some()), out);
+    fn encode_as(&self, op: u8, raw_reason: Option<&[u8]>, sent: Option<&mut SentAtoms>, out: &mut Vec<u8>) {
+        let mut tuple = Elements::begin(op, self.elements(raw_reason.is_some()), sent, out);
         match self {
             Self::Link { from, to } | Self::Unlink { from, to } | Self::GroupLeader { from, to } => {
                 tuple.pid(*from).pid(*to);
@@ -139,15 +142,24 @@ fn flag(set: bool, bit: i64) -> i64 {
     if set { bit } else { 0 }
 }
 
+/// Writes an atom, by reference where the peer has it.
+fn put_cached(out: &mut Vec<u8>, sent: &mut Option<&mut SentAtoms>, text: &str) {
+    match sent.as_mut().and_then(|sent| sent.reference(text)) {
+        Some(index) => put_atom_reference(out, index),
+        None => put_atom(out, text),
+    }
+}
+
 /// Writes the elements of a tuple one after the other.
 struct Elements<'a> {
+    sent: Option<&'a mut SentAtoms>,
     out: &'a mut Vec<u8>,
 }
 
 impl<'a> Elements<'a> {
-    fn begin(op: u8, elements: u8, out: &'a mut Vec<u8>) -> Self {
+    fn begin(op: u8, elements: u8, sent: Option<&'a mut SentAtoms>, out: &'a mut Vec<u8>) -> Self {
         put_tuple_header(out, usize::from(elements));
-        let mut elements = Self { out };
+        let mut elements = Self { sent, out };
         elements.int(i64::from(op));
         elements
     }
@@ -158,17 +170,19 @@ impl<'a> Elements<'a> {
     }
 
     fn pid(&mut self, pid: Pid) -> &mut Self {
-        put_pid(self.out, pid);
+        let sent = &mut self.sent;
+        put_pid_with(self.out, pid, |out, node| put_cached(out, sent, node));
         self
     }
 
     fn atom(&mut self, atom: &Atom) -> &mut Self {
-        put_atom(self.out, atom.as_str());
+        put_cached(self.out, &mut self.sent, atom.as_str());
         self
     }
 
     fn reference(&mut self, reference: &Reference) -> &mut Self {
-        put_reference(self.out, reference);
+        let sent = &mut self.sent;
+        put_reference_with(self.out, reference, |out, node| put_cached(out, sent, node));
         self
     }
 

@@ -340,6 +340,25 @@ impl Control {
         }
     }
 
+    /// The signal in the form that a peer with these capabilities takes, where that is another one: messages to aliases
+    /// are of operation 37 for a peer that has it (OTP 28), and of 33 or 34 for all others.
+    #[must_use]
+    pub(crate) fn for_peer(&self, flags: Flags) -> Option<Self> {
+        let has_altact = flags.contains(Flags::ALTACT_SIG);
+        if let Self::AliasSend { from, to, token } = self
+            && has_altact
+        {
+            let (to, token) = (AltactTarget::Alias(*to), token.clone());
+            return Some(Self::AltactSigSend { priority: false, exit: false, from: *from, to, token });
+        }
+        if let Self::AltactSigSend { exit: false, from, to: AltactTarget::Alias(to), token, .. } = self
+            && !has_altact
+        {
+            return Some(Self::AliasSend { from: *from, to: *to, token: token.clone() });
+        }
+        None
+    }
+
     /// The exit reason of signals that have one.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {

@@ -1,9 +1,12 @@
 //! Unit tests of control messages: every operation there and back, exact bytes, strictness.
 
 use super::{AltactTarget, Control, ControlError, Mfa, Process, Reason, SpawnResult};
+use crate::connection::{Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received};
+use crate::flags::Flags;
 use alloc::vec;
 use alloc::vec::Vec;
-use engset_term::{Atom, NodeName, Pid, Reference, Term};
+use bytes::Bytes;
+use engset_term::{Atom, Instant, NodeName, Pid, Reference, Term};
 
 fn pid(id: u32) -> Pid {
     Pid::new(NodeName::new("a@h").unwrap(), 7, id, 0)
@@ -129,6 +132,42 @@ fn every_operation_survives_the_wire() {
     }
 }
 
+/// Through both sides of a connection, in each form of frames, three times each so that atoms come by reference.
+#[test]
+fn every_operation_crosses_a_connection_with_and_without_a_token() {
+    let (cache, fragments) = (Flags::DIST_HDR_ATOM_CACHE, Flags::FRAGMENTS);
+    for without in [Flags::NONE, cache, fragments, cache | fragments] {
+        // Operations 33 and 34 go to peers that have no 37.
+        for flags in [Flags::OURS.without(without), Flags::OURS.without(without | Flags::ALTACT_SIG)] {
+            let mut outgoing = Outgoing::new(flags, OutgoingConfig::default());
+            let mut incoming = Incoming::new(Instant::ZERO, flags, &IncomingConfig::default());
+            for (op, control) in [every_operation(), every_operation(), every_operation()].concat() {
+                if control.for_peer(flags).is_some() || !flags.contains(control.needs()) {
+                    continue;
+                }
+                for len in [1, 70_000] {
+                    let payload = control.has_payload().then(|| Bytes::from(vec![106; len]));
+                    outgoing.send(&control, payload.clone().map(Into::into)).unwrap();
+                    let mut bytes = Vec::new();
+                    outgoing.poll_transmit(&mut bytes);
+                    incoming.handle_bytes(Instant::ZERO, &bytes).unwrap();
+                    let expected = Received { control: control.clone(), payload: payload.map(Into::into) };
+                    assert_eq!(incoming.poll_event(), Some(expected), "{op} without {without}");
+                }
+            }
+            assert_eq!((incoming.poll_event(), incoming.held_bytes()), (None, 0));
+        }
+    }
+}
+
+#[test]
+fn operations_1_to_37_are_all_there() {
+    let never = [9, 10, 11, 14, 15, 17];
+    for op in (1..=37).filter(|op| !never.contains(op)) {
+        assert!(every_operation().iter().any(|(known, _)| *known == op), "{op}");
+    }
+}
+
 #[test]
 fn operations_that_do_not_exist_are_refused() {
     for op in (0..=255_u8).filter(|op| !every_operation().iter().any(|(known, _)| known == op)) {
@@ -179,7 +218,7 @@ fn reasons_move_into_the_tuple_for_old_peers() {
             continue;
         }
         let mut bytes = Vec::new();
-        control.encode_with_reason(&[119, 6, b'k', b'i', b'l', b'l', b'e', b'd'], &mut bytes);
+        control.encode_with_reason(&[119, 6, b'k', b'i', b'l', b'l', b'e', b'd'], None, &mut bytes);
         let (decoded, used) = Control::decode(&bytes).unwrap();
         assert_eq!(used, bytes.len());
         assert_eq!(decoded.reason(), Some(&Reason::Inline(Term::atom("killed"))), "{op}");

@@ -338,6 +338,9 @@ impl Acceptor {
 
     fn send_challenge(&mut self) {
         let flags = self.local.flags_to_send().without(Flags::NAME_ME);
+        // A peer that asked for a name looks for its own flag in what both sides have.
+        let gets_name = self.peer.as_ref().is_some_and(|peer| peer.wants_name);
+        let flags = if gets_name { flags.with(Flags::NAME_ME) } else { flags };
         let (challenge, creation) = (self.challenge, self.local.creation);
         self.wire.send(&encode_challenge(flags, challenge, creation, &self.local_name));
         let old = self.peer.as_ref().is_some_and(|peer| peer.old);

@@ -131,6 +131,11 @@ pub enum HandshakeError {
         /// The announced length.
         len: usize,
     },
+    /// The peer speaks TLS, and we without.
+    PeerSpeaksTls {
+        /// What was awaited.
+        step: Step,
+    },
     /// The peer sent more bytes than a whole handshake may have.
     TooManyBytes {
         /// What was awaited.
@@ -154,6 +159,10 @@ impl fmt::Display for HandshakeError {
                 "the peer does not allow this node; see its log for a missing flag or its allow list",
             ),
             Self::Duplicate => f.write_str("an older connection between the same two names is kept"),
+            Self::NameMismatch { expected, got } if is_short(expected) != is_short(got) => write!(
+                f,
+                "dialled {expected}, but the node there calls itself {got}: one of them is a short name and the other a long one; use the node's own name, and either short names (`-sname`) or long ones (`-name`) in the whole cluster"
+            ),
             Self::NameMismatch { expected, got } => {
                 write!(f, "dialled {expected}, but {got} answered; check the name service and the address")
             }
@@ -175,6 +184,10 @@ impl fmt::Display for HandshakeError {
             Self::MessageTooLong { step, len } => {
                 write!(f, "the peer announced {len} bytes for {step}, the limit is 2048")
             }
+            Self::PeerSpeaksTls { step } => write!(
+                f,
+                "the peer speaks TLS, and this node awaited {step} without; start this node with TLS too, or the peer without"
+            ),
             Self::TooManyBytes { step } => write!(f, "the peer sent too many bytes before {step}"),
             Self::OutOfOrder { step } => write!(f, "called out of order while waiting for {step}"),
         }
@@ -182,3 +195,8 @@ impl fmt::Display for HandshakeError {
 }
 
 impl core::error::Error for HandshakeError {}
+
+/// Whether the host part of a name has no dot.
+fn is_short(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(_, host)| !host.contains('.'))
+}

@@ -39,6 +39,8 @@ use engset_term::Instant;
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 /// The most bytes read in a whole handshake, lengths included.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 * 1024;
+/// How records of TLS look to who awaits a length of two bytes: an alert or a handshake message, and version 3.
+const TLS_RECORDS: [usize; 2] = [0x1503, 0x1603];
 /// The absolute deadline of a handshake over plain TCP.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
@@ -154,6 +156,9 @@ impl Wire {
                 None => return Ok(None),
             },
         };
+        if self.framing == Framing::Two && TLS_RECORDS.contains(&len) && self.received_in_all == 0 {
+            return Err(HandshakeError::PeerSpeaksTls { step });
+        }
         if len > MESSAGE_BYTES_MAX {
             return Err(HandshakeError::MessageTooLong { step, len });
         }

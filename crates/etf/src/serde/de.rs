@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use engset_term::limits::SERDE_DEPTH_MAX;
-use engset_term::{TermKind, names};
-use serde::de::value::BorrowedBytesDeserializer;
+use engset_term::{Term, TermKind, names};
+use serde::de::value::{BorrowedBytesDeserializer, BytesDeserializer};
 use serde::de::{self, Error as _, Visitor};
 
 use super::DeError;
@@ -119,7 +119,10 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         match self.reader.atom_text()? {
             AtomText::Utf8(text) => visitor.visit_borrowed_str(text),
             AtomText::Latin1(bytes) => visitor.visit_string(latin1(bytes)),
-            AtomText::Cached(atom) => visitor.visit_str(atom.as_str()),
+            AtomText::Cached(atom) => {
+                self.reader.charge_text(atom.as_str().len())?;
+                visitor.visit_str(atom.as_str())
+            }
         }
     }
 
@@ -220,6 +223,13 @@ impl<'r, 'de> Deserializer<'r, 'de> {
                 let arity = u64::try_from(reader.integer()?).unwrap_or(u64::MAX);
                 let names = [Part::Text(module.as_str()), Part::Text(function.as_str()), Part::Number(arity)];
                 visitor.visit_seq(parts(names))
+            }
+            tags::NEW_FUN | tags::RECORD | tags::LOCAL_EXT if reader.has_atoms() => {
+                // The bytes as they stand may refer to the message's atoms.
+                let (Term::Fun(opaque) | Term::Opaque(opaque)) = reader.term()? else {
+                    return Err(reader.unexpected(start).into());
+                };
+                visitor.visit_newtype_struct(BytesDeserializer::new(opaque.external()))
             }
             tags::NEW_FUN | tags::RECORD | tags::LOCAL_EXT => {
                 reader.term()?;

@@ -4,7 +4,7 @@ use super::model;
 use crate::alias::{AliasMode, AliasOptions, Aliases, OfProcess, ReplySink};
 use crate::exit::ExitReason;
 use crate::signal::Epoch;
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_term::{NodeName, Pid, Reference};
 use loom::thread;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct Told {
 struct Sink(Arc<Told>);
 
 impl ReplySink for Sink {
-    fn reply(self: Box<Self>, _payload: Bytes) {
+    fn reply(self: Box<Self>, _payload: Payload) {
         self.0.reply.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -77,7 +77,7 @@ fn a_reply_against_closing() {
     model(|| {
         let (aliases, told) = awaiting();
         let other = Arc::clone(&aliases);
-        let replying = thread::spawn(move || other.reply(alias(), Bytes::new()));
+        let replying = thread::spawn(move || other.reply(alias(), Payload::default()));
         let is_closed = aliases.close(alias());
         let is_replied = replying.join().unwrap();
         assert!(is_closed != is_replied, "one of them, and not both");
@@ -91,8 +91,8 @@ fn two_replies() {
     model(|| {
         let (aliases, told) = awaiting();
         let other = Arc::clone(&aliases);
-        let replying = thread::spawn(move || other.reply(alias(), Bytes::new()));
-        let here = aliases.reply(alias(), Bytes::new());
+        let replying = thread::spawn(move || other.reply(alias(), Payload::default()));
+        let here = aliases.reply(alias(), Payload::default());
         assert!(here != replying.join().unwrap());
         assert_eq!(told.counts(), [1, 0, 0]);
     });
@@ -104,7 +104,7 @@ fn a_reply_against_the_end_of_the_callee() {
     model(|| {
         let (aliases, told) = awaiting();
         let other = Arc::clone(&aliases);
-        let replying = thread::spawn(move || other.reply(alias(), Bytes::new()));
+        let replying = thread::spawn(move || other.reply(alias(), Payload::default()));
         let is_down = aliases.down(alias(), NODE, ExitReason::NoProc);
         let is_replied = replying.join().unwrap();
         assert!(is_down != is_replied);

@@ -1,11 +1,12 @@
 //! Being an EPMD: sockets around the pure server of `engset-dist`.
 
+use crate::listening::listen;
 use engset_dist::epmd::{ConnId, Server, ServerConfig};
 use engset_process::Scheduler;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,10 +51,16 @@ impl Drop for EpmdServer {
 
 /// Serves EPMD at `at`, on the scheduler's workers; must be called on one of them, or in another tokio runtime.
 ///
+/// At a single address of this machine it serves the IPv4 loopback too, as the stock one does: nodes register there.
+///
 /// # Errors
 /// When the address cannot be listened on, for instance because another EPMD is there.
 pub async fn serve(at: SocketAddr, scheduler: &Scheduler) -> io::Result<EpmdServer> {
-    serve_at_each(at, &[], scheduler).await
+    let is_everywhere = at.ip().is_unspecified();
+    let is_loopback = at.ip().is_loopback();
+    let others: &[IpAddr] =
+        if is_everywhere || is_loopback { &[] } else { &[IpAddr::V4(Ipv4Addr::LOCALHOST)] };
+    serve_at_each(at, others, scheduler).await
 }
 
 /// Like [`serve`], at `others` too, all at the port of `at`.
@@ -62,11 +69,11 @@ pub(crate) async fn serve_at_each(
     others: &[IpAddr],
     scheduler: &Scheduler,
 ) -> io::Result<EpmdServer> {
-    let listener = TcpListener::bind(at).await?;
+    let listener = listen(at)?;
     let at = listener.local_addr()?;
     let mut listeners = vec![listener];
     for address in others {
-        listeners.push(TcpListener::bind((*address, at.port())).await?);
+        listeners.push(listen(SocketAddr::new(*address, at.port()))?);
     }
     let config = ServerConfig {
         epmd_tcp_port: at.port(),

@@ -122,7 +122,7 @@ impl Peer {
         let mut buffer = [0; 4096];
         loop {
             while let Some(received) = self.incoming.poll_event() {
-                if received.payload.as_deref() == Some(&answer) {
+                if received.payload.is_some_and(|payload| payload.bytes()[..] == answer) {
                     return;
                 }
             }

@@ -6,6 +6,7 @@ use super::requests::{
 use super::spec::{ChildKind, Restart, Shutdown};
 use crate::reply::{DecodeReply, Reply, decode_fallible_reply, decode_reply};
 use crate::wire;
+use engset_etf::Payload;
 use engset_process::{EncodeError, Encoded, Mail, Outgoing, Processes, Protocol, Rejected};
 use engset_term::{Atom, Pid, Term};
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ impl Protocol for SupervisorMsg {
 }
 
 /// A supervisor says to other nodes `{ok, undefined}` of a child that asked not to be run.
-fn decode_pid(body: &[u8]) -> Result<Result<Pid, ChildError>, engset_etf::DeError> {
+fn decode_pid(body: &Payload) -> Result<Result<Pid, ChildError>, engset_etf::DeError> {
     let decode: DecodeReply<Term, ChildError> = decode_fallible_reply;
     let answer = decode(body)?;
     if answer.as_ref().is_ok_and(|pid| pid.is_atom("undefined")) {

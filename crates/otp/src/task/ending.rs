@@ -4,7 +4,7 @@ use super::{Outcome, Task, TaskError};
 use crate::slot::{CalleeHalf, CallerHalf, slot};
 use crate::supervisor::spec::Shutdown;
 use crate::wire;
-use bytes::Bytes;
+use engset_etf::Payload;
 use engset_process::{Dest, ExitReason, Processes, ReplySink, Sleep, current};
 use engset_term::{Pid, Reference};
 use std::future::{Future, poll_fn};
@@ -91,7 +91,7 @@ struct Keep<T> {
 }
 
 impl<T: Send> ReplySink for Keep<T> {
-    fn reply(self: Box<Self>, _: Bytes) {}
+    fn reply(self: Box<Self>, _: Payload) {}
     fn down(self: Box<Self>, _: ExitReason) {}
     fn unreachable(self: Box<Self>) {}
 }
@@ -139,7 +139,7 @@ impl Drop for End {
 struct EndSink(CalleeHalf<(), ()>);
 
 impl ReplySink for EndSink {
-    fn reply(self: Box<Self>, _: Bytes) {
+    fn reply(self: Box<Self>, _: Payload) {
         self.0.fill(());
     }
 

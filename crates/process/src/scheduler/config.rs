@@ -1,7 +1,7 @@
 //! How a scheduler with worker threads is made, and what its watchdog tells.
 
-use super::SLICE_MAX;
 use super::blocking::{BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX};
+use super::{BUSY_WAIT, SLICE_MAX};
 use engset_term::Pid;
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub struct ThreadsConfig {
     /// A worker that has been in the same run for longer is stuck: it is told of, and others do what they can of its
     /// work. It is noticed within twice this time; at least a millisecond. [`SLICE_MAX`] by default.
     pub slice_max: Duration,
+    /// So long a worker that a socket has just given work, and that has done it, looks for more before it sleeps:
+    /// being woken takes longer than many an answer. It lets other programs go first. Zero to sleep at once;
+    /// [`BUSY_WAIT`](super::BUSY_WAIT) by default. `+sbwt` is the like of it in OTP.
+    pub busy_wait: Duration,
     /// So many spare workers are started at most while all others are stuck; not more than [`SPARE_WORKERS_MAX`], the
     /// default.
     pub spare_workers_max: usize,
@@ -54,6 +58,7 @@ impl ThreadsConfig {
         Self {
             workers,
             slice_max: SLICE_MAX,
+            busy_wait: BUSY_WAIT,
             spare_workers_max: SPARE_WORKERS_MAX,
             blocking_threads_max: BLOCKING_THREADS_MAX,
             blocking_queue_max: BLOCKING_QUEUE_MAX,

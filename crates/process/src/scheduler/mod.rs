@@ -32,6 +32,7 @@ pub use config::{OnStuck, SPARE_WORKERS_MAX, Stuck, StuckIn, ThreadsConfig, WORK
 pub(crate) use numbered::Home;
 pub use seeded::{Seeded, Step};
 pub use stats::{BlockingStats, SchedulerStats, WorkerStats};
+pub use threads::BUSY_WAIT;
 pub use threads::Threads;
 pub use watchdog::SLICE_MAX;
 pub(crate) use worker::worker_index;

@@ -23,13 +23,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Task runs and fired timers between two looks at the sockets.
 pub(super) const RUNS_PER_POLL: u32 = 128;
 
+/// So long a worker looks for more from its sockets before it sleeps, unless told otherwise.
+pub const BUSY_WAIT: Duration = Duration::from_micros(50);
+
 /// Worker threads.
 pub struct Threads {
     pub(super) epoch: std::time::Instant,
+    /// See [`ThreadsConfig::busy_wait`].
+    pub(super) busy_wait_nanos: u64,
     pub(super) common: Injector<Runnable>,
     /// The regular workers, then the spare ones.
     pub(super) workers: Box<[Remote]>,
@@ -82,6 +88,7 @@ impl Threads {
         });
         let threads = Arc::new(Self {
             epoch: std::time::Instant::now(),
+            busy_wait_nanos: u64::try_from(config.busy_wait.as_nanos()).unwrap_or(u64::MAX),
             common: Injector::new(),
             workers: remotes.collect(),
             regular,

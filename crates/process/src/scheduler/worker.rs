@@ -52,6 +52,10 @@ pub(super) struct Local {
     inside_left: Cell<u32>,
     /// Whether this is a spare worker that is not needed.
     is_retired: Cell<bool>,
+    /// Whether a socket or a timer of tokio's woke a task since the root future was polled last.
+    was_reached: Cell<bool>,
+    /// Until when the worker looks at the sockets again and again before it sleeps, by its clock.
+    busy_until: Cell<u64>,
 }
 
 thread_local! {
@@ -94,6 +98,8 @@ pub(super) fn run(
         depth: Cell::new(0),
         inside_left: Cell::new(0),
         is_retired: Cell::new(false),
+        was_reached: Cell::new(false),
+        busy_until: Cell::new(0),
     };
     LOCAL.with(|place| {
         let local = place.get_or_init(|| local);
@@ -150,9 +156,20 @@ impl Local {
         } else if self.is_retired.get() {
             self.threads.push_common(runnable);
         } else {
+            self.was_reached.set(true);
             self.queue.push(runnable);
             self.threads.wake_worker(self.index);
         }
+    }
+
+    /// Whether something from outside reached this worker so short a time ago that more may follow at once: being woken
+    /// from sleep takes longer than many an answer.
+    fn waits_busily(&self) -> bool {
+        let now = self.clock.now();
+        if self.was_reached.take() {
+            self.busy_until.set(now.saturating_add(self.threads.busy_wait_nanos));
+        }
+        now < self.busy_until.get()
     }
 
     /// Runs a task that the worker chose.
@@ -275,7 +292,12 @@ fn work(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
             return Poll::Ready(());
         }
         run_some(local, &mut left);
-        if left == 0 {
+        let waits_busily = left > 0 && local.waits_busily();
+        if waits_busily {
+            // Other programs of the machine come first.
+            std::thread::yield_now();
+        }
+        if left == 0 || waits_busily {
             // Others may have work too; tokio gets a look at the sockets first.
             task.waker().wake_by_ref();
             return Poll::Pending;

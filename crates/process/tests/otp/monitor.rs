@@ -4,9 +4,10 @@ use crate::stage::{
     atom, down, everywhere, gone, idle, kb_128, message, millis, name, quiet, reason, send, spawn_idle,
     trapped, wait_until,
 };
-use bytes::Bytes;
-use engset_process::{Addr, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Router, SpawnOptions};
-use engset_term::{Pid, Term};
+use engset_process::{
+    Addr, ControlSignal, Cx, Dest, Epoch, Exit, ExitReason, Mail, Router, SpawnOptions, SpawnRequest,
+};
+use engset_term::{NodeName, Pid, Term};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -171,9 +172,13 @@ fn mon_1() {
 struct Line;
 
 impl Router for Line {
-    fn message(&self, _: Pid, _: &Dest, _: Bytes) {}
+    fn message(&self, _: Pid, _: &Dest, _: engset_etf::Body) {}
 
     fn signal(&self, _: Pid, _: &Dest, _: ControlSignal) -> Epoch {
+        Epoch(1)
+    }
+
+    fn request_spawn(&self, _: Pid, _: NodeName, _: SpawnRequest) -> Epoch {
         Epoch(1)
     }
 

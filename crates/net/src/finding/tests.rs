@@ -1,6 +1,7 @@
 //! Which of a host's addresses is used.
 
-use super::{ADDRESSES_MAX, ConnectError, ask_each};
+use super::{ADDRESSES_MAX, ask_each};
+use crate::connect::ConnectError;
 use crate::epmd::serve;
 use engset_dist::epmd::NodeEntry;
 use engset_process::Scheduler;

@@ -1,0 +1,160 @@
+//! A term as it came over the wire: its bytes, and the atoms that the bytes only refer to.
+
+use alloc::sync::Arc;
+use core::ops::RangeBounds;
+
+use bytes::Bytes;
+use engset_term::{Atom, Term};
+use serde::de::DeserializeOwned;
+
+use crate::opaque::Notes;
+use crate::{DeError, DecodeError, Limits, Reader, encode_body, from_body_with, tags};
+
+/// One term in external format without the leading 131, not looked into, with the atoms of its message.
+///
+/// A peer may write an atom as a reference into the header of the message that the term came in. The bytes alone do not
+/// say which atom that is; this value does, for as long as it is kept, wherever it is moved. Clones share both.
+///
+/// ```
+/// use bytes::Bytes;
+/// use engset_etf::Payload;
+/// use engset_term::Atom;
+///
+/// let atoms = [Atom::from_static("ok")];
+/// let payload = Payload::with_atoms(Bytes::from_static(&[104, 2, 82, 0, 97, 7]), atoms.into());
+/// assert_eq!(payload.term().expect("a term").to_string(), "{ok,7}");
+/// // To be sent on, the atoms are written out.
+/// assert_eq!(payload.to_plain().expect("a term"), [104, 2, 119, 2, b'o', b'k', 97, 7].as_slice());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payload {
+    bytes: Bytes,
+    atoms: Option<Arc<[Atom]>>,
+}
+
+impl Payload {
+    /// A term whose atoms stand in its bytes.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self { bytes, atoms: None }
+    }
+
+    /// A term whose references are into `atoms`.
+    #[must_use]
+    pub fn with_atoms(bytes: Bytes, atoms: Arc<[Atom]>) -> Self {
+        Self { bytes, atoms: (!atoms.is_empty()).then_some(atoms) }
+    }
+
+    /// The bytes, references and all.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What the references mean, in order; empty for most messages that were not sent by a BEAM.
+    #[must_use]
+    pub fn atoms(&self) -> &[Atom] {
+        self.atoms.as_deref().unwrap_or_default()
+    }
+
+    /// As [`Self::atoms`], shared: for a term that arrives in parts.
+    #[must_use]
+    pub fn shared_atoms(&self) -> Option<Arc<[Atom]>> {
+        self.atoms.clone()
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether it has no bytes; no term has none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many bytes of memory it keeps: its own, and those of its atoms.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of_val(self.atoms()).saturating_add(self.bytes.len())
+    }
+
+    /// A reader at its beginning, within the default limits.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.bytes).with_atoms(self.atoms())
+    }
+
+    /// A part of it that is a term itself, with the same atoms.
+    ///
+    /// # Panics
+    /// Asserts that the range lies within its bytes.
+    #[must_use]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        Self { bytes: self.bytes.slice(range), atoms: self.atoms.clone() }
+    }
+
+    /// The term; its binaries of 64 bytes and more share the payload's memory.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one term, or it exceeds the default limits.
+    pub fn term(&self) -> Result<Term, DecodeError> {
+        let mut reader = Reader::shared(&self.bytes, &Limits::DEFAULT).with_atoms(self.atoms());
+        let term = reader.term()?;
+        reader.expect_end()?;
+        Ok(term)
+    }
+
+    /// The value that the term stands for.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one term, or it stands for no `T`.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, DeError> {
+        from_body_with(self.reader())
+    }
+
+    /// Bytes that need no atoms beside them. Without references they are the payload's own.
+    ///
+    /// # Errors
+    /// When there are atoms, and the bytes are not exactly one term or exceed the default limits.
+    pub fn to_plain(&self) -> Result<Bytes, DecodeError> {
+        if self.atoms.is_none() {
+            return Ok(self.bytes.clone());
+        }
+        let mut reader = self.reader();
+        if matches!(reader.peek_tag()?, tags::COMPRESSED | tags::LOCAL_EXT) {
+            let mut plain = alloc::vec::Vec::new();
+            encode_body(&self.term()?, &mut plain);
+            return Ok(plain.into());
+        }
+        let mut notes = Notes::default();
+        reader.walk(&mut notes)?;
+        reader.expect_end()?;
+        if notes.has_references() {
+            reader.written_out(0, &notes).map(Bytes::from)
+        } else {
+            Ok(self.bytes.clone())
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::new(bytes)
+    }
+}
+
+impl From<alloc::vec::Vec<u8>> for Payload {
+    fn from(bytes: alloc::vec::Vec<u8>) -> Self {
+        Self::new(bytes.into())
+    }
+}
+
+/// Compares the bytes; a payload with atoms equals no bytes, since they would not say the same.
+impl PartialEq<Bytes> for Payload {
+    fn eq(&self, other: &Bytes) -> bool {
+        self.atoms.is_none() && self.bytes == *other
+    }
+}

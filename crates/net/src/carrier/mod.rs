@@ -1,0 +1,179 @@
+//! Carriers: what a node's connections run over. Each listens, accepts and dials, and gives a stream of bytes and the
+//! framing of the handshake on it to [`crate::driver::drive`].
+//!
+//! A carrier that knows who is at the other end (TLS, by its certificate) gives a check of the name as well: the name
+//! that the peer gives in the handshake has to pass it.
+
+mod tcp;
+mod tls;
+mod unix;
+
+pub use tls::{
+    NODE_URI_SCHEME, PEM_FILE_BYTES_MAX, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
+};
+pub use unix::SocketDirError;
+
+use crate::connect::{ConnectError, Step, within};
+use crate::finding::Finding;
+use crate::listening;
+use engset_dist::handshake::Framing;
+use engset_node::NameCheck;
+use engset_process::Scheduler;
+use engset_term::NodeName;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// What a node's connections run over.
+#[derive(Debug, Clone)]
+pub(crate) enum Carrier {
+    /// Plain TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls(TlsConfig),
+    /// One socket file for each node in this directory.
+    Unix(PathBuf),
+}
+
+/// A stream of bytes between two nodes.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
+
+/// A stream that is ready for the handshake.
+pub(crate) struct Carried {
+    pub(crate) stream: Pin<Box<dyn Stream>>,
+    pub(crate) framing: Framing,
+    /// Which names the carrier vouches for; without, any.
+    pub(crate) names: Option<NameCheck>,
+}
+
+/// Where peers come in.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(unix::SocketFile),
+}
+
+/// A peer that has come in, before the carrier has said anything.
+#[derive(Debug)]
+pub(crate) enum Guest {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// From where a guest comes, as it is logged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    Tcp(SocketAddr),
+    Unix,
+}
+
+impl Carrier {
+    /// Listens for peers of the node `name`, at `listen` and the first of these ports that is free where the carrier has
+    /// addresses; a TCP port of 0 takes any.
+    pub(crate) fn listen(
+        &self,
+        name: NodeName,
+        listen: IpAddr,
+        tcp_ports: RangeInclusive<u16>,
+    ) -> io::Result<Listener> {
+        match self {
+            Self::Tcp | Self::Tls(_) => {
+                let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "no TCP port may be used");
+                for tcp_port in tcp_ports {
+                    match listening::listen(SocketAddr::new(listen, tcp_port)) {
+                        Ok(listener) => return Ok(Listener::Tcp(listener)),
+                        Err(error) => last_error = error,
+                    }
+                }
+                Err(last_error)
+            }
+            Self::Unix(dir) => Ok(Listener::Unix(unix::SocketFile::listen(dir, name)?)),
+        }
+    }
+
+    /// Does what the carrier wants done before the handshake, within `limit`.
+    pub(crate) async fn welcome(
+        &self,
+        guest: Guest,
+        scheduler: &Scheduler,
+        limit: Duration,
+    ) -> io::Result<Carried> {
+        match (self, guest) {
+            (Self::Tls(config), Guest::Tcp(stream)) => tokio::select! {
+                carried = tls::accept(config, stream) => carried.map_err(io::Error::other),
+                () = scheduler.sleep(limit) => {
+                    Err(io::Error::new(io::ErrorKind::TimedOut, "the peer began no TLS in time"))
+                }
+            },
+            (_, Guest::Tcp(stream)) => tcp::carried(stream),
+            (_, Guest::Unix(stream)) => Ok(Carried::new(stream, Framing::Two, None)),
+        }
+    }
+
+    /// Connects to `peer`, step by step.
+    pub(crate) async fn dial(
+        &self,
+        scheduler: &Scheduler,
+        finding: Finding,
+        peer: NodeName,
+    ) -> Result<Carried, ConnectError> {
+        match self {
+            Self::Tcp => {
+                let (at, stream) = tcp::dial(scheduler, finding, peer).await?;
+                tcp::carried(stream)
+                    .map_err(|error| ConnectError::Tcp { at, error: std::sync::Arc::new(error) })
+            }
+            Self::Tls(config) => {
+                let (at, stream) = tcp::dial(scheduler, finding, peer).await?;
+                let secured = tls::connect(config, stream, peer);
+                let secured = within(scheduler, Step::Tls, Some(at), secured).await?;
+                secured.map_err(|error| ConnectError::Tls { at, error })
+            }
+            Self::Unix(dir) => unix::dial(scheduler, dir, peer).await,
+        }
+    }
+}
+
+impl Carried {
+    fn new(stream: impl Stream + 'static, framing: Framing, names: Option<NameCheck>) -> Self {
+        Self { stream: Box::pin(stream), framing, names }
+    }
+}
+
+impl Listener {
+    /// The next peer.
+    pub(crate) async fn accept(&self) -> io::Result<(Guest, From)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok((Guest::Tcp(stream), From::Tcp(from)))
+            }
+            Self::Unix(file) => Ok((Guest::Unix(file.accept().await?), From::Unix)),
+        }
+    }
+
+    /// The TCP port that peers come in by, if they do by one.
+    pub(crate) fn tcp_port(&self) -> io::Result<Option<u16>> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(|at| Some(at.port())),
+            Self::Unix(_) => Ok(None),
+        }
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(at) => fmt::Display::fmt(at, f),
+            Self::Unix => f.write_str("this machine"),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `appmon_info`: what observer's Applications page asks for, by a process for each client.
+
+use super::{Functions, Raise, application, facts};
+use crate::node::Node;
+use engset_otp::application::{AppInfo, Applications};
+use engset_otp::{Dynamic, Info, Server, start_on};
+use engset_process::{Addr, Cx, Exit, ExitReason};
+use engset_term::{Atom, Pid, Term};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+/// So many processes of one application are shown.
+const SHOWN_MAX: usize = 2_000;
+
+pub(super) fn allow(functions: &Functions) {
+    functions.allow("appmon_info", "start_link2", 3, |mut call| async move {
+        let [_starter, client, _options] = call.take_args()?;
+        let client = client.as_pid().ok_or_else(Raise::badarg)?;
+        let server = Appmon { node: Arc::downgrade(call.node()), client };
+        let processes = Arc::clone(call.node().processes());
+        let started = start_on(&processes, None, server).await;
+        let addr = started.map_err(|error| Raise::Error(Term::string(&error.to_string())))?;
+        Ok(Term::tuple([Term::atom("ok"), Term::Pid(addr.pid())]))
+    });
+}
+
+/// Answers casts `{From, app_ctrl, Node, Aux, Options}` and `{From, app, Name, Aux, Options}` with
+/// `{delivery, Self, What, Which, Answer}`; monitors its client, and ends with it. An answer is given once for each
+/// question.
+struct Appmon {
+    node: Weak<Node>,
+    client: Pid,
+}
+
+impl Server for Appmon {
+    type Msg = Dynamic;
+    type Ref = Addr<Dynamic>;
+
+    async fn init(&mut self, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+        cx.monitor(self.client);
+        Ok(())
+    }
+
+    async fn handle(&mut self, message: Dynamic, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+        match message {
+            // `register_client`.
+            Dynamic::Call(_, reply) => reply.send(Term::atom("ok")),
+            Dynamic::Cast(request) => {
+                let Some(node) = self.node.upgrade() else { return Err(Exit(ExitReason::Shutdown)) };
+                let Some([from, what, which, wanted, _]) = request.as_tuple() else { return Ok(()) };
+                let (Some(from), true) = (from.as_pid(), wanted.is_atom("true")) else { return Ok(()) };
+                let answer = match what.as_atom().map(Atom::as_str) {
+                    Some("app_ctrl") => applications(&node).await,
+                    Some("app") => tree(&node, which).await,
+                    _ => return Ok(()),
+                };
+                let delivery =
+                    [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
+                // A client that is gone needs none.
+                drop(cx.send(from, Term::tuple(delivery)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn info(&mut self, info: Info, _cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+        match info {
+            Info::Down(_) => Err(Exit(ExitReason::Normal)),
+            Info::Exit(_) | Info::Message(_) | Info::Timeout => Ok(()),
+        }
+    }
+}
+
+/// `[{MasterPid, Name, {Name, Description, Version}}]`.
+async fn applications(node: &Arc<Node>) -> Term {
+    let apps = application::running(node).await;
+    let mut list = Vec::new();
+    for app in &apps {
+        if let Some(top) = top(node, app).await {
+            list.push(Term::tuple([Term::Pid(top), Term::Atom(app.name.clone()), application::triple(app)]));
+        }
+    }
+    Term::list(list)
+}
+
+/// The process from which the tree of an application is drawn.
+async fn top(node: &Arc<Node>, app: &AppInfo) -> Option<Pid> {
+    if let Ok(apps) = Applications::find(node.processes()).await
+        && let Ok(Some(top)) = apps.supervisor_of(app.name.clone()).await
+    {
+        return Some(top);
+    }
+    let own = app.name == application::OWN;
+    own.then(|| node.processes().whereis(&Atom::from_static("net_kernel"))).flatten()
+}
+
+/// `{RootName, [{Pid, Name}], [{Name, Name}], []}`: the processes that hang together by links with the top one.
+async fn tree(node: &Arc<Node>, name: &Term) -> Term {
+    let apps = application::running(node).await;
+    let app = apps.iter().find(|app| name.as_atom() == Some(&app.name));
+    let top = match app {
+        Some(app) => top(node, app).await,
+        None => None,
+    };
+    let Some(top) = top else { return Term::tuple([Term::Nil, Term::Nil, Term::Nil, Term::Nil]) };
+    let named = app.is_some_and(|app| app.name == application::OWN);
+    draw(node, top, named)
+}
+
+/// Goes from process to process; `with_named` also to those that have a name and no links, below the top one.
+fn draw(node: &Arc<Node>, top: Pid, with_named: bool) -> Term {
+    let mut seen = BTreeSet::from([top]);
+    let (mut pids, mut edges, mut rest) = (Vec::new(), Vec::new(), vec![top]);
+    let named = node.processes().registered();
+    let named = named.into_iter().map(|(_, pid)| pid).filter(|_| with_named);
+    let mut below_top: Vec<Pid> = named.collect();
+    while let Some(pid) = rest.pop() {
+        let Some(info) = node.processes().info(pid) else { continue };
+        pids.push(Term::tuple([Term::Pid(pid), shown(node, pid)]));
+        let mut next = info.links;
+        next.append(&mut below_top);
+        for child in next {
+            if child.node() == node.name() && seen.len() < SHOWN_MAX && seen.insert(child) {
+                edges.push(Term::tuple([shown(node, pid), shown(node, child)]));
+                rest.push(child);
+            }
+        }
+    }
+    Term::tuple([shown(node, top), Term::list(pids), Term::list(edges), Term::Nil])
+}
+
+/// A process's name, or its pid, as text.
+fn shown(node: &Arc<Node>, pid: Pid) -> Term {
+    let info = node.processes().info(pid);
+    match info.and_then(|info| info.names.into_iter().next()) {
+        Some(name) => Term::charlist(name.as_str()),
+        None => facts::pid_text(pid),
+    }
+}

@@ -1,0 +1,186 @@
+//! `Phoenix.LiveDashboard.SystemInfo`: what Phoenix's dashboard asks the node that it shows. A node of Erlang that does
+//! not have the module is sent its code; here the functions are there from the start, in the forms of its versions 0.5 to
+//! 0.8, and nothing is ever loaded. The environment is not shown.
+
+use super::{Functions, Raise, RemoteCall, application, facts};
+use engset_process::ProcessInfo;
+use engset_term::{Pid, Term};
+
+const MODULE: &str = "Elixir.Phoenix.LiveDashboard.SystemInfo";
+/// So many processes are shown at most, however many are asked for.
+const SHOWN_MAX: usize = 10_000;
+
+pub(super) fn allow(functions: &Functions) {
+    for arity in [0, 1] {
+        functions.allow(MODULE, "capabilities_callback", arity, |mut call| async move {
+            let me = Term::Pid(call.cx().pid());
+            let nil = || Term::atom("nil");
+            // As if a dashboard ran here: then no code is sent in place of what there is.
+            let facts = [
+                ("dashboard", me),
+                ("dashboard_running?", Term::atom("true")),
+                ("system_info", nil()),
+                ("os_mon", nil()),
+                ("applications", Term::Nil),
+                ("modules", Term::Nil),
+                ("processes", Term::Nil),
+            ];
+            Ok(map(facts))
+        });
+    }
+    for arity in [1, 2] {
+        functions.allow(MODULE, "info_callback", arity, |call| async move { Ok(info(&call)) });
+    }
+    functions.allow(MODULE, "usage_callback", 0, |call| async move { Ok(usage(&call)) });
+    for arity in [4, 5] {
+        functions.allow(MODULE, "processes_callback", arity, |call| async move { processes(&call) });
+    }
+    for arity in [1, 2] {
+        functions.allow(MODULE, "process_info_callback", arity, |call| async move { process(&call) });
+    }
+    functions.allow(MODULE, "applications_info_callback", 4, |call| async move {
+        let apps = application::running(call.node()).await;
+        let app = |app: &engset_otp::application::AppInfo| {
+            Term::list([
+                facts::pair("name", Term::Atom(app.name.clone())),
+                facts::pair("description", Term::string(&app.description)),
+                facts::pair("version", Term::string(&app.version)),
+                facts::pair("state", Term::atom("started")),
+                facts::pair("tree?", Term::atom("false")),
+            ])
+        };
+        Ok(Term::tuple([Term::list(apps.iter().map(app)), facts::number(apps.len())]))
+    });
+    for name in ["ports_callback", "sockets_callback", "ets_callback"] {
+        functions.allow(MODULE, name, 4, |_| async { Ok(Term::tuple([Term::Nil, Term::from(0)])) });
+    }
+    functions.allow(MODULE, "app_tree_callback", 1, |_| async { Ok(Term::atom("error")) });
+    functions.allow(MODULE, "memory_allocators_callback", 1, |_| async {
+        Ok(Term::tuple([Term::Nil, Term::Nil]))
+    });
+}
+
+fn map<const N: usize>(pairs: [(&'static str, Term); N]) -> Term {
+    Term::map(pairs.map(|(key, value)| (Term::atom(key), value)))
+}
+
+fn info(call: &RemoteCall) -> Term {
+    let item = |item| facts::system_info(call.node(), &Term::atom(item)).unwrap_or(Term::atom("nil"));
+    let version = || Term::string(env!("CARGO_PKG_VERSION"));
+    let none = || Term::string("None");
+    let system = [
+        ("banner", item("system_version")),
+        ("elixir_version", none()),
+        ("phoenix_version", none()),
+        ("dashboard_version", none()),
+        ("engset_version", version()),
+        ("system_architecture", item("system_architecture")),
+    ];
+    let limits = [
+        ("atoms", item("atom_limit")),
+        ("ports", item("port_limit")),
+        ("processes", item("process_limit")),
+        ("ets", item("ets_limit")),
+    ];
+    map([
+        ("system_info", map(system)),
+        ("app_versions", map([])),
+        ("system_limits", map(limits)),
+        ("system_usage", usage(call)),
+        ("environment", Term::Nil),
+    ])
+}
+
+fn usage(call: &RemoteCall) -> Term {
+    let node = call.node();
+    let item = |item| facts::system_info(node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
+    let statistics = |item| facts::statistics(node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
+    let memory = facts::memory(node);
+    let bytes = |kind| {
+        let found = memory.iter().find(|(name, _)| *name == kind);
+        Term::from(found.map_or(0, |(_, bytes)| *bytes))
+    };
+    let memory = [
+        ("total", bytes("total")),
+        ("process", bytes("processes")),
+        ("atom", bytes("atom")),
+        ("binary", bytes("binary")),
+        ("code", bytes("code")),
+        ("ets", bytes("ets")),
+        ("other", Term::from(0)),
+    ];
+    let (input, output) = node.bytes();
+    map([
+        ("atoms", item("atom_count")),
+        ("ports", item("port_count")),
+        ("processes", item("process_count")),
+        ("ets", item("ets_count")),
+        ("io", Term::tuple([facts::number(input), facts::number(output)])),
+        ("uptime", facts::number(node.processes().scheduler().now().as_nanos() / 1_000_000)),
+        ("memory", map(memory)),
+        ("total_run_queue", statistics("total_run_queue_lengths")),
+        ("cpu_run_queue", statistics("run_queue")),
+    ])
+}
+
+/// `[Search, SortBy, SortDirection, Limit]`, and the reductions of the last answer in newer versions.
+fn processes(call: &RemoteCall) -> Result<Term, Raise> {
+    let [search, sort_by, direction, limit, rest @ ..] = call.args() else { return Err(Raise::badarg()) };
+    let search = search.to_text().filter(|_| !search.is_atom("nil")).map(|text| text.to_lowercase());
+    let limit = limit.as_int().and_then(|limit| usize::try_from(limit).ok()).ok_or_else(Raise::badarg)?;
+    let before = rest.first().and_then(Term::as_map);
+    let node = call.node();
+    let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
+    let mut found: Vec<ProcessInfo> = infos
+        .filter(|info| search.as_ref().is_none_or(|search| shown(info).to_lowercase().contains(search)))
+        .collect();
+    let count = found.len();
+    let diff = |info: &ProcessInfo| {
+        let last = before.and_then(|before| before.get(&Term::Pid(info.pid))).and_then(Term::as_int);
+        i64::try_from(info.reductions).unwrap_or(i64::MAX) - last.unwrap_or(0)
+    };
+    let key = |info: &ProcessInfo| match sort_by.as_atom().map(engset_term::Atom::as_str) {
+        Some("memory") => i64::try_from(info.memory).unwrap_or(i64::MAX),
+        Some("message_queue_len") => i64::try_from(info.message_queue_len).unwrap_or(i64::MAX),
+        _ => diff(info),
+    };
+    found.sort_by_key(|info| if direction.is_atom("asc") { key(info) } else { -key(info) });
+    found.truncate(limit.min(SHOWN_MAX));
+    let row = |info: &ProcessInfo| {
+        let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
+        Term::list([
+            facts::pair("pid", Term::Pid(info.pid)),
+            facts::pair("name_or_initial_call", Term::string(&shown(info))),
+            facts::pair("memory", item("memory")),
+            facts::pair("reductions", item("reductions")),
+            facts::pair("message_queue_len", item("message_queue_len")),
+            facts::pair("current_function", item("current_function")),
+            facts::pair("reductions_diff", Term::from(diff(info))),
+        ])
+    };
+    let rows = Term::list(found.iter().map(row));
+    if rest.is_empty() {
+        return Ok(Term::tuple([rows, facts::number(count)]));
+    }
+    let reductions = found.iter().map(|info| (Term::Pid(info.pid), facts::number(info.reductions)));
+    Ok(Term::tuple([rows, facts::number(count), Term::map(reductions)]))
+}
+
+/// What a process is called.
+fn shown(info: &ProcessInfo) -> String {
+    info.names.first().map_or_else(|| info.initial_call.to_owned(), |name| name.as_str().to_owned())
+}
+
+/// `{ok, [{Item, Value}]}`, or `error` for one that is gone.
+fn process(call: &RemoteCall) -> Result<Term, Raise> {
+    let pid: Pid = call.args().first().and_then(Term::as_pid).ok_or_else(Raise::badarg)?;
+    let node = call.node();
+    let Some(info) = node.processes().info(pid) else { return Ok(Term::atom("error")) };
+    let usual: Vec<Term> = facts::USUAL_ITEMS.iter().map(|item| Term::atom(item)).collect();
+    let items = call.args().get(1).and_then(Term::as_proper_list).unwrap_or(&usual);
+    let values = items.iter().filter_map(|item| {
+        let value = facts::process_item(node, &info, item)?;
+        Some(Term::tuple([item.clone(), value]))
+    });
+    Ok(Term::tuple([Term::atom("ok"), Term::list(values)]))
+}

@@ -1,0 +1,102 @@
+//! Functions that processes of a node call on it, without a network: what runs, what it leaves, and the limits of `rex`.
+#![expect(clippy::unwrap_used, reason = "part of tests")]
+
+use engset_dist::handshake::Cookie;
+use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig};
+use engset_otp::rpc::{self, RpcError, SpawnOn};
+use engset_otp::{Dynamic, io};
+use engset_process::{Cx, ExitReason, Mail, Scheduler, Service};
+use engset_term::{Atom, NodeName, Term};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+struct Nobody;
+
+impl Network for Nobody {
+    fn dial(&self, node: Arc<Node>, dial: Dial) {
+        node.dial_failed(dial.peer, dial.attempt, Arc::new(std::io::Error::other("nobody is there")));
+    }
+}
+
+fn name() -> NodeName {
+    NodeName::new("alone@127.0.0.1").unwrap()
+}
+
+fn node(limits: FunctionLimits) -> Arc<Node> {
+    let mut config = NodeConfig::new(name(), 7, Cookie::new("secret").unwrap(), 1);
+    config.functions = limits;
+    let node = Node::new(config, Scheduler::seeded(1), Arc::new(Nobody));
+    node.functions().allow("m", "wait", 0, |mut call| async move {
+        match call.cx().recv().await {
+            Mail::Message(message) => Ok(message),
+            Mail::Down(_) | Mail::Exit(_) | Mail::Other(_) => Ok(Term::Nil),
+        }
+    });
+    node
+}
+
+/// A node calls itself as it calls others; without a kernel process there is nobody to write to.
+#[test]
+fn a_node_calls_its_own_functions() {
+    let node = node(FunctionLimits::default());
+    let results = node.processes().block_on(|_: Cx<Term>| async {
+        let own = rpc::call(name(), "erlang", "node", []).await;
+        let undefined = rpc::call(name(), "os", "cmd", [Term::charlist("id")]).await.unwrap_err();
+        let waiting = rpc::call(name(), "m", "wait", []).timeout(Duration::from_secs(1)).await;
+        let nobody = rpc::call(NodeName::new("no@where").unwrap(), "m", "wait", []).await;
+        (own, undefined.is_undefined(), waiting, nobody, io::put_chars("x").await)
+    });
+    let (own, undefined, waiting, nobody, written) = results.unwrap();
+    assert_eq!((own, undefined), (Ok(Term::Atom(Atom::from(name()))), true));
+    assert_eq!((waiting, nobody), (Err(RpcError::Timeout), Err(RpcError::Unreachable)));
+    assert_eq!(written, Err(io::IoError::NoGroupLeader));
+    assert!(node.processes().aliases().is_empty());
+}
+
+#[test]
+fn as_many_functions_run_as_the_limit_says() {
+    let node = node(FunctionLimits { at_once_max: 2, ..FunctionLimits::default() });
+    let third = node.processes().block_on(|mut cx: Cx<Term>| async move {
+        let start =
+            || rpc::spawn_on(name(), "m", "wait", [], SpawnOn { monitor: true, ..SpawnOn::default() });
+        let first = start().await.unwrap();
+        start().await.unwrap();
+        let third = start().await;
+        cx.exit(first.pid, ExitReason::Kill);
+        let Mail::Down(down) = cx.recv().await else { panic!("no end was told") };
+        assert_eq!((Some(down.reference), down.reason), (first.monitor, ExitReason::Killed));
+        start().await.unwrap();
+        third
+    });
+    assert_eq!(third, Ok(Err(RpcError::Refused(Atom::from_static("system_limit")))));
+    let counts = node.functions().counts();
+    assert_eq!((counts.begun, counts.over_limit), (3, 1));
+}
+
+/// `rex` takes so many block calls while one runs: the next one is refused.
+#[test]
+fn block_calls_wait_in_a_bounded_queue() {
+    const WAIT_MAX: usize = 1_000;
+    let node = node(FunctionLimits::default());
+    let starting = Arc::clone(&node);
+    let last = node.processes().block_on(move |cx: Cx<Term>| async move {
+        starting.start_kernel().await.unwrap();
+        let rex = Service::<Dynamic>::local(Atom::from_static("rex"));
+        let parts =
+            ["block_call", "m", "wait", "[]", "user"].map(|part| Term::parse(&format!("{part}.")).unwrap());
+        let told = Arc::new(Mutex::new(0));
+        // One runs, and the rest waits.
+        for _ in 0..=WAIT_MAX {
+            let (request, rex, told) = (Term::tuple(parts.clone()), rex.clone(), Arc::clone(&told));
+            cx.spawn(move |_: Cx<Term>| async move {
+                drop(Dynamic::call(&rex, request).no_timeout().await);
+                *told.lock().unwrap() += 1;
+            })
+            .unwrap();
+        }
+        cx.sleep(Duration::from_secs(1)).await;
+        assert_eq!(*told.lock().unwrap(), 0);
+        Dynamic::call(&rex, Term::tuple(parts)).await
+    });
+    assert_eq!(last.unwrap().unwrap().to_string(), "{badrpc,{'EXIT',system_limit}}");
+}

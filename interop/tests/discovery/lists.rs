@@ -1,0 +1,183 @@
+//! Lists, files and EPMD, with live Erlang nodes.
+
+use crate::peers::{Seeker, node};
+use crate::stage::start_beam;
+use engset::discover::{
+    Candidate, Change, Discovery, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError, StaticList, Strategy,
+};
+use engset::{Node, Scheduler};
+use engset_testkit::{Beam, free_port, require_erl};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_millis(100);
+
+/// The hidden nodes that the BEAM knows, as soon as there are some: it notes a connection after we do.
+fn hidden(beam: &Beam) -> String {
+    let look = "Look = fun Look(0) -> []; Look(Left) -> case nodes(hidden) of \
+                [] -> receive after 10 -> Look(Left - 1) end; Found -> Found end end, Look(500).";
+    beam.eval(look).unwrap()
+}
+
+#[test]
+fn a_listed_erlang_node_is_connected_and_again_after_it_died() {
+    if require_erl().is_none() {
+        return;
+    }
+    let port = free_port().unwrap();
+    // Discovery is first: the list names a node that is not there yet.
+    let seeker =
+        Seeker::new("seeker@127.0.0.1", port, StaticList::new(["late@127.0.0.1", "seeker@127.0.0.1"]));
+    seeker.wait(|change| matches!(change, Change::NotReached { error, .. } if error.contains("late")));
+    let beam = start_beam("late", port);
+    seeker.connected("late@127.0.0.1");
+    assert_eq!(hidden(&beam), "['seeker@127.0.0.1']");
+    beam.kill();
+    seeker.lost("late@127.0.0.1");
+    let beam = start_beam("late", port);
+    seeker.connected("late@127.0.0.1");
+    assert_eq!(hidden(&beam), "['seeker@127.0.0.1']");
+    let refused = &seeker.discovering.report().refused[0];
+    assert_eq!((&*refused.what, &*refused.why), ("seeker@127.0.0.1", "it is this node itself"));
+}
+
+#[test]
+fn two_nodes_find_each_other_by_a_list() {
+    let port = free_port().unwrap();
+    let list = || StaticList::new(["a@127.0.0.1", "b@127.0.0.1"]);
+    let a = Seeker::new("a@127.0.0.1", port, list());
+    let b = Seeker::new("b@127.0.0.1", port, list());
+    a.connected("b@127.0.0.1");
+    b.connected("a@127.0.0.1");
+}
+
+#[test]
+fn epmd_tells_of_live_erlang_nodes_and_a_filter_chooses() {
+    if require_erl().is_none() {
+        return;
+    }
+    let port = free_port().unwrap();
+    let epmd = Epmd::new(["127.0.0.1"]).epmd_tcp_port(port).names_with_prefix("shop").polling_interval(SOON);
+    let seeker = Seeker::new("seeker@127.0.0.1", port, epmd);
+    let _other = start_beam("other", port);
+    let shop = start_beam("shop1", port);
+    seeker.connected("shop1@127.0.0.1");
+    assert_eq!(hidden(&shop), "['seeker@127.0.0.1']");
+    let report = seeker.discovering.report();
+    let refused = report.refused.iter().find(|refused| &*refused.what == "other@127.0.0.1").unwrap();
+    assert_eq!(&*refused.why, "its name does not begin with shop");
+}
+
+#[test]
+fn a_host_without_epmd_is_an_error_that_says_so() {
+    let epmd = Epmd::new(["127.0.0.1"]).epmd_tcp_port(free_port().unwrap());
+    let seeker = Seeker::new("seeker@127.0.0.1", free_port().unwrap(), epmd);
+    let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
+    assert!(
+        matches!(&change, Change::SourceFailed { error, .. } if error.contains("no EPMD answers")),
+        "{change:?}"
+    );
+}
+
+/// A file of its own, removed at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("engset-discovery-{}-{name}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+#[test]
+fn a_change_of_the_file_is_seen_and_a_broken_one_changes_nothing() {
+    let port = free_port().unwrap();
+    let (a, b) = (node("a@127.0.0.1", port), node("b@127.0.0.1", port));
+    let file = Temporary::new("watched", "# none yet\n");
+    let strategy = HostsFile::new(&file.0).watch_interval(SOON);
+    let seeker = Seeker::new("seeker@127.0.0.1", port, strategy);
+    file.write("a@127.0.0.1\n");
+    seeker.connected("a@127.0.0.1");
+    file.write(r#"["a@127.0.0.1", {"name": "b@127.0.0.1", "address": "127.0.0.1"}]"#);
+    seeker.connected("b@127.0.0.1");
+    file.write("[");
+    let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
+    assert!(format!("{change:?}").contains("it is no JSON list of nodes"), "{change:?}");
+    assert_eq!(seeker.discovering.report().known.len(), 2);
+    file.write("b@127.0.0.1\n");
+    seeker.wait(|change| matches!(change, Change::Gone { name } if &**name == "a@127.0.0.1"));
+    assert_eq!(a.node().connected().len(), 1, "nobody was told to disconnect");
+    assert_eq!(b.node().connected().len(), 1);
+}
+
+#[test]
+fn hosts_erlang_leads_to_the_nodes_of_its_hosts() {
+    if require_erl().is_none() {
+        return;
+    }
+    let port = free_port().unwrap();
+    let file = Temporary::new("hosts.erlang", "%% our hosts\n'127.0.0.1'.\n");
+    let strategy = HostsFile::new(&file.0).watch_interval(SOON).polling_interval(SOON).epmd_tcp_port(port);
+    let seeker = Seeker::new("seeker@127.0.0.1", port, strategy);
+    let _beam = start_beam("world", port);
+    seeker.connected("world@127.0.0.1");
+}
+
+#[test]
+fn a_strategy_that_panics_is_told_of_and_what_it_found_stays() {
+    struct Once(bool);
+    impl Strategy for Once {
+        fn source(&self) -> String {
+            "once".to_owned()
+        }
+
+        fn next<'a>(&'a mut self, _clock: &'a Scheduler) -> Next<'a> {
+            assert!(!self.0, "asked twice");
+            self.0 = true;
+            let candidates = vec![Candidate::named("a@127.0.0.1", "memory")];
+            Box::pin(async { Ok(Snapshot { candidates, ..Snapshot::default() }) })
+        }
+    }
+    let port = free_port().unwrap();
+    let _a = node("a@127.0.0.1", port);
+    let seeker = Seeker::new("seeker@127.0.0.1", port, Once(false));
+    seeker.wait(|change| matches!(change, Change::SourceFailed { error, .. } if error.contains("crashed")));
+    assert_eq!(seeker.discovering.report().known.len(), 1);
+}
+
+#[test]
+fn a_node_without_a_name_is_told_to_have_one() {
+    let node = Node::builder().workers(1).start().unwrap();
+    let started = Discovery::new().with(StaticList::new(["a@h"])).start(&node);
+    assert!(matches!(started, Err(StartDiscoveryError::NoName)));
+}
+
+#[test]
+fn discovery_stops_when_told_and_connections_stay() {
+    let port = free_port().unwrap();
+    let a = node("a@127.0.0.1", port);
+    let seeker = Seeker::new("seeker@127.0.0.1", port, StaticList::new(["a@127.0.0.1"]));
+    seeker.connected("a@127.0.0.1");
+    let before = seeker.node.processes().count();
+    seeker.discovering.stop();
+    let (pid, processes) = (seeker.discovering.pid(), seeker.node.processes().clone());
+    let ended = seeker.node.block_on(move |mut cx| async move {
+        cx.monitor(pid);
+        cx.recv_timeout(Duration::from_secs(10)).await.is_some() && !processes.is_alive(pid)
+    });
+    assert_eq!(ended, Ok(true));
+    assert!(before > seeker.node.processes().count());
+    assert_eq!(a.node().connected().len(), 1);
+}

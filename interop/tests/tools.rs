@@ -1,0 +1,204 @@
+//! Erlang's own tools, run on a live Erlang node against an Engset node: observer's backend, etop, sys, erl_call.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tools are programs; what is skipped is said"
+)]
+
+mod stage;
+
+use stage::{COOKIE, RUST, Stage};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// Whether the tool of Erlang is installed there.
+fn has(stage: &Stage, module: &str) -> bool {
+    let has = stage.eval(&format!("code:which({module}) =/= non_existing.")) == "true";
+    if !has {
+        eprintln!("skipped: Erlang's `{module}` is not installed");
+    }
+    has
+}
+
+#[test]
+fn facts_about_the_node_and_its_processes() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check("P = rpc:call($N, erlang, whereis, [counter]), node(P) =:= $N.", "true");
+    stage.check("lists:member(P, rpc:call($N, erlang, processes, [])).", "true");
+    stage.check("lists:member(counter, rpc:call($N, erlang, registered, [])).", "true");
+    stage.check("rpc:call($N, erlang, process_info, [P, registered_name]).", "{registered_name,counter}");
+    stage.check("{_, 1} = lists:keyfind(message_queue_len, 1, [{message_queue_len, 1} | []]), \
+        [{status, S}, {message_queue_len, Q}] = rpc:call($N, erlang, process_info, [P, [status, message_queue_len]]), {S, Q}.", "{waiting,0}");
+    stage.check("[K || {K, _} <- rpc:call($N, erlang, process_info, [P])].",
+        "[registered_name,current_function,initial_call,status,message_queue_len,links,dictionary,trap_exit,error_handler,priority,group_leader,total_heap_size,heap_size,stack_size,reductions,garbage_collection,suspending]");
+    stage.check(
+        "{badrpc, {'EXIT', {badarg, _}}} = rpc:call($N, erlang, process_info, [P, no_item]), ok.",
+        "ok",
+    );
+    stage.check(
+        "rpc:call($N, erlang, process_info, [rpc:call($N, erlang, list_to_pid, [\"<0.99999.0>\"])]).",
+        "undefined",
+    );
+    stage.check("rpc:call($N, erlang, list_to_pid, [rpc:call($N, erlang, pid_to_list, [P])]) =:= P.", "true");
+    stage.check("rpc:call($N, erlang, is_process_alive, [P]).", "true");
+    stage.check("[is_integer(rpc:call($N, erlang, memory, [T])) || T <- [total, processes]].", "[true,true]");
+    stage.check("rpc:call($N, erlang, system_info, [process_limit]).", "1048576");
+    stage.check("rpc:call($N, erlang, function_exported, [observer_backend, procs_info, 1]).", "true");
+    stage.check("rpc:call($N, code, ensure_loaded, [observer_backend]).", "{module,observer_backend}");
+    stage.check("rpc:call($N, code, ensure_loaded, [no_mod]).", "{error,nofile}");
+    stage.check("element(1, hd(rpc:call($N, application, which_applications, []))).", "engset");
+    stage.check("{badrpc, {'EXIT', {undef, _}}} = rpc:call($N, erlang, exit, [P, kill]), ok.", "ok");
+}
+
+/// The calls that observer makes for its pages, read as observer reads them.
+#[test]
+fn observer_backend() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check("I = rpc:call($N, observer_backend, sys_info, []), [K || K <- [uptime, run_queue, io_input, schedulers_available, otp_release, version, alloc_info, process_count, atom_limit, port_limit, ets_limit, dist_buf_busy_limit, total, processes, ets], lists:keyfind(K, 1, I) =:= false].", "[]");
+    stage.check("{_, In} = lists:keyfind(io_input, 1, I), In > 0.", "true");
+    stage.check("L = spawn_link($N, observer_backend, procs_info, [self()]), receive {procs_info, L, Ps} -> {element(1, hd(Ps)), tuple_size(hd(Ps)), lists:any(fun(R) -> element(5, R) =:= counter end, Ps)} end.", "{etop_proc_info,8,true}");
+    stage.check("F = spawn_link($N, observer_backend, fetch_stats, [self(), 50]), receive {stats, 1, [{1, A, T} | _], {{input, _}, {output, _}}, Mem} -> {A =< T, is_list(Mem)} end.", "{true,true}");
+    stage.check("M = monitor(process, F), F ! stop, receive {'DOWN', M, _, _, R} -> R end.", "normal");
+    stage.check("[rpc:call($N, observer_backend, F2, A2) || {F2, A2} <- [{get_port_list, []}, {get_socket_list, []}, {get_table_list, [ets, []]}]].", "[[],[],[]]");
+    stage.check("Own = rpc:call($N, proc_lib, translate_initial_call, [rpc:call($N, erlang, whereis, [counter])]), tuple_size(Own).", "3");
+}
+
+/// observer's Applications page.
+#[test]
+fn appmon_info() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check(
+        "{ok, A} = rpc:call($N, appmon_info, start_link2, [self(), self(), []]), node(A) =:= $N.",
+        "true",
+    );
+    stage.check("gen_server:cast(A, {self(), app_ctrl, $N, true, []}), receive {delivery, A, app_ctrl, _, Apps} -> [N2 || {_, N2, {N2, _, _}} <- Apps] end.", "[engset]");
+    stage.check("gen_server:cast(A, {self(), app, engset, true, []}), receive {delivery, A, app, engset, {Root, Ps, Ls, _}} -> {is_list(Root), length(Ps) > 0, length(Ls) > 0} end.", "{true,true,true}");
+    stage.check(
+        "M = monitor(process, A), unlink(A), exit(A, kill), receive {'DOWN', M, _, _, R} -> R end.",
+        "killed",
+    );
+}
+
+/// etop itself, with its text output.
+#[test]
+fn etop() {
+    let Some(stage) = Stage::new() else { return };
+    if !has(&stage, "etop") {
+        return;
+    }
+    stage.eval("file:delete(\"/tmp/none\"), Me = self(), Old = group_leader().");
+    stage.eval("GL = spawn(fun F() -> receive {io_request, From, As, R} -> Me ! {io, R}, From ! {io_reply, As, case R of getopts -> [{encoding, unicode}]; {get_geometry, _} -> 100; {requests, _} -> ok; _ -> ok end}, F() end end).");
+    stage.eval("E = spawn(fun() -> group_leader(GL, self()), etop:start([{node, $N}, {output, text}, {interval, 1}, {tracing, off}, {lines, 50}]) end).");
+    stage.check(
+        "Text = fun T({io, {put_chars, _, C}}) -> unicode:characters_to_list(C); \
+             T({io, {put_chars, _, M2, F2, A2}}) -> unicode:characters_to_list(apply(M2, F2, A2)); \
+             T({io, {requests, Rs}}) -> lists:append([T({io, R}) || R <- Rs]); T(_) -> [] end, \
+         Seen = fun S(Acc) -> case string:find(Acc, \"counter\") of nomatch -> receive {io, _} = X -> S(Acc ++ Text(X)) after 10000 -> Acc end; _ -> seen end end, Seen([]).",
+        "seen",
+    );
+    stage.eval("exit(E, kill).");
+}
+
+/// `sys` and `supervisor` on our processes.
+#[test]
+fn sys_and_supervisor() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check("element(1, sys:get_status({counter, $N})).", "status");
+    stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
+    stage.check("S = hd(element(2, rpc:call($N, erlang, process_info, [rpc:call($N, erlang, whereis, [counter]), links]))), lists:sort([I || {I, _, _, _} <- supervisor:which_children(S)]) =/= [].", "true");
+    stage.check("proplists:get_value(workers, supervisor:count_children(S)) > 0.", "true");
+    stage.check(
+        "sys:suspend({counter, $N}), sys:resume({counter, $N}), gen_server:call({counter, $N}, get).",
+        "0",
+    );
+}
+
+/// `net_adm:names` and the calls of Phoenix LiveDashboard before it shows a page.
+#[test]
+fn names_and_live_dashboard() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check("{ok, Ns} = net_adm:names('127.0.0.1'), lists:keymember(\"rust\", 1, Ns).", "true");
+    stage.check(
+        "{file, _} = erpc:call($N, code, is_loaded, ['Elixir.Phoenix.LiveDashboard.SystemInfo']), ok.",
+        "ok",
+    );
+    stage.check("#{'dashboard_running?' := R} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', capabilities_callback, [#{}]), R.", "true");
+    stage.check("#{system_info := _, system_limits := _, system_usage := _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', info_callback, [[], []]), ok.", "ok");
+    stage.check("{Ps, Total, _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', processes_callback, [<<>>, memory, desc, 5, undefined]), {length(Ps), Total > 5}.", "{5,true}");
+}
+
+fn erl_call(stage: &Stage, args: &[&str]) -> Option<(bool, String)> {
+    let mut command = Command::new("erl_call");
+    command
+        .env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string())
+        .args(["-c", COOKIE, "-name", RUST])
+        .args(args);
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: erl_call: {error}");
+            return None;
+        }
+    };
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    Some((output.status.success(), text))
+}
+
+/// `erl_call_SUITE` `smoke`, `random_cnode_name`.
+#[test]
+fn smoke() {
+    let Some(stage) = Stage::new() else { return };
+    let Some((ok, text)) = erl_call(&stage, &["-a", "canned echo [{a,[b,c]}]"]) else { return };
+    assert!(ok && text.contains("{a, [b, c]}"), "{text}");
+    let Some((ok, text)) = erl_call(&stage, &["-r", "-a", "erlang node"]) else { return };
+    assert!(ok && text.contains(RUST), "{text}");
+    let Some((_, text)) = erl_call(&stage, &["-a", "no_mod f []"]) else { return };
+    assert!(text.contains("undef"), "{text}");
+}
+
+/// `erl_call_SUITE` `test_fetch_stdout`.
+#[test]
+fn test_fetch_stdout() {
+    let Some(stage) = Stage::new() else { return };
+    let Some((_, text)) = erl_call(&stage, &["-fetch_stdout", "-a", "canned print [\"seen_there\"]"]) else {
+        return;
+    };
+    assert!(text.contains("seen_there"), "{text}");
+}
+
+/// `erl_call_SUITE` `test_connect_to_host_port`.
+#[test]
+fn test_connect_to_host_port() {
+    let Some(stage) = Stage::new() else { return };
+    let port = stage.eval("{port, P, _} = erl_epmd:port_please(\"rust\", {127,0,0,1}), P.");
+    let command = Command::new("erl_call")
+        .args(["-c", COOKIE, "-address", &format!("127.0.0.1:{port}"), "-a", "erlang node"])
+        .output();
+    let Ok(output) = command else { return };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(RUST), "{text}");
+}
+
+/// A remote shell is told on the user's terminal that this is no Erlang node.
+#[test]
+fn a_remote_shell_is_told_what_this_is() {
+    let Some(stage) = Stage::new() else { return };
+    // Erlang opens a remote shell on a terminal only; `script` makes one.
+    let shell = format!(
+        "timeout --foreground 20 erl -name shell@127.0.0.1 -setcookie {COOKIE} -hidden -remsh {RUST}"
+    );
+    let child = Command::new("script")
+        .args(["-qfec", &shell, "/dev/null"])
+        .env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else { return };
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is no Erlang node")));
+    // The terminal goes, and the shell with it.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.is_some(), "the terminal was told nothing");
+}
