@@ -11,6 +11,7 @@ mod suite;
 
 
 mod behaviour_suites;
+mod distribution_suite;
 mod ei_suites;
 mod jinterface_suite;
 mod nc_suite;

@@ -66,8 +66,9 @@ start(Name, Options) ->
     Arguments = ["--attached", "--name", atom_to_list(Node), "--cookie", Cookie | Options],
     Port = open_port({spawn_executable, persistent_term:get(canned)},
                      [{args, Arguments}, {line, 200}, exit_status]),
+    true = unlink(Port),
     {os_pid, Program} = erlang:port_info(Port, os_pid),
-    persistent_term:put({programs, self()}, [Program | programs(self())]),
+    persistent_term:put({programs, self()}, [{Port, Program} | programs(self())]),
     receive
         {Port, {data, {eol, "ready"}}} -> #{node => Node, port => Port, program => Program};
         {Port, {exit_status, Status}} -> exit({not_started, Name, Status})
@@ -95,7 +96,7 @@ stop_erl(#{peer := Peer}) -> peer:stop(Peer).
 
 ended(#{port := Port, program := Program}) ->
     receive {Port, {exit_status, _}} -> ok after 10000 -> exit(not_ended) end,
-    persistent_term:put({programs, self()}, lists:delete(Program, programs(self()))).
+    persistent_term:put({programs, self()}, lists:keydelete(Program, 2, programs(self()))).
 
 signal(#{program := Program}, Signal) ->
     [] = os:cmd("kill -" ++ Signal ++ " " ++ integer_to_list(Program)),
@@ -103,4 +104,6 @@ signal(#{program := Program}, Signal) ->
 
 programs(Pid) -> persistent_term:get({programs, Pid}, []).
 
-end_program(Program) -> os:cmd("kill -KILL " ++ integer_to_list(Program)).
+end_program({Port, Program}) ->
+    os:cmd("kill -KILL " ++ integer_to_list(Program)),
+    catch port_close(Port).
