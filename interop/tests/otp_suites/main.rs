@@ -13,6 +13,7 @@ mod suite;
 mod behaviour_suites;
 mod distribution_suite;
 mod ei_suites;
+mod erl_distribution_suite;
 mod jinterface_suite;
 mod nc_suite;
 mod signal_suites;

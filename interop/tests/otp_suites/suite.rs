@@ -1,6 +1,6 @@
 //! A suite: an Engset node and an Erlang node that its cases share, each case in an Erlang process of its own.
 
-use super::stage::{COOKIE, RUST, start_canned};
+use super::stage::{RUST, start_beam, start_canned};
 use engset::Node;
 use engset_testkit::{Beam, free_port, require_erl};
 use std::sync::OnceLock;
@@ -13,7 +13,6 @@ const CASE_LIMIT: Duration = Duration::from_secs(90);
 /// node when its standard input ends.
 pub(crate) struct Suite {
     module: &'static str,
-    arguments: &'static [&'static str],
     stage: OnceLock<Option<SuiteStage>>,
 }
 
@@ -26,17 +25,12 @@ pub(crate) struct SuiteStage {
 impl Suite {
     /// A suite whose Erlang side is `erl/MODULE.erl`.
     pub(crate) const fn new(module: &'static str) -> Self {
-        Self::with(module, &[])
-    }
-
-    /// The same, with arguments of `erl`.
-    pub(crate) const fn with(module: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { module, arguments, stage: OnceLock::new() }
+        Self { module, stage: OnceLock::new() }
     }
 
     /// The nodes; `None` where Erlang is not installed.
     pub(crate) fn stage(&self) -> Option<&SuiteStage> {
-        self.stage.get_or_init(|| start(self.module, self.arguments)).as_ref()
+        self.stage.get_or_init(|| start(self.module)).as_ref()
     }
 
     /// Runs a case, and asserts that it reports `ok`.
@@ -58,12 +52,11 @@ fn last(output: &str) -> &str {
     output.get(output.ceil_char_boundary(start)..).unwrap_or(output)
 }
 
-fn start(module: &str, arguments: &[&str]) -> Option<SuiteStage> {
+fn start(module: &str) -> Option<SuiteStage> {
     require_erl()?;
     let epmd_tcp_port = free_port().unwrap();
     let node = start_canned(RUST, epmd_tcp_port, false);
-    let beam = Beam::builder().name("beam").cookie(COOKIE).epmd_port(epmd_tcp_port);
-    let beam = beam.erl_args(arguments.iter().copied()).start().unwrap();
+    let beam = start_beam("beam", epmd_tcp_port);
     for module in ["rust", "fake", module] {
         let file = format!("{}/tests/otp_suites/erl/{module}.erl", env!("CARGO_MANIFEST_DIR"));
         let load = format!(

@@ -9,6 +9,7 @@ run(Module, Case) ->
     Ended = receive {'DOWN', Monitor, process, Pid, Reason} -> Reason end,
     lists:foreach(fun end_program/1, programs(Pid)),
     persistent_term:erase({programs, Pid}),
+    wait_until(fun() -> nodes(connected) -- [?MODULE:node()] =:= [] end),
     case Ended of
         {returned, Value} -> Value;
         _ -> {failed, Ended}
@@ -71,8 +72,8 @@ start(Name, Options) ->
     persistent_term:put({programs, self()}, [{Port, Program} | programs(self())]),
     receive
         {Port, {data, {eol, "ready"}}} -> #{node => Node, port => Port, program => Program};
-        {Port, {exit_status, Status}} -> exit({not_started, Name, Status})
-    after 10000 -> exit({not_started, Name})
+        {Port, {exit_status, Status}} -> exit({not_started, Node, Status})
+    after 10000 -> exit({not_started, Node})
     end.
 
 %% Ends it in order, and waits for it.
