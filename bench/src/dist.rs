@@ -15,11 +15,12 @@ mod report;
 mod row;
 mod server;
 mod tcp;
+mod tls;
 
 use crate::output;
 use arguments::Request;
 use pair::Pair;
-use programs::Epmd;
+use programs::Surroundings;
 use report::Measured;
 use row::Row;
 use std::error::Error;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &[String]) -> Result<Option<String>, Box<dyn Error>> {
 }
 
 fn measure(rounds: usize, rows: &[Row]) -> String {
-    let epmd = Epmd::start();
+    let around = Surroundings::start();
     let mut all: Vec<Measured> = Vec::new();
     for &row in rows {
         let mut measured: Vec<Measured> = row.pairs().iter().map(|pair| Measured::new(row, *pair)).collect();
@@ -47,7 +48,7 @@ fn measure(rounds: usize, rows: &[Row]) -> String {
                 let index = (round + turn) % measured.len();
                 let pair = measured[index].pair;
                 output::complain(&format!("{} round {} of {rounds}: {}", row.name(), round + 1, pair.name()));
-                measured[index].samples.push(measure_one(row, pair, &epmd));
+                measured[index].samples.push(measure_one(row, pair, &around));
             }
         }
         all.extend(measured);
@@ -55,10 +56,10 @@ fn measure(rounds: usize, rows: &[Row]) -> String {
     format!("{}\n{}", report::table(rows, &all), report::goals(rows, &all))
 }
 
-fn measure_one(row: Row, pair: Pair, epmd: &Epmd) -> f64 {
+fn measure_one(row: Row, pair: Pair, around: &Surroundings) -> f64 {
     match (row, pair) {
         (_, Pair::Tcp) => programs::tcp(row),
-        (Row::Accept | Row::AcceptMemory, _) => accept::measure(row, pair, epmd),
-        _ => programs::measure(row, pair, epmd),
+        (Row::Accept | Row::AcceptMemory, _) => accept::measure(row, pair, around),
+        _ => programs::measure(row, pair, around),
     }
 }

@@ -1,7 +1,7 @@
 //! Many hidden nodes connect to one: bare handshakes from this program, some of them at a time.
 
 use super::pair::Pair;
-use super::programs::{COOKIE, Epmd, Server};
+use super::programs::{COOKIE, Server, Surroundings};
 use super::row::{CONNECTIONS, Row};
 use crate::stopwatch::Stopwatch;
 use engset::net::epmd;
@@ -23,11 +23,11 @@ const WARM_UP: u64 = 100;
 
 /// Nanoseconds for all connections, or bytes for each.
 #[expect(clippy::cast_precision_loss, reason = "16 digits are enough for a measurement")]
-pub(crate) fn measure(row: Row, pair: Pair, epmd: &Epmd) -> f64 {
-    let server = Server::start(pair.server(), pair.carrier(), epmd);
+pub(crate) fn measure(row: Row, pair: Pair, around: &Surroundings) -> f64 {
+    let server = Server::start(pair.server(), pair.carrier(), around);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, epmd.tcp_port));
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, around.epmd_tcp_port));
         let entry = epmd::lookup(at, "server").await.expect("EPMD answers").expect("the server is there");
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, entry.tcp_port));
         let early = connect_all(at, 0..WARM_UP).await;

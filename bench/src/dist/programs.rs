@@ -2,9 +2,9 @@
 
 use super::pair::{Carrier, Pair, Side};
 use super::row::Row;
+use super::tls::{self, Certificates};
 use crate::systems::compiled_modules;
 use crate::workload::WORKERS;
-use engset::NodeBuilder;
 use engset::prelude::*;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,19 +16,31 @@ const DRIVER: &str = "driver@127.0.0.1";
 /// Names the port at which all of a measurement look for each other.
 const EPMD_PORT: &str = "ERL_EPMD_PORT";
 
-/// An EPMD for the programs of this run, so that they meet no other nodes.
-pub(crate) struct Epmd {
-    pub(crate) tcp_port: u16,
-    _node: Node,
+/// What the programs of a run need: an EPMD of their own, so that they meet no other nodes, and certificates.
+pub(crate) struct Surroundings {
+    pub(crate) epmd_tcp_port: u16,
+    _epmd: Node,
+    certificates: Certificates,
 }
 
-impl Epmd {
+impl Surroundings {
     pub(crate) fn start() -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-        let tcp_port = free.expect("a port is free").port();
+        let epmd_tcp_port = free.expect("a port is free").port();
         let node = Node::builder().name("epmd@127.0.0.1").cookie(COOKIE).workers(1);
-        let node = node.epmd_tcp_port(tcp_port).start().expect("the node starts");
-        Self { tcp_port, _node: node }
+        let node = node.epmd_tcp_port(epmd_tcp_port).start().expect("the node starts");
+        Self { epmd_tcp_port, _epmd: node, certificates: Certificates::make() }
+    }
+
+    /// One of the two programs, in these surroundings.
+    fn program(&self, side: Side, carrier: Carrier, name: &str, args: &[&str]) -> Command {
+        let mut command = match side {
+            Side::Engset => myself(args),
+            Side::Beam => erl(name, args, (carrier == Carrier::Tls).then_some(&self.certificates)),
+        };
+        self.certificates.tell(&mut command);
+        command.env(EPMD_PORT, self.epmd_tcp_port.to_string());
+        command
     }
 }
 
@@ -41,16 +53,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(side: Side, carrier: Carrier, epmd: &Epmd) -> Self {
-        let command = match side {
-            Side::Engset => myself(&["serve", SERVER, carrier.name()]),
-            Side::Beam => erl(SERVER, &["serve"]),
+    pub(crate) fn start(side: Side, carrier: Carrier, around: &Surroundings) -> Self {
+        let args: &[&str] = match side {
+            Side::Engset => &["serve", SERVER, carrier.name()],
+            Side::Beam => &["serve"],
         };
-        Self::started(command, epmd.tcp_port)
+        Self::started(around.program(side, carrier, SERVER, args))
     }
 
-    fn started(mut command: Command, epmd_tcp_port: u16) -> Self {
-        command.env(EPMD_PORT, epmd_tcp_port.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    fn started(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut program = command.spawn().expect("the program starts");
         let stdin = program.stdin.take().expect("it was asked for");
         let mut said = String::new();
@@ -72,28 +84,22 @@ impl Drop for Server {
 }
 
 /// One measurement of connected nodes.
-pub(crate) fn measure(row: Row, pair: Pair, epmd: &Epmd) -> f64 {
-    let _server = Server::start(pair.server(), pair.carrier(), epmd);
-    let mut driver = match pair.driver() {
-        Side::Engset => myself(&["drive", row.name(), DRIVER, SERVER, pair.carrier().name()]),
-        Side::Beam => {
-            let sizes = [row.ops().to_string(), row.payload_bytes().to_string()];
-            erl(DRIVER, &["drive", row.name(), SERVER, &sizes[0], &sizes[1]])
-        }
+pub(crate) fn measure(row: Row, pair: Pair, around: &Surroundings) -> f64 {
+    let carrier = pair.carrier();
+    let _server = Server::start(pair.server(), carrier, around);
+    let sizes = [row.ops().to_string(), row.payload_bytes().to_string()];
+    let args = match pair.driver() {
+        Side::Engset => ["drive", row.name(), DRIVER, SERVER, carrier.name()],
+        Side::Beam => ["drive", row.name(), SERVER, &sizes[0], &sizes[1]],
     };
-    number(driver.env(EPMD_PORT, epmd.tcp_port.to_string()))
+    number(&mut around.program(pair.driver(), carrier, DRIVER, &args))
 }
 
 /// One plain copy.
 pub(crate) fn tcp(row: Row) -> f64 {
-    let server = Server::started(myself(&["serve-tcp"]), 0);
+    let server = Server::started(myself(&["serve-tcp"]));
     let at = server.said.trim_start_matches("ready").trim();
     number(&mut myself(&["drive-tcp", row.name(), at]))
-}
-
-/// Adds what a node needs for TLS.
-pub(crate) fn with_tls(builder: NodeBuilder) -> NodeBuilder {
-    builder
 }
 
 fn number(driver: &mut Command) -> f64 {
@@ -111,10 +117,13 @@ fn myself(args: &[&str]) -> Command {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the BEAM is a program of its own")]
-fn erl(name: &str, args: &[&str]) -> Command {
+fn erl(name: &str, args: &[&str], certificates: Option<&Certificates>) -> Command {
     let mut command = Command::new("erl");
     command.args(["-noshell", "+S", &format!("{WORKERS}:{WORKERS}"), "-hidden", "-name", name]);
     command.args(["-setcookie", COOKIE, "-pa"]).arg(compiled_modules().expect("Erlang is installed"));
+    if let Some(certificates) = certificates {
+        tls::erl_args(certificates, &mut command);
+    }
     command.args(["-run", "bench_dist"]).args(args);
     command
 }

@@ -124,7 +124,7 @@ impl Row {
     /// Who is measured.
     pub(crate) fn pairs(self) -> &'static [Pair] {
         match self {
-            Self::PingPong | Self::Call | Self::Calls64 | Self::OneWay | Self::OneWay8 => &CONNECTED,
+            Self::PingPong | Self::Call | Self::Calls64 | Self::OneWay | Self::OneWay8 => &CONNECTED_AND_TLS,
             Self::Copy64K | Self::Copy1M => &COPIED,
             Self::Latency => &CONNECTED,
             Self::Accept | Self::AcceptMemory => &ACCEPTING,

@@ -2,8 +2,9 @@
 
 use super::messages::asked;
 use super::pair::Carrier;
-use super::programs::{self, COOKIE};
+use super::programs::COOKIE;
 use super::row::SENDERS;
+use super::tls;
 use crate::output;
 use crate::workload::WORKERS;
 use engset::NodeBuilder;
@@ -39,7 +40,7 @@ pub(crate) fn node(name: &str, carrier: Carrier) -> NodeBuilder {
     let builder = Node::builder().name(name).cookie(COOKIE).workers(WORKERS);
     match carrier {
         Carrier::Tcp => builder,
-        Carrier::Tls => programs::with_tls(builder),
+        Carrier::Tls => tls::configured(builder),
     }
 }
 
