@@ -179,6 +179,17 @@ impl Puppet {
                 let spawned = self.cx.spawn_link(SpawnOptions::default(), run_boxed).ok()?;
                 self.tell(from, "spawned", [Term::from(spawned.pid())]);
             }
+            ("rpc", [node, module, function, args, rep]) => {
+                let (node, module, function) = (node.as_atom()?, module.as_atom()?, function.as_atom()?);
+                let node = NodeName::new(node.as_str()).ok()?;
+                let args = args.as_proper_list().unwrap_or_default().to_vec();
+                let called = engset::rpc::call(node, module.as_str(), function.as_str(), args);
+                let value = called.timeout(CALL_PATIENCE).await;
+                let value = value.unwrap_or_else(|error| {
+                    Term::tuple([Term::atom("badrpc"), Term::string(&error.to_string())])
+                });
+                self.tell(rep.as_pid()?, "called", [value]);
+            }
             ("call", [to, request, rep]) => {
                 let (server, rep) = (dest(to)?, rep.as_pid()?);
                 let reply = match self.call(server.clone(), request.clone()).await {

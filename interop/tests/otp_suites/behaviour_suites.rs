@@ -5,25 +5,26 @@ use super::suite::{Suite, cases};
 static SUITE: Suite = Suite::new("behaviour_suites");
 
 cases!(
-    SUITE: call,
-    send_request,
-    cast,
-    cast_fast,
-    info,
-    abcast,
-    multicall,
-    multicall_down,
-    call_remote1,
-    call_remote2,
-    call_remote3,
-    call_remote_n1,
-    call_remote_n2,
-    call_remote_n3,
-    reply_by_alias_with_payload,
-    log,
-    stats,
-    trace,
-    suspend,
-    install,
-    special_process,
+    SUITE:
+    fn call();
+    fn send_request();
+    fn cast();
+    fn cast_fast();
+    fn info();
+    fn abcast();
+    fn multicall();
+    fn multicall_down();
+    fn call_remote1();
+    fn call_remote2();
+    fn call_remote3();
+    fn call_remote_n1();
+    fn call_remote_n2();
+    fn call_remote_n3();
+    fn reply_by_alias_with_payload();
+    fn log();
+    fn stats();
+    fn trace();
+    fn suspend();
+    fn install();
+    fn special_process();
 );

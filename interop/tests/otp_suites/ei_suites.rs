@@ -5,23 +5,25 @@ use super::suite::{Suite, cases};
 static SUITE: Suite = Suite::new("ei_suites");
 
 cases!(
-    SUITE: ei_accept,
-    ei_threaded_accept,
-    monitor_ei_process,
-    ei_threaded_send,
-    ei_send,
-    ei_format_pid,
-    ei_send_funs,
-    ei_reg_send,
-    ei_reg_send_large,
-    ei_make_ref,
-    ei_make_pid,
-    ei_link_unlink,
-    ei_connect_unreachable_tmo,
-    ei_connect_tmo,
-    ei_accept_tmo,
-    ei_recv_tmo,
-    ei_send_tmo,
-    ei_send_failure_tmo,
-    ei_dflags,
+    SUITE:
+    fn ei_accept();
+    fn ei_threaded_accept();
+    fn monitor_ei_process();
+    fn ei_threaded_send();
+    fn ei_send();
+    fn ei_format_pid();
+    fn ei_send_funs();
+    fn ei_reg_send();
+    fn ei_reg_send_large();
+    fn ei_rpc();
+    fn ei_make_ref();
+    fn ei_make_pid();
+    fn ei_link_unlink();
+    fn ei_connect_unreachable_tmo();
+    fn ei_connect_tmo();
+    fn ei_accept_tmo();
+    fn ei_recv_tmo();
+    fn ei_send_tmo();
+    fn ei_send_failure_tmo();
+    fn ei_dflags();
 );

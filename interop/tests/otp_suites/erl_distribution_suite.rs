@@ -6,22 +6,23 @@ use engset::NodeName;
 static SUITE: Suite = Suite::new("erl_distribution_suite");
 
 cases!(
-    SUITE: tick,
-    tick_change,
-    nodenames,
-    hostnames,
-    connect_node,
-    hidden_node,
-    setopts,
-    table_waste,
-    monitor_nodes_nodedown_reason,
-    monitor_nodes_node_type,
-    monitor_nodes_misc,
-    monitor_nodes_otp_6481,
-    monitor_nodes_combinations,
-    monitor_nodes_cleanup,
-    monitor_nodes_many,
-    monitor_nodes_down_up,
+    SUITE:
+    fn tick();
+    fn tick_change();
+    fn nodenames();
+    fn hostnames();
+    fn connect_node();
+    fn hidden_node();
+    fn setopts();
+    fn table_waste();
+    fn monitor_nodes_nodedown_reason();
+    fn monitor_nodes_node_type();
+    fn monitor_nodes_misc();
+    fn monitor_nodes_otp_6481();
+    fn monitor_nodes_combinations();
+    fn monitor_nodes_cleanup();
+    fn monitor_nodes_many();
+    fn monitor_nodes_down_up();
 );
 
 /// What is no name is refused before anything is started.

@@ -13,36 +13,37 @@ static SUITE: Suite = Suite::new("jinterface_suite");
 const PATIENCE: Duration = Duration::from_secs(10);
 
 cases!(
-    SUITE: nodename,
-    register_and_whereis,
-    get_names,
-    boolean_atom,
-    maps,
-    fun_equals,
-    node_ping,
-    mbox_ping,
-    java_erlang_send_receive,
-    java_internal_send_receive_same_node,
-    java_internal_send_receive_different_nodes,
-    java_internal_send_receive_self,
-    java_link_and_exit,
-    erl_link_and_exit,
-    erl_link_unlink_link_and_exit,
-    erl_link_java_unlink_link_and_exit,
-    simultaneous_erl_link_java_link_unlink,
-    simultaneous_erl_link_unlink_java_link,
-    erl_link_java_exit,
-    java_link_erl_exit,
-    internal_link_linking_exits,
-    internal_link_linked_exits,
-    internal_unlink_linking_exits,
-    internal_unlink_linked_exits,
-    normal_exit,
-    kill_mbox,
-    kill_erl_proc_from_java,
-    kill_mbox_from_erlang,
-    erl_exit_with_reason_any_term,
-    java_exit_with_reason_any_term,
+    SUITE:
+    fn nodename();
+    fn register_and_whereis();
+    fn get_names();
+    fn boolean_atom();
+    fn maps();
+    fn fun_equals();
+    fn node_ping();
+    fn mbox_ping();
+    fn java_erlang_send_receive();
+    fn java_internal_send_receive_same_node();
+    fn java_internal_send_receive_different_nodes();
+    fn java_internal_send_receive_self();
+    fn java_link_and_exit();
+    fn erl_link_and_exit();
+    fn erl_link_unlink_link_and_exit();
+    fn erl_link_java_unlink_link_and_exit();
+    fn simultaneous_erl_link_java_link_unlink();
+    fn simultaneous_erl_link_unlink_java_link();
+    fn erl_link_java_exit();
+    fn java_link_erl_exit();
+    fn internal_link_linking_exits();
+    fn internal_link_linked_exits();
+    fn internal_unlink_linking_exits();
+    fn internal_unlink_linked_exits();
+    fn normal_exit();
+    fn kill_mbox();
+    fn kill_erl_proc_from_java();
+    fn kill_mbox_from_erlang();
+    fn erl_exit_with_reason_any_term();
+    fn java_exit_with_reason_any_term();
 );
 
 /// The Engset node is told when the Erlang node comes and goes.

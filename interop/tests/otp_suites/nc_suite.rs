@@ -5,24 +5,25 @@ use super::suite::{Suite, cases};
 static SUITE: Suite = Suite::new("nc_suite");
 
 cases!(
-    SUITE: pid_roundtrip,
-    port_roundtrip,
-    ref_roundtrip,
-    new_float,
-    old_stuff,
-    binary_roundtrip,
-    decompress_roundtrip,
-    integer_roundtrip,
-    fun_roundtrip,
-    lists_roundtrip,
-    lists_roundtrip_2,
-    lists_iterator,
-    unicode,
-    unicode_list_to_string,
-    unicode_string_to_list,
-    utf8_atom,
-    utf8_pid,
-    utf8_port,
-    utf8_ref,
-    connect,
+    SUITE:
+    fn pid_roundtrip();
+    fn port_roundtrip();
+    fn ref_roundtrip();
+    fn new_float();
+    fn old_stuff();
+    fn binary_roundtrip();
+    fn decompress_roundtrip();
+    fn integer_roundtrip();
+    fn fun_roundtrip();
+    fn lists_roundtrip();
+    fn lists_roundtrip_2();
+    fn lists_iterator();
+    fn unicode();
+    fn unicode_list_to_string();
+    fn unicode_string_to_list();
+    fn utf8_atom();
+    fn utf8_pid();
+    fn utf8_port();
+    fn utf8_ref();
+    fn connect();
 );

@@ -70,9 +70,9 @@ fn start(module: &str) -> Option<SuiteStage> {
     Some(SuiteStage { node, beam })
 }
 
-/// The tests of a suite whose cases are all in Erlang: `cases!(SUITE: case, ...)`.
+/// The tests of a suite whose cases are all in Erlang: `cases!(SUITE: fn case(); ...)`.
 macro_rules! cases {
-    ($suite:ident: $($case:ident),+ $(,)?) => {
+    ($suite:ident: $(fn $case:ident();)+) => {
         $(
             #[test]
             fn $case() {

@@ -93,6 +93,19 @@ ei_reg_send_large() ->
      end || Size <- [1, 65000, 65536, 1000000, 10000000]],
     ok.
 
+%% What is called here from there, and what cannot be.
+ei_rpc() ->
+    P = puppet(),
+    Node = node(),
+    Node = ask(P, {rpc, Node, erlang, node, []}),
+    [3, 2, 1] = ask(P, {rpc, Node, lists, reverse, [[1, 2, 3]]}),
+    {badrpc, _} = ask(P, {rpc, Node, erlang, error, [oops]}),
+    {badrpc, _} = ask(P, {rpc, Node, no_such_module, f, []}),
+    {badrpc, _} = ask(P, {rpc, 'nowhere@127.0.0.1', erlang, node, []}),
+    Large = rand:bytes(1000000),
+    Large = ask(P, {rpc, Node, erlang, hd, [[Large]]}),
+    ok.
+
 ei_make_ref() ->
     P = puppet(),
     Made = ask(P, {references, 10000}) ++ ask(puppet(), {references, 10000}),
