@@ -67,7 +67,8 @@ fn status_handler_remote_status() {
     let eval = |expression: &str| stage.beam.eval(&expression.replace("$N", &format!("'{RUST}'"))).unwrap();
     // Another node than the one that the cases share: those may be running.
     assert_eq!(eval("rust:run(jinterface_suite, brief_node)."), "ok");
-    let brief: Vec<String> = std::iter::from_fn(|| Some(next())).filter(|message| message.contains("brief@")).take(2).collect();
+    let brief: Vec<String> =
+        std::iter::from_fn(|| Some(next())).filter(|message| message.contains("brief@")).take(2).collect();
     assert_eq!(brief[0], "{nodeup,'brief@127.0.0.1',[{node_type,hidden}]}");
     assert_eq!(brief[1], "{nodedown,'brief@127.0.0.1',[{node_type,hidden}]}");
     stage.node.block_on(move |cx| async move { cx.exit(watcher.pid(), engset::ExitReason::Kill) }).unwrap();

@@ -8,8 +8,6 @@
 mod stage;
 mod suite;
 
-
-
 mod behaviour_suites;
 mod distribution_suite;
 mod ei_suites;

@@ -39,7 +39,9 @@ impl Suite {
         if let Some(stage) = self.stage() {
             let asked = format!("rust:run({}, {case}).", self.module);
             match stage.beam.eval_within(&asked, CASE_LIMIT) {
-                Ok(reported) => assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, last(&stage.beam.output())),
+                Ok(reported) => {
+                    assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, last(&stage.beam.output()))
+                }
                 Err(error) => panic!("{}:{case}\n{error}", self.module),
             }
         }
