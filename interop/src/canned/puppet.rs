@@ -86,7 +86,8 @@ impl Puppet {
             Some((order, arguments)) => {
                 self.obey_about_terms(order, arguments).is_some()
                     || self.obey_about_names(order, arguments).is_some()
-                    || self.obey_about_processes(order, arguments).await.is_some()
+                    || self.obey_about_processes(order, arguments).is_some()
+                    || self.obey_and_wait(order, arguments).await.is_some()
             }
             None => false,
         };
@@ -123,7 +124,8 @@ impl Puppet {
         Some(())
     }
 
-    async fn obey_about_processes(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
+    /// Links, monitors, exits, sends and spawns.
+    fn obey_about_processes(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
         match (order, arguments) {
             ("link", [pid]) => self.cx.link(pid.as_pid()?),
             ("unlink", [pid]) => self.cx.unlink(pid.as_pid()?),
@@ -158,16 +160,6 @@ impl Puppet {
                 let watchers = Term::list(watchers.into_iter().map(Term::from));
                 self.tell(rep.as_pid()?, "monitored_by", [watchers]);
             }
-            ("compute", []) => self.compute().await,
-            ("receive", [ms, rep]) => {
-                let patience = Duration::from_millis(u64::try_from(ms.as_int()?).ok()?);
-                let received = match self.cx.recv_timeout(patience).await {
-                    Some(Mail::Message(message)) => message,
-                    Some(_) => Term::atom("signal"),
-                    None => Term::atom("timeout"),
-                };
-                self.tell(rep.as_pid()?, "received", [received]);
-            }
             ("info", [from]) => self.tell_info(from.as_pid()?)?,
             ("spawn", [from]) => {
                 let from = from.as_pid()?;
@@ -178,6 +170,24 @@ impl Puppet {
                 let from = from.as_pid()?;
                 let spawned = self.cx.spawn_link(SpawnOptions::default(), run_boxed).ok()?;
                 self.tell(from, "spawned", [Term::from(spawned.pid())]);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What takes its time: `compute`, `receive`, `call`, `rpc`.
+    async fn obey_and_wait(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
+        match (order, arguments) {
+            ("compute", []) => self.compute().await,
+            ("receive", [ms, rep]) => {
+                let patience = Duration::from_millis(u64::try_from(ms.as_int()?).ok()?);
+                let received = match self.cx.recv_timeout(patience).await {
+                    Some(Mail::Message(message)) => message,
+                    Some(_) => Term::atom("signal"),
+                    None => Term::atom("timeout"),
+                };
+                self.tell(rep.as_pid()?, "received", [received]);
             }
             ("rpc", [node, module, function, args, rep]) => {
                 let (node, module, function) = (node.as_atom()?, module.as_atom()?, function.as_atom()?);

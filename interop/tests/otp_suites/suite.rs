@@ -40,7 +40,7 @@ impl Suite {
             let asked = format!("rust:run({}, {case}).", self.module);
             match stage.beam.eval_within(&asked, CASE_LIMIT) {
                 Ok(reported) => {
-                    assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, last(&stage.beam.output()))
+                    assert_eq!(reported, "ok", "{}:{case}\n{}", self.module, last(&stage.beam.output()));
                 }
                 Err(error) => panic!("{}:{case}\n{error}", self.module),
             }
