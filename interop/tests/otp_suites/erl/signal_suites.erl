@@ -224,6 +224,13 @@ mon_2() ->
     Nowhere = {any, 'nowhere@127.0.0.1'},
     M4 = monitor(process, Nowhere),
     {'DOWN', M4, process, Nowhere, noconnection} = next(),
+    %% After an exit signal of the same process there is nobody, however quickly the monitor follows.
+    [begin
+         Q = puppet(),
+         exit(Q, kill),
+         M = monitor(process, Q),
+         {'DOWN', M, process, Q, noproc} = next()
+     end || _ <- lists:seq(1, 200)],
     nothing(20).
 
 demon_2() ->
