@@ -310,13 +310,16 @@ impl<M: Protocol> Process<M> {
         }
     }
 
-    /// Lets all signals that have arrived act; false when the process must end.
+    /// Lets all signals that have arrived act; false when the process must end. What comes after the signal that ends
+    /// it comes to a process that is not there: [`finish`](Self::finish) answers it.
     fn drain(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>) -> bool {
         loop {
             while let Some(signal) = own.with(|own| own.mailbox.pop_fresh()) {
                 let mail = self.take(me, own, signal);
                 if let Some(mail) = mail {
                     own.with(|own| own.mailbox.push(mail));
+                } else if own.with(|own| own.exiting().is_some()) {
+                    return false;
                 }
             }
             own.with(|own| own.mailbox.calm_down());

@@ -7,8 +7,10 @@ mod puppet;
 mod sink;
 mod source;
 mod spawner;
+mod watcher;
 
-use engset::{Child, Processes, StartError, Supervisor, SupervisorRef};
+use engset::net::NodeCore;
+use engset::{Child, Processes, SpawnError, SpawnOptions, StartError, Supervisor, SupervisorRef};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +31,16 @@ pub async fn start(processes: &Arc<Processes>) -> Result<SupervisorRef, StartErr
         .child(Child::named_process(name("spawner"), || spawner::run))
         .start_on(processes)
         .await
+}
+
+/// Starts `watcher` on a node.
+///
+/// # Errors
+/// When there are too many processes, or the name is taken.
+pub fn watch(node: &Arc<NodeCore>) -> Result<(), SpawnError> {
+    let core = node.clone();
+    let options = SpawnOptions { name: Some(name("watcher")), ..SpawnOptions::default() };
+    node.processes().spawn(options, move |cx| watcher::run(cx, core)).map(drop)
 }
 
 const fn name(name: &'static str) -> engset::Atom {

@@ -1,4 +1,10 @@
-//! A puppet: a process that does as it is told by messages.
+//! A puppet: a process that does as it is told by messages, and says what it sees.
+//!
+//! `stop` and `{exit, Reason}` end it, `{do, Orders}` is several orders in one message, `{hear, To}` lets it pass on to
+//! `To` what is no order. The other orders are in [`Puppet::obey`] and, for those about terms, in `terms.rs`. One that
+//! has an answer names last whom to tell it.
+
+mod terms;
 
 use engset::{
     Atom, CallError, Cx, Dest, Down, Dynamic, ExitReason, Mail, NodeName, Pid, Reference, Service,
@@ -12,17 +18,20 @@ const CALL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The life of a puppet.
 pub(super) async fn run(cx: Cx<Term>) -> ExitReason {
-    let mut puppet = Puppet { cx, exits_to: None, monitors: BTreeMap::new() };
+    let mut puppet =
+        Puppet { cx, exits_to: None, heard_by: None, monitors: BTreeMap::new(), kept: BTreeMap::new() };
     loop {
         match puppet.cx.recv().await {
             Mail::Message(message) => {
-                if message.is_atom("stop") {
-                    return ExitReason::Normal;
+                for order in orders(&message) {
+                    if order.is_atom("stop") {
+                        return ExitReason::Normal;
+                    }
+                    if let Some(reason) = exit_order(order) {
+                        return reason;
+                    }
+                    puppet.obey(order).await;
                 }
-                if let Some(reason) = exit_order(&message) {
-                    return reason;
-                }
-                puppet.obey(&message).await;
             }
             Mail::Down(down) => puppet.tell_down(&down),
             Mail::Exit(trapped) => puppet.tell_exit(&trapped),
@@ -60,15 +69,64 @@ struct Puppet {
     cx: Cx<Term>,
     /// Whom trapped exits are told.
     exits_to: Option<Pid>,
+    /// Whom is told what is no order.
+    heard_by: Option<Pid>,
     /// Whom the DOWN of each monitor is told.
     monitors: BTreeMap<Reference, Pid>,
+    /// Terms that it was told to keep, by their keys.
+    kept: BTreeMap<Term, Term>,
 }
 
 impl Puppet {
     /// Does what a message says, as far as it is understood.
-    async fn obey(&mut self, message: &Term) -> Option<()> {
-        let (order, arguments) = message.as_tuple()?.split_first()?;
-        match (order.as_atom()?.as_str(), arguments) {
+    async fn obey(&mut self, message: &Term) {
+        let order = message.as_tuple().and_then(<[Term]>::split_first);
+        let order = order.and_then(|(order, arguments)| Some((order.as_atom()?.as_str(), arguments)));
+        let understood = match order {
+            Some((order, arguments)) => {
+                self.obey_about_terms(order, arguments).is_some()
+                    || self.obey_about_names(order, arguments).is_some()
+                    || self.obey_about_processes(order, arguments).is_some()
+                    || self.obey_and_wait(order, arguments).await.is_some()
+            }
+            None => false,
+        };
+        if let (false, Some(to)) = (understood, self.heard_by) {
+            self.tell(to, "heard", [Term::from(self.cx.pid()), message.clone()]);
+        }
+    }
+
+    /// `register`, `unregister`, `whereis`, `registered`, and `hear`.
+    fn obey_about_names(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
+        match (order, arguments) {
+            ("register", [name, rep]) => {
+                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
+                let registered = self.cx.register(name).is_ok();
+                self.tell(rep, "registered", [Term::from(registered)]);
+            }
+            ("unregister", [name, rep]) => {
+                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
+                let unregistered = self.cx.processes().unregister(name);
+                self.tell(rep, "unregistered", [Term::from(unregistered)]);
+            }
+            ("whereis", [name, rep]) => {
+                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
+                let found = self.cx.processes().whereis(name).map_or(Term::atom("undefined"), Term::from);
+                self.tell(rep, "whereis", [found]);
+            }
+            ("registered", [rep]) => {
+                let names = self.cx.processes().registered().into_iter().map(|(name, _)| Term::Atom(name));
+                self.tell(rep.as_pid()?, "registered", [Term::list(names)]);
+            }
+            ("hear", [to]) => self.heard_by = Some(to.as_pid()?),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Links, monitors, exits, sends and spawns.
+    fn obey_about_processes(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
+        match (order, arguments) {
             ("link", [pid]) => self.cx.link(pid.as_pid()?),
             ("unlink", [pid]) => self.cx.unlink(pid.as_pid()?),
             ("monitor", [target, rep]) => {
@@ -93,15 +151,14 @@ impl Puppet {
                 // As in Erlang, a receiver that is gone is no error.
                 drop(self.cx.send(dest(to)?, what.clone()));
             }
-            ("register", [name, rep]) => {
-                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
-                let registered = self.cx.register(name).is_ok();
-                self.tell(rep, "registered", [Term::from(registered)]);
+            ("alive", [pid, rep]) => {
+                let alive = self.cx.processes().is_alive(pid.as_pid()?);
+                self.tell(rep.as_pid()?, "alive", [Term::from(alive)]);
             }
-            ("unregister", [name, rep]) => {
-                let (name, rep) = (name.as_atom()?, rep.as_pid()?);
-                let unregistered = self.cx.processes().unregister(name);
-                self.tell(rep, "unregistered", [Term::from(unregistered)]);
+            ("monitored_by", [rep]) => {
+                let watchers = self.cx.processes().info(self.cx.pid())?.monitored_by;
+                let watchers = Term::list(watchers.into_iter().map(Term::from));
+                self.tell(rep.as_pid()?, "monitored_by", [watchers]);
             }
             ("info", [from]) => self.tell_info(from.as_pid()?)?,
             ("spawn", [from]) => {
@@ -114,6 +171,35 @@ impl Puppet {
                 let spawned = self.cx.spawn_link(SpawnOptions::default(), run_boxed).ok()?;
                 self.tell(from, "spawned", [Term::from(spawned.pid())]);
             }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What takes its time: `compute`, `receive`, `call`, `rpc`.
+    async fn obey_and_wait(&mut self, order: &str, arguments: &[Term]) -> Option<()> {
+        match (order, arguments) {
+            ("compute", []) => self.compute().await,
+            ("receive", [ms, rep]) => {
+                let patience = Duration::from_millis(u64::try_from(ms.as_int()?).ok()?);
+                let received = match self.cx.recv_timeout(patience).await {
+                    Some(Mail::Message(message)) => message,
+                    Some(_) => Term::atom("signal"),
+                    None => Term::atom("timeout"),
+                };
+                self.tell(rep.as_pid()?, "received", [received]);
+            }
+            ("rpc", [node, module, function, args, rep]) => {
+                let (node, module, function) = (node.as_atom()?, module.as_atom()?, function.as_atom()?);
+                let node = NodeName::new(node.as_str()).ok()?;
+                let args = args.as_proper_list().unwrap_or_default().to_vec();
+                let called = engset::rpc::call(node, module.as_str(), function.as_str(), args);
+                let value = called.timeout(CALL_PATIENCE).await;
+                let value = value.unwrap_or_else(|error| {
+                    Term::tuple([Term::atom("badrpc"), Term::string(&error.to_string())])
+                });
+                self.tell(rep.as_pid()?, "called", [value]);
+            }
             ("call", [to, request, rep]) => {
                 let (server, rep) = (dest(to)?, rep.as_pid()?);
                 let reply = match self.call(server.clone(), request.clone()).await {
@@ -122,9 +208,19 @@ impl Puppet {
                 };
                 self.tell(rep, "called", [reply]);
             }
-            _ => {}
+            _ => return None,
         }
         Some(())
+    }
+
+    /// Computes without end; signals act between its time slices.
+    async fn compute(&self) {
+        loop {
+            for _ in 0..10_000 {
+                std::hint::spin_loop();
+            }
+            engset::yield_now().await;
+        }
     }
 
     async fn call(&self, to: Dest, request: Term) -> Result<Term, CallError> {
@@ -184,6 +280,14 @@ impl Puppet {
 fn named(name: &Atom, node: NodeName) -> Term {
     let node = Atom::new(&node.text()).map_or(Term::Nil, Term::Atom);
     Term::tuple([Term::Atom(name.clone()), node])
+}
+
+/// The orders of a message: those of `{do, Orders}`, or the message.
+fn orders(message: &Term) -> &[Term] {
+    match message.as_tuple() {
+        Some([tag, orders]) if tag.is_atom("do") => orders.as_proper_list().unwrap_or_default(),
+        _ => std::slice::from_ref(message),
+    }
 }
 
 fn exit_order(message: &Term) -> Option<ExitReason> {

@@ -70,6 +70,7 @@ pub fn start_canned(name: &str, epmd_tcp_port: u16, visible: bool) -> Node {
     node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })
         .unwrap()
         .unwrap();
+    interop::canned::watch(node.node()).unwrap();
     node
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Request {
     Statistics(Switch),
     Trace(bool),
     Log(LogRequest),
+    NoDebug,
     Terminate(ExitReason),
     Unknown(Term),
 }
@@ -98,6 +99,9 @@ impl Request {
     }
 
     fn debug(term: &Term) -> Option<Self> {
+        if term.is_atom("no_debug") {
+            return Some(Self::NoDebug);
+        }
         let [tag, what] = term.as_tuple()? else { return None };
         let word = what.as_atom().map(engset_term::Atom::as_str);
         Some(match (tag.as_atom()?.as_str(), word) {
@@ -184,6 +188,10 @@ impl Sys {
                 }
                 ok()
             }
+            Request::NoDebug => {
+                *self = Self { is_suspended: self.is_suspended, ..Self::default() };
+                ok()
+            }
             Request::Unknown(request) => {
                 Term::tuple([Term::atom("error"), Term::tuple([Term::atom("unknown_system_msg"), request])])
             }
@@ -263,6 +271,9 @@ mod tests {
         let expected = "{ok,[{start_time,7},{current_time,7},{messages_in,2},{messages_out,1}]}";
         assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply(expected));
         assert_eq!(ask(&mut sys, "{debug,{statistics,false}}"), reply("ok"));
+        assert!(!sys.is_watching());
+        assert_eq!(ask(&mut sys, "{debug,{trace,true}}"), reply("ok"));
+        assert_eq!(ask(&mut sys, "{debug,no_debug}"), reply("ok"));
         assert!(!sys.is_watching());
     }
 

@@ -37,7 +37,7 @@ struct Asked {
 }
 
 impl Desk {
-    /// Notes that the process took a message, where somebody wants to know.
+    /// Notes that the process took a message, where somebody wants to know; system messages are not told of, as in OTP.
     #[inline]
     pub(crate) fn took<M: Protocol>(&mut self, cx: &Cx<M>, mail: &Mail<M>) {
         if self.0.as_ref().is_some_and(|sys| sys.is_watching()) {
@@ -48,6 +48,9 @@ impl Desk {
     #[inline(never)]
     fn note<M: Protocol>(&mut self, cx: &Cx<M>, mail: &Mail<M>) {
         let Some(sys) = &mut self.0 else { return };
+        if Asked::of(mail).is_some() {
+            return;
+        }
         sys.event(true, || {
             let what = match mail {
                 Mail::Message(_) => format!("message {}", std::any::type_name::<M>()),
