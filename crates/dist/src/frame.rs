@@ -10,6 +10,11 @@ pub const FRAME_BYTES_MAX_LOWEST: usize = 128 * 1024;
 /// The largest configurable limit of a frame's length.
 pub const FRAME_BYTES_MAX_HIGHEST: usize = 1024 * 1024 * 1024;
 
+/// So many bytes can be read at a time at least.
+pub const READ_BYTES: usize = 64 * 1024;
+/// Room is made for so many bytes at a time at most, whatever length is announced.
+const ROOM_BYTES_MAX: usize = 4 * READ_BYTES;
+
 /// One packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -53,6 +58,25 @@ impl FrameReader {
     /// Takes bytes from the stream; take the frames before the next bytes.
     pub fn handle_bytes(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Where to read the next bytes of the stream to, behind those that are there: there is room for [`READ_BYTES`] at
+    /// least, and for the rest of a longer frame within reason. Take the frames before the next bytes.
+    pub fn room(&mut self) -> &mut BytesMut {
+        let announced = self.buffer.first_chunk::<4>().map_or(0, |len| u32::from_be_bytes(*len));
+        let missing = usize::try_from(announced).unwrap_or(0).saturating_sub(self.buffer.len());
+        let room = self.buffer.capacity().saturating_sub(self.buffer.len());
+        if room < READ_BYTES {
+            self.buffer.reserve(missing.clamp(READ_BYTES, ROOM_BYTES_MAX));
+        }
+        &mut self.buffer
+    }
+
+    /// Gives the memory of an empty buffer back: the stream has nothing for now.
+    pub fn rest(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
     }
 
     /// The next complete frame.

@@ -15,17 +15,18 @@ use crate::handshakes::Place;
 use bytes::{Buf, Bytes};
 use engset_node::{Channel, CloseReason};
 use engset_process::Scheduler;
+use engset_term::Instant;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// Bytes read at a time.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes read at a time during the handshake.
+const HANDSHAKE_READ_BYTES: usize = 1024;
 /// Reads handled in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
 /// How long the last bytes of a handshake may take to be written.
@@ -47,11 +48,18 @@ pub(crate) async fn drive(
         place,
         alarm: None,
         unwritten: VecDeque::new(),
-        buffer: vec![0; READ_BYTES].into_boxed_slice(),
         closing: None,
         last_words: None,
     };
     poll_fn(|task| driver.poll(task)).await
+}
+
+/// What came of reading.
+enum Read {
+    /// The peer has closed the stream.
+    End,
+    /// The channel took what came.
+    Handled(Result<(), CloseReason>),
 }
 
 struct Driver<'a, S> {
@@ -59,9 +67,9 @@ struct Driver<'a, S> {
     stream: Pin<&'a mut S>,
     scheduler: Scheduler,
     place: Option<Place>,
-    alarm: Option<engset_process::Sleep>,
+    /// Rings when the channel wants to hear of the time, which is this.
+    alarm: Option<(Instant, engset_process::Sleep)>,
     unwritten: VecDeque<Bytes>,
-    buffer: Box<[u8]>,
     /// Decided to close.
     closing: Option<CloseReason>,
     /// The end of the patience with a peer that does not take the last bytes of a handshake.
@@ -101,24 +109,22 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
 
     fn read(&mut self, task: &mut Context<'_>) {
         for _ in 0..READS_PER_TURN {
-            let mut buffer = ReadBuf::new(&mut self.buffer);
-            match self.stream.as_mut().poll_read(task, &mut buffer) {
-                Poll::Pending => return,
+            match self.poll_read(task) {
+                Poll::Pending => return self.channel.rest(),
                 Poll::Ready(Err(error)) => {
                     self.closing = Some(self.channel.handle_carrier_error(Arc::new(error)));
                     return;
                 }
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                Poll::Ready(Ok(Read::End)) => {
                     self.closing = Some(self.channel.handle_eof());
                     return;
                 }
-                Poll::Ready(Ok(())) => {
-                    let now = self.scheduler.now();
-                    if let Err(reason) = self.channel.handle_bytes(now, buffer.filled()) {
-                        self.closing = Some(reason);
-                        self.drain(task);
-                        return;
-                    }
+                Poll::Ready(Ok(Read::Handled(Err(reason)))) => {
+                    self.closing = Some(reason);
+                    self.drain(task);
+                    return;
+                }
+                Poll::Ready(Ok(Read::Handled(Ok(())))) => {
                     if self.channel.peer().is_some() {
                         self.place.take();
                     }
@@ -128,6 +134,26 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         }
         // There may be more to read; others first.
         task.waker().wake_by_ref();
+    }
+
+    /// Reads once and hands over what came: straight into the channel's memory, or during the handshake by a buffer.
+    fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<io::Result<Read>> {
+        if let Some(room) = self.channel.room() {
+            let count = ready!(pin!(self.stream.read_buf(room)).poll(task))?;
+            if count == 0 {
+                return Poll::Ready(Ok(Read::End));
+            }
+            let now = self.scheduler.now();
+            return Poll::Ready(Ok(Read::Handled(self.channel.handle_read(now, count))));
+        }
+        let mut buffer = [0; HANDSHAKE_READ_BYTES];
+        let mut buffer = ReadBuf::new(&mut buffer);
+        ready!(self.stream.as_mut().poll_read(task, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Read::End));
+        }
+        let now = self.scheduler.now();
+        Poll::Ready(Ok(Read::Handled(self.channel.handle_bytes(now, buffer.filled()))))
     }
 
     fn watch_time(&mut self, task: &mut Context<'_>) {
@@ -141,8 +167,12 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                 }
                 continue;
             }
-            let alarm = self.alarm.insert(self.scheduler.sleep_until(due));
-            if pin!(alarm).poll(task).is_pending() {
+            // A new timer is made only when the time has changed.
+            let alarm = match self.alarm.take() {
+                Some((set, alarm)) if set == due => self.alarm.insert((set, alarm)),
+                Some(_) | None => self.alarm.insert((due, self.scheduler.sleep_until(due))),
+            };
+            if pin!(&mut alarm.1).poll(task).is_pending() {
                 return;
             }
         }

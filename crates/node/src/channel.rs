@@ -9,7 +9,7 @@ use crate::dynamic_names::Given;
 use crate::node::{Dial, Node};
 use crate::peers::{AttemptId, Link, TooManyConnections};
 use crate::watchers::NodedownReason;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use engset_dist::connection::{ConnectionError, Incoming, Tick, Ticker};
 use engset_dist::handshake::{
     Acceptor, AcceptorEvent, Decision, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
@@ -199,6 +199,34 @@ impl Channel {
             Phase::Up(up) => up.handle_bytes(&self.node, now, bytes),
         };
         self.note(result)
+    }
+
+    /// Where to read the next bytes to, once the handshake is over: put them behind those that are there, and call
+    /// [`Self::handle_read`]. Without, [`Self::handle_bytes`] takes them.
+    pub fn room(&mut self) -> Option<&mut BytesMut> {
+        match &mut self.phase {
+            Phase::Up(up) => Some(up.incoming.room()),
+            Phase::Dialling(_) | Phase::Accepting(_) => None,
+        }
+    }
+
+    /// So many bytes were put into [`Self::room`].
+    ///
+    /// # Errors
+    /// As [`Self::handle_bytes`].
+    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+        let result = match &mut self.phase {
+            Phase::Up(up) => up.handle_read(&self.node, now, bytes),
+            Phase::Dialling(_) | Phase::Accepting(_) => Ok(()),
+        };
+        self.note(result)
+    }
+
+    /// Nothing more has come for now: memory that is not needed is given back.
+    pub fn rest(&mut self) {
+        if let Phase::Up(up) = &mut self.phase {
+            up.incoming.rest();
+        }
     }
 
     /// The peer closed the stream; why it may have.
@@ -397,6 +425,17 @@ impl Channel {
 impl Up {
     fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
+        self.deliver(node)?;
+        read
+    }
+
+    fn handle_read(&mut self, node: &Arc<Node>, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+        let read = self.incoming.handle_read(now, bytes).map_err(CloseReason::Connection);
+        self.deliver(node)?;
+        read
+    }
+
+    fn deliver(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
         while let Some(received) = self.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.
             if self.link.is_closed() {
@@ -404,7 +443,7 @@ impl Up {
             }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
-        read
+        Ok(())
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 /// Identifies one attempt to connect, made by either side.
@@ -112,6 +113,8 @@ pub(crate) struct Link {
     pub(crate) flags: Flags,
     pub(crate) visible: bool,
     pub(crate) state: Mutex<LinkState>,
+    /// The same as in `state`, under whose lock it is set.
+    closed: AtomicBool,
     /// Keeps the peer's name from being forgotten.
     _pin: PinnedNodeName,
 }
@@ -135,7 +138,8 @@ impl Link {
         concerned: Concerned,
     ) -> Arc<Self> {
         let state = LinkState { outgoing, concerned, closed: false, driver: None, senders: Vec::new() };
-        Arc::new(Self { epoch, attempt, peer, flags, visible, state: Mutex::new(state), _pin: peer.pin() })
+        let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
+        Arc::new(Self { epoch, attempt, peer, flags, visible, state, closed, _pin: peer.pin() })
     }
 
     /// What watchers of nodes are told of it.
@@ -154,7 +158,7 @@ impl Link {
 
     /// Whether nothing goes over it any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().closed
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Closes the link for senders; who is concerned, the first time.
@@ -165,6 +169,7 @@ impl Link {
                 return None;
             }
             state.closed = true;
+            self.closed.store(true, Ordering::SeqCst);
             let concerned = std::mem::take(&mut state.concerned);
             (concerned, state.driver.take(), std::mem::take(&mut state.senders))
         };

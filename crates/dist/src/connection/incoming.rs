@@ -9,7 +9,7 @@ use crate::cursor::Cursor;
 use crate::flags::Flags;
 use crate::frame::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
 use alloc::collections::VecDeque;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use core::time::Duration;
 use engset_etf::{Payload, tags};
 use engset_term::Instant;
@@ -97,16 +97,35 @@ impl Incoming {
     /// # Errors
     /// The connection is to be closed. Signals before the fault are still in `poll_event`.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ConnectionError> {
+        self.frames.handle_bytes(bytes);
+        self.handle_read(now, bytes.len())
+    }
+
+    /// Where to read the next bytes from the peer to, instead of a buffer that is copied: put them behind those that are
+    /// there, and call [`Self::handle_read`].
+    pub fn room(&mut self) -> &mut BytesMut {
+        self.frames.room()
+    }
+
+    /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`] before the next bytes.
+    ///
+    /// # Errors
+    /// As [`Self::handle_bytes`].
+    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), ConnectionError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        if !bytes.is_empty() {
+        if bytes > 0 {
             self.last_received = now;
         }
-        self.frames.handle_bytes(bytes);
         let result = self.take_frames(now);
         self.failed = result.clone().err();
         result
+    }
+
+    /// Nothing more has come for now: memory that is not needed is given back.
+    pub fn rest(&mut self) {
+        self.frames.rest();
     }
 
     /// The next signal.
