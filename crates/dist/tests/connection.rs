@@ -235,7 +235,7 @@ fn large_payloads_are_not_copied_on_the_way_out() {
 
 #[test]
 fn the_queue_has_a_soft_and_a_hard_limit() {
-    let config = OutgoingConfig { busy_bytes: 1000, queue_bytes_max: 2000 };
+    let config = OutgoingConfig { busy_bytes: 1000, queue_bytes_max: 2000, large_bytes_max: 1_500_000 };
     let mut out = Outgoing::new(UNCACHED, config);
     let size = {
         let mut probe = outgoing(UNCACHED);
@@ -245,15 +245,22 @@ fn the_queue_has_a_soft_and_a_hard_limit() {
     let fill =
         |out: &mut Outgoing, total: usize| out.send(&send(1), Some(binary(100 + total - size, 1).into()));
     fill(&mut out, 999).unwrap();
-    assert!(!out.is_busy());
+    assert!(!out.is_busy(pid(2)));
     fill(&mut out, 1001).unwrap();
-    assert!(out.is_busy());
+    assert!(out.is_busy(pid(2)));
     assert_eq!(out.queued_bytes(), 2000);
     assert_eq!(fill(&mut out, size), Err(SendError::SendQueueFull { queued: 2000 }));
     drain(&mut out);
-    assert!(!out.is_busy() && out.is_empty());
+    assert!(!out.is_busy(pid(2)) && out.is_empty());
     // A single signal may be of any size.
     fill(&mut out, 1_000_000).unwrap();
+    // Its sender waits, others do not; what goes in fragments has a limit of its own.
+    assert!(out.is_busy(pid(1)) && out.is_busy_for_some());
+    let large = |from: u32, bytes: usize| (send(from), Some(binary(bytes, 1).into()));
+    let (control, payload) = large(2, 600_000);
+    let refused = out.send(&control, payload).unwrap_err();
+    assert!(matches!(refused, SendError::SendQueueFull { queued } if queued > 1_000_000));
+    fill(&mut out, 1999).unwrap();
     assert!(fill(&mut out, size).is_err());
     drain(&mut out);
     fill(&mut out, 1999).unwrap();

@@ -63,7 +63,7 @@ fn disconnecting_from_a_peer_that_does_not_read_closes_the_socket() {
 #[test]
 fn a_full_queue_closes_the_socket_of_a_peer_that_does_not_read() {
     let stage = Stage::new("brimful@127.0.0.1", |builder| {
-        builder.adjust(|config| config.outgoing.queue_bytes_max = FLOOD_BYTES)
+        builder.adjust(|config| config.outgoing.large_bytes_max = FLOOD_BYTES)
     });
     let mut peer = flooded(&stage);
     flood(&stage, FLOOD_BYTES);

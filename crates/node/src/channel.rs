@@ -290,7 +290,7 @@ impl Channel {
             }
             Phase::Up(up) => {
                 handshake = std::mem::take(&mut up.unsent);
-                up.poll_transmit(out, driver)
+                up.poll_transmit(&self.node, out, driver)
             }
         };
         if !handshake.is_empty() {
@@ -458,7 +458,7 @@ impl Up {
         }
     }
 
-    fn poll_transmit(&self, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
+    fn poll_transmit(&self, node: &Node, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
         let senders = {
             let mut state = self.link.state.lock();
             if state.closed {
@@ -471,7 +471,12 @@ impl Up {
                     none => *none = Some(driver.clone()),
                 }
             }
-            if state.outgoing.is_busy() { Vec::new() } else { std::mem::take(&mut state.senders) }
+            if state.is_busy && !state.outgoing.is_busy_for_some() {
+                state.is_busy = false;
+                node.processes().link_is_calm();
+            }
+            // One whose large message is still under way has to wait on: each looks again.
+            if state.outgoing.is_long() { Vec::new() } else { std::mem::take(&mut state.senders) }
         };
         senders.into_iter().for_each(Waker::wake);
         Ok(())

@@ -62,7 +62,7 @@ impl NodeConfig {
             handshake_timeout: TIMEOUT_DEFAULT,
             tick: TickConfig::default(),
             incoming: IncomingConfig::default(),
-            outgoing: OutgoingConfig { queue_bytes_max: 128 * 1024 * 1024, ..OutgoingConfig::default() },
+            outgoing: OutgoingConfig::default(),
             pending_bytes_max: PENDING_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,
             processes_max: PROCESSES_MAX,

@@ -12,7 +12,7 @@ use crate::peers::{
 };
 use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
 use engset_dist::Flags;
-use engset_dist::connection::Outgoing;
+use engset_dist::connection::{Outgoing, OutgoingConfig};
 use engset_dist::control::Control;
 use engset_dist::handshake::{Cookie, Decision, Established, LocalNode, Winner, simultaneous};
 use engset_etf::Body;
@@ -506,7 +506,13 @@ impl Node {
             }
             None => Connecting::new(self.new_attempt(), self.new_epoch()),
         };
-        let mut outgoing = Outgoing::new(established.flags, self.config.outgoing.clone());
+        if connecting.is_busy {
+            self.processes.link_is_calm();
+        }
+        // What has waited had a limit of its own.
+        let config = self.config.outgoing.clone();
+        let lenient = OutgoingConfig { queue_bytes_max: usize::MAX, large_bytes_max: usize::MAX, ..config };
+        let mut outgoing = Outgoing::new(established.flags, lenient);
         let mut refused = Vec::new();
         for (control, payload) in connecting.queue {
             if let Err(error) = outgoing.send(&control, payload) {
@@ -514,6 +520,7 @@ impl Node {
                 refused.push(control);
             }
         }
+        outgoing.set_config(config);
         let visible = established.peer_flags.contains(Flags::PUBLISHED);
         let ids = (connecting.epoch, attempt);
         let link = Link::new(ids, peer, (established.flags, visible), outgoing, connecting.concerned);
@@ -568,14 +575,14 @@ impl Node {
     }
 
     /// Whether more is queued for `peer` than should be; `sender` is woken when it is not any more.
-    pub(crate) fn peer_is_busy(&self, peer: NodeName, sender: &Waker) -> bool {
+    pub(crate) fn peer_is_busy(&self, from: Pid, peer: NodeName, sender: &Waker) -> bool {
         let link = {
             let mut peers = self.peers.lock();
             match peers.get_mut(&peer) {
                 None => return false,
                 Some(Peer::Up(link)) => Arc::clone(link),
                 Some(Peer::Connecting(connecting)) => {
-                    let busy = connecting.queued_bytes > self.config.outgoing.busy_bytes;
+                    let busy = connecting.is_busy;
                     if busy {
                         note(&mut connecting.senders, sender);
                     }
@@ -584,7 +591,7 @@ impl Node {
             }
         };
         let mut state = link.state.lock();
-        let busy = !state.closed && state.outgoing.is_busy();
+        let busy = !state.closed && state.outgoing.is_busy(from);
         if busy {
             note(&mut state.senders, sender);
         }
@@ -643,6 +650,12 @@ impl Node {
             connecting.concerned.pids.extend(concerned);
             let Some((control, payload)) = signal.take() else { return Err(epoch) };
             connecting.queued_bytes += payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
+            if connecting.queued_bytes >= self.config.outgoing.busy_bytes {
+                if !std::mem::replace(&mut connecting.is_busy, true) {
+                    self.processes.link_is_busy();
+                }
+                control.sender().into_iter().for_each(|from| self.processes.suspend_sender(from, peer));
+            }
             connecting.queue.push((control, payload));
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
@@ -678,7 +691,7 @@ impl Node {
     /// Closes a link and tells its loss. Called with the peers locked, in one piece with the link's removal: nothing of a
     /// later connection can come in between.
     fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
-        if let Some(concerned) = link.close() {
+        if let Some(concerned) = link.close(&self.processes) {
             self.tell_concerned(link.peer, link.epoch, &concerned);
             self.processes.aliases().node_down(link.peer, link.epoch);
             let told = self.watchers.lock().node_down(link.connection(), reason);
@@ -695,6 +708,9 @@ impl Node {
     }
 
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+        if connecting.is_busy {
+            self.processes.link_is_calm();
+        }
         self.tell_concerned(peer, connecting.epoch, &connecting.concerned);
         let told = self.watchers.lock().not_reached(peer);
         self.tell_watchers(told);

@@ -13,7 +13,7 @@ use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
 use engset_dist::control::Control;
 use engset_etf::Body;
-use engset_process::Epoch;
+use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +91,8 @@ pub(crate) struct Connecting {
     pub(crate) dialled_again: bool,
     pub(crate) queue: Vec<(Control, Option<Body>)>,
     pub(crate) queued_bytes: usize,
+    /// Whether the queue is long.
+    pub(crate) is_busy: bool,
     pub(crate) concerned: Concerned,
     pub(crate) waiters: Vec<Waiter>,
     /// Woken when the queue is gone.
@@ -123,6 +125,8 @@ pub(crate) struct LinkState {
     pub(crate) outgoing: Outgoing,
     pub(crate) concerned: Concerned,
     pub(crate) closed: bool,
+    /// Whether the queue is long, for some sender at least.
+    pub(crate) is_busy: bool,
     /// Woken when there is something to write, or to close.
     pub(crate) driver: Option<Waker>,
     /// Woken when the queue has become shorter.
@@ -137,7 +141,14 @@ impl Link {
         outgoing: Outgoing,
         concerned: Concerned,
     ) -> Arc<Self> {
-        let state = LinkState { outgoing, concerned, closed: false, driver: None, senders: Vec::new() };
+        let state = LinkState {
+            outgoing,
+            concerned,
+            closed: false,
+            is_busy: false,
+            driver: None,
+            senders: Vec::new(),
+        };
         let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
         Arc::new(Self { epoch, attempt, peer, flags, visible, state, closed, _pin: peer.pin() })
     }
@@ -162,7 +173,7 @@ impl Link {
     }
 
     /// Closes the link for senders; who is concerned, the first time.
-    pub(crate) fn close(&self) -> Option<Concerned> {
+    pub(crate) fn close(&self, processes: &Processes) -> Option<Concerned> {
         let (concerned, driver, senders) = {
             let mut state = self.state.lock();
             if state.closed {
@@ -170,6 +181,9 @@ impl Link {
             }
             state.closed = true;
             self.closed.store(true, Ordering::SeqCst);
+            if std::mem::take(&mut state.is_busy) {
+                processes.link_is_calm();
+            }
             let concerned = std::mem::take(&mut state.concerned);
             (concerned, state.driver.take(), std::mem::take(&mut state.senders))
         };
@@ -188,6 +202,7 @@ impl Connecting {
             dialled_again: false,
             queue: Vec::new(),
             queued_bytes: 0,
+            is_busy: false,
             concerned: Concerned::default(),
             waiters: Vec::new(),
             senders: Vec::new(),

@@ -1,7 +1,7 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
-use crate::peers::Link;
+use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::{MonitorNodes, NodeType, NodedownReason};
 use engset_dist::control::{Control, Process, Reason};
@@ -70,8 +70,8 @@ impl Router for Node {
         Epoch::NONE
     }
 
-    fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
-        to.node().is_some_and(|peer| self.peer_is_busy(peer, sender))
+    fn is_busy(&self, from: Pid, node: NodeName, sender: &Waker) -> bool {
+        self.peer_is_busy(from, node, sender)
     }
 
     fn forget(&self, pid: Pid) {
@@ -97,7 +97,12 @@ impl Node {
             }
             let Some((control, payload)) = signal.take() else { return true };
             match state.outgoing.send(&control, payload) {
-                Ok(()) => state.driver.take(),
+                Ok(()) => {
+                    if state.outgoing.is_busy_for_some() {
+                        self.note_busy(link.peer, &mut state, &control);
+                    }
+                    state.driver.take()
+                }
                 Err(error @ engset_dist::connection::SendError::SendQueueFull { .. }) => {
                     drop(state);
                     self.refused(&control);
@@ -116,6 +121,17 @@ impl Node {
             driver.wake();
         }
         true
+    }
+
+    /// Notes a queue that has become long, and suspends the sender of what has just been queued if it is to wait.
+    #[inline(never)]
+    fn note_busy(&self, peer: NodeName, state: &mut LinkState, control: &Control) {
+        if !std::mem::replace(&mut state.is_busy, true) {
+            self.processes().link_is_busy();
+        }
+        if let Some(sender) = control.sender().filter(|sender| state.outgoing.is_busy(*sender)) {
+            self.processes().suspend_sender(sender, peer);
+        }
     }
 
     /// The name by which `peer` made a monitor that fires now, if it used one: it is told the same name.

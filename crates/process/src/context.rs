@@ -15,7 +15,7 @@ use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// A process's own view of itself and the way to everything it can do.
@@ -105,15 +105,31 @@ impl<M: Protocol> Cx<M> {
         self.processes().send(self.pid(), &to.into(), message)
     }
 
-    /// Waits until the connection to the receiver's node has room, as the BEAM suspends a sender whose distribution
-    /// port is busy. Await it between messages when sending much; for receivers on this node it completes at once.
+    /// Like [`Self::send`], but refuses where the connection to the receiver's node has too much queued, as
+    /// `erlang:send(Dest, Msg, [nosuspend])`.
+    ///
+    /// # Errors
+    /// [`SendError::Busy`] then, with the message; otherwise as [`Self::send`].
+    pub fn try_send<N: Protocol>(&self, to: impl Into<Dest>, message: N) -> Result<(), SendError<N>> {
+        let to = to.into();
+        if self.processes().is_busy(self.pid(), &to, Waker::noop()) {
+            return Err(SendError::Busy(message));
+        }
+        self.processes().send(self.pid(), &to, message)
+    }
+
+    /// Waits until the connection to the receiver's node has room. Await it between messages when sending much without
+    /// waiting for anything else: a process that has sent too much is suspended when it next waits, as the BEAM suspends
+    /// a sender whose distribution port is busy, and not before. For receivers on this node it completes at once.
     pub async fn ready(&self, to: impl Into<Dest>) {
         let to = to.into();
-        poll_fn(
-            |task| {
-                if self.processes().is_busy(&to, task.waker()) { Poll::Pending } else { Poll::Ready(()) }
-            },
-        )
+        poll_fn(|task| {
+            if self.processes().is_busy(self.pid(), &to, task.waker()) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
         .await;
     }
 

@@ -6,10 +6,13 @@ use crate::info::Callback;
 use crate::overload::Room;
 use crate::process;
 use crate::protocol::{Protocol, SendError};
+use crate::scheduler::Sleep;
 use crate::signal::{ControlSignal, Dest};
 use engset_term::{Pid, Reference, Term};
-use std::future::poll_fn;
-use std::task::Poll;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// How a monitor is made (OTP's `monitor/3`).
 #[derive(Debug, Clone, Default)]
@@ -97,8 +100,42 @@ impl<M: Protocol> Cx<M> {
         to: impl Into<Dest>,
         message: N,
     ) -> Result<(), SendError<N>> {
-        let to = to.into();
-        self.ready(to.clone()).await;
+        self.send_until(to.into(), message, None).await
+    }
+
+    /// Like [`Self::send_when_ready`], but waits for `patience` at most.
+    ///
+    /// # Errors
+    /// [`SendError::Busy`] or [`SendError::Overloaded`] where there was no room in time, with the message, which was not
+    /// sent; otherwise as [`Self::send_when_ready`].
+    pub async fn send_within<N: Protocol>(
+        &self,
+        patience: Duration,
+        to: impl Into<Dest>,
+        message: N,
+    ) -> Result<(), SendError<N>> {
+        let alarm = self.sleep(patience);
+        self.send_until(to.into(), message, Some(alarm)).await
+    }
+
+    async fn send_until<N: Protocol>(
+        &self,
+        to: Dest,
+        message: N,
+        alarm: Option<Sleep>,
+    ) -> Result<(), SendError<N>> {
+        let mut alarm = pin!(alarm);
+        let mut rings = |task: &mut Context<'_>| {
+            alarm.as_mut().as_pin_mut().is_some_and(|alarm| alarm.poll(task).is_ready())
+        };
+        let is_ready = poll_fn(|task| match self.processes().is_busy(self.pid(), &to, task.waker()) {
+            false => Poll::Ready(true),
+            true if rings(task) => Poll::Ready(false),
+            true => Poll::Pending,
+        });
+        if !is_ready.await {
+            return Err(SendError::Busy(message));
+        }
         let mut message = message;
         loop {
             match self.processes().send(self.pid(), &to, message) {
@@ -109,12 +146,13 @@ impl<M: Protocol> Cx<M> {
             let mut has_waited = false;
             let may_fit = poll_fn(|task| {
                 if has_waited {
-                    // Woken: the next attempt tells.
-                    return Poll::Ready(true);
+                    // Woken: the next attempt tells, unless it was the alarm.
+                    return Poll::Ready(!rings(task));
                 }
                 match self.processes().wait_for_room(&to, bytes, task.waker()) {
                     Room::Perhaps => Poll::Ready(true),
                     Room::Never => Poll::Ready(false),
+                    Room::Later if rings(task) => Poll::Ready(false),
                     Room::Later => {
                         has_waited = true;
                         Poll::Pending

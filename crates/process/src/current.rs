@@ -9,7 +9,7 @@ use crate::processes::Processes;
 use crate::protocol::{Protocol, SendError};
 use crate::signal::Dest;
 use crate::wait::Waits;
-use engset_term::{Instant, Pid};
+use engset_term::{Instant, NodeName, Pid};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) struct Current<'a> {
     pub(crate) waits: &'a Waits,
     /// Whether it found in this time slice that it must wait for a call still.
     pub(crate) polled_call: Cell<bool>,
+    /// To which node it has sent so much that it is to wait.
+    pub(crate) busy_with: Cell<Option<NodeName>>,
     /// What its behaviour knows of its crash.
     pub(crate) crash: RefCell<Option<Box<CrashDetails>>>,
 }

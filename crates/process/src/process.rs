@@ -17,7 +17,7 @@ use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
-use engset_term::{Atom, Instant, Pid};
+use engset_term::{Atom, Instant, NodeName, Pid};
 use own::size_of_mail;
 use pin_project_lite::pin_project;
 use std::any::{Any, TypeId};
@@ -132,6 +132,8 @@ struct Rare {
     group_leader: Option<Pid>,
     /// As [`Current`] has it.
     caller_away: Option<Pid>,
+    /// As [`Current`] has it.
+    busy_with: Option<NodeName>,
     locals: Option<Locals>,
 }
 
@@ -142,6 +144,7 @@ impl Rare {
         current.caller.set(self.caller);
         current.caller_away.set(self.caller_away);
         current.group_leader.set(self.group_leader);
+        current.busy_with.set(self.busy_with);
     }
 
     #[inline(never)]
@@ -149,6 +152,7 @@ impl Rare {
         self.deadline = current.deadline.get();
         self.caller = current.caller.get();
         self.caller_away = current.caller_away.get();
+        self.busy_with = current.busy_with.get();
     }
 }
 
@@ -552,6 +556,7 @@ impl<M: Protocol> Process<M> {
             crash: RefCell::new(None),
             waits: &self.waits,
             polled_call: Cell::new(false),
+            busy_with: Cell::new(None),
         };
         own.with(|own| {
             if let Some(rare) = &own.rare {
@@ -561,7 +566,10 @@ impl<M: Protocol> Process<M> {
         let result = current::enter(&current, || body(own));
         own.with(|own| {
             // Nearly always there is none: a request is served within a time slice.
-            if current.deadline.get().is_some() || current.caller.get() != 0 || own.rare.is_some() {
+            let is_rare = current.deadline.get().is_some()
+                || current.caller.get() != 0
+                || current.busy_with.get().is_some();
+            if is_rare || own.rare.is_some() {
                 own.rare().note(&current);
             }
         });
@@ -569,6 +577,22 @@ impl<M: Protocol> Process<M> {
             self.note_wait(own, current.polled_call.get());
         }
         result
+    }
+
+    /// Whether the process has sent so much to a node that it waits; `waker` is woken when that may have changed.
+    #[inline]
+    fn is_suspended(&self, waker: &Waker) -> bool {
+        let busy_with = current::with(|current| current.and_then(|current| current.busy_with.get()));
+        busy_with.is_some_and(|node| self.is_still_busy(node, waker))
+    }
+
+    #[inline(never)]
+    fn is_still_busy(&self, node: NodeName, waker: &Waker) -> bool {
+        let is_busy = self.processes.is_busy_with(self.pid(), node, waker);
+        if !is_busy {
+            current::with(|current| current.map(|current| current.busy_with.set(None)));
+        }
+        is_busy
     }
 
     /// Notes at the end of a time slice in a call whether the process waits for anything else.
@@ -733,6 +757,9 @@ where
                 me.look_around(me, own);
             }
             let is_ending = own.with(|own| own.exiting().is_some());
+            if !is_ending && me.is_suspended(waker) {
+                return Poll::Pending;
+            }
             let ended = if is_ending { None } else { self.as_mut().time_slice(waker) };
             if ended.is_none() && own.with(|own| own.exiting().is_none()) {
                 return Poll::Pending;

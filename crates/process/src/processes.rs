@@ -53,6 +53,8 @@ pub struct Processes {
     system_monitor: Mutex<Option<Pid>>,
     /// Set at the end of the node: processes that are killed then did not crash.
     halting: AtomicBool,
+    /// How many connections have more queued than they should.
+    busy_links: AtomicU64,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -153,6 +155,7 @@ impl Processes {
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
+            busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
         let home: Weak<Self> = Arc::downgrade(&processes);
@@ -405,8 +408,35 @@ impl Processes {
 
     /// Whether whoever sends much to `to` should wait, because the connection to its node has too much queued. `sender`
     /// is woken when it has not any more. Always false for receivers on this node.
-    pub fn is_busy(&self, to: &Dest, sender: &Waker) -> bool {
-        self.is_elsewhere(to) && self.router().is_some_and(|router| router.is_busy(to, sender))
+    pub fn is_busy(&self, from: Pid, to: &Dest, sender: &Waker) -> bool {
+        self.busy_links.load(Ordering::Relaxed) > 0
+            && self.is_elsewhere(to)
+            && to.node().is_some_and(|node| self.is_busy_with(from, node, sender))
+    }
+
+    pub(crate) fn is_busy_with(&self, from: Pid, node: NodeName, sender: &Waker) -> bool {
+        self.router().is_some_and(|router| router.is_busy(from, node, sender))
+    }
+
+    /// For routers: one connection more has more queued than it should, for some sender at least.
+    pub fn link_is_busy(&self) {
+        self.busy_links.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// For routers: what [`Self::link_is_busy`] told of is over.
+    pub fn link_is_calm(&self) {
+        self.busy_links.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// For routers: the connection to `node` has more queued than it should after what `from` has sent. If that is the
+    /// running process, its code goes on only when the connection has room again, as a sender is suspended on the BEAM;
+    /// what it does until it next waits for something is not held up.
+    pub fn suspend_sender(&self, from: Pid, node: NodeName) {
+        current::with(|current| {
+            if let Some(current) = current.filter(|current| current.pid == from) {
+                current.busy_with.set(Some(node));
+            }
+        });
     }
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.

@@ -187,6 +187,8 @@ pub enum SendError<M> {
     NoProcess(M),
     /// The receiver's mailbox is full, see [`crate::MailboxLimits`].
     Overloaded(M),
+    /// The connection to the receiver's node has too much queued, see [`crate::Cx::try_send`].
+    Busy(M),
     /// The message has no Erlang form, and the receiver needs one.
     Encode(EncodeError),
     /// The sender is not a process: messages are sent from inside a node, see `Node::block_on`.
@@ -206,6 +208,9 @@ impl<M> fmt::Display for SendError<M> {
             Self::Overloaded(_) => {
                 f.write_str("the receiver's mailbox is full: send less, later, or with `Cx::send_when_ready`")
             }
+            Self::Busy(_) => f.write_str(
+                "the connection to the receiver's node has too much queued, since that node reads too slowly: send less, or later",
+            ),
             Self::Encode(error) => fmt::Display::fmt(error, f),
             Self::OutsideNode(_) => f.write_str(
                 "sent from outside a node: run the code in a process, for instance with `Node::block_on`",

@@ -16,9 +16,9 @@ pub trait Router: Send + Sync + 'static {
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch;
     /// Asks a node, this one too, to start a process for `from`; over which connection the request goes.
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch;
-    /// Whether whoever sends much to `to` should wait: the connection has more queued than its limit. `sender` is woken
-    /// when it has not any more.
-    fn is_busy(&self, to: &Dest, sender: &Waker) -> bool;
+    /// Whether `from` should wait before it sends more to `node`: the connection has more queued than its limit, or a large
+    /// message of `from`. `sender` is woken when that may have changed.
+    fn is_busy(&self, from: Pid, node: NodeName, sender: &Waker) -> bool;
     /// The process has ended: nothing needs to be told to it any more.
     fn forget(&self, pid: Pid);
     /// Sends a message over the connection that there is; false where there is none, and nothing was sent then.

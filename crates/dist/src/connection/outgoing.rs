@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use engset_etf::Body;
+use engset_term::Pid;
 
 /// About how many bytes one call of [`Outgoing::poll_transmit`] gives; it goes over by less than two fragments.
 pub const POLL_BYTES_MAX: usize = 256 * 1024;
@@ -33,16 +34,24 @@ const NEXT_HEAD_BYTES: usize = LENGTH_BYTES + 2 + 16;
 /// Limits of the sending side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingConfig {
-    /// From so many queued bytes on, [`Outgoing::is_busy`] says that senders should wait (`+zdbbl` in OTP).
+    /// From so many queued bytes on, [`Outgoing::is_busy`] says that senders should wait (`+zdbbl` in OTP). What goes in
+    /// fragments counts for its own sender only: others can send meanwhile.
     pub busy_bytes: usize,
-    /// A signal that would make the queue longer than this is refused, unless the queue is empty: a single signal
-    /// may be of any size.
+    /// A signal that would make the queue longer than this is refused, unless the queue is empty. What goes in fragments
+    /// does not count.
     pub queue_bytes_max: usize,
+    /// A signal that goes in fragments and would make all such signals together longer than this is refused, unless it is
+    /// the only one: a single signal may be of any size.
+    pub large_bytes_max: usize,
 }
 
 impl Default for OutgoingConfig {
     fn default() -> Self {
-        Self { busy_bytes: 1024 * 1024, queue_bytes_max: 16 * 1024 * 1024 }
+        Self {
+            busy_bytes: 1024 * 1024,
+            queue_bytes_max: 16 * 1024 * 1024,
+            large_bytes_max: 256 * 1024 * 1024,
+        }
     }
 }
 
@@ -108,6 +117,8 @@ pub struct Outgoing {
     /// How many entries of `bulk` have no known sender.
     bulk_anonymous: usize,
     queued: usize,
+    /// How many of the queued bytes belong to signals in fragments.
+    queued_large: usize,
     written_since_tick: bool,
 }
 
@@ -191,8 +202,14 @@ impl Outgoing {
             bulk_senders: BTreeMap::new(),
             bulk_anonymous: 0,
             queued: 0,
+            queued_large: 0,
             written_since_tick: false,
         }
+    }
+
+    /// Lets other limits hold from now on.
+    pub fn set_config(&mut self, config: OutgoingConfig) {
+        self.config = config;
     }
 
     /// Queues a signal. `payload` is one term in external format without the version byte, given exactly if
@@ -268,10 +285,24 @@ impl Outgoing {
         self.took(taken);
     }
 
-    /// Whether senders should wait until the peer has read more.
+    /// Whether `sender` should wait until the peer has read more: the queue is long, or a large signal of its own is
+    /// under way.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.queued >= self.config.busy_bytes
+    pub fn is_busy(&self, sender: Pid) -> bool {
+        self.is_long() || self.bulk_senders.contains_key(&sender.number())
+    }
+
+    /// Whether any sender should wait.
+    #[must_use]
+    pub fn is_busy_for_some(&self) -> bool {
+        self.is_long() || !self.bulk.is_empty()
+    }
+
+    /// Whether the queue is so long that all senders should wait.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.queued.saturating_sub(self.queued_large) >= self.config.busy_bytes
+            || self.queued_large >= self.config.large_bytes_max / 2
     }
 
     /// Whether nothing waits to be written.
@@ -335,7 +366,7 @@ impl Outgoing {
         let put = self.put_head(None, payload.len(), &mut tail);
         self.tail = tail;
         let frame_bytes = self.tail.len().saturating_sub(start).saturating_add(payload.len());
-        if let Err(error) = put.and_then(|()| self.check_room(frame_bytes)) {
+        if let Err(error) = put.and_then(|()| self.check_room(frame_bytes, false)) {
             self.tail.truncate(start);
             return Err(error);
         }
@@ -371,8 +402,11 @@ impl Outgoing {
         let more = usize::try_from(fragments.unwrap_or(1).saturating_sub(1)).unwrap_or(usize::MAX);
         let wire_bytes =
             more.saturating_mul(NEXT_HEAD_BYTES).saturating_add(head.len()).saturating_add(payload.len());
-        self.check_room(wire_bytes)?;
+        self.check_room(wire_bytes, fragments.is_some())?;
         self.queued = self.queued.saturating_add(wire_bytes);
+        if fragments.is_some() {
+            self.queued_large = self.queued_large.saturating_add(wire_bytes);
+        }
         let (head, payload) = (Bytes::from(head), Rope::of(payload));
         self.push_bulk(
             sender,
@@ -384,10 +418,14 @@ impl Outgoing {
         Ok(())
     }
 
-    fn check_room(&self, more: usize) -> Result<(), SendError> {
-        let is_full = self.queued.saturating_add(more) > self.config.queue_bytes_max;
-        if self.queued > 0 && is_full {
-            return Err(SendError::SendQueueFull { queued: self.queued });
+    fn check_room(&self, more: usize, in_fragments: bool) -> Result<(), SendError> {
+        let (queued, limit) = if in_fragments {
+            (self.queued_large, self.config.large_bytes_max)
+        } else {
+            (self.queued.saturating_sub(self.queued_large), self.config.queue_bytes_max)
+        };
+        if queued > 0 && queued.saturating_add(more) > limit {
+            return Err(SendError::SendQueueFull { queued });
         }
         Ok(())
     }
@@ -485,6 +523,7 @@ impl Outgoing {
     /// Gives one fragment, or one whole frame, and its length.
     fn next_bulk(&mut self, out: &mut Vec<Bytes>) -> usize {
         let Some(bulk) = self.bulk.front_mut() else { return 0 };
+        let is_large = matches!(bulk.item, Item::Fragmented { .. });
         let (head_bytes, payload_bytes, done) = match &mut bulk.item {
             Item::Whole { head, payload } => {
                 out.push(core::mem::take(head));
@@ -500,7 +539,11 @@ impl Outgoing {
         if done {
             self.pop_bulk();
         }
-        head_bytes.saturating_add(payload_bytes)
+        let taken = head_bytes.saturating_add(payload_bytes);
+        if is_large {
+            self.queued_large = self.queued_large.saturating_sub(taken);
+        }
+        taken
     }
 
     fn pop_bulk(&mut self) {

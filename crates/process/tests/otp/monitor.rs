@@ -182,7 +182,7 @@ impl Router for Line {
         Epoch(1)
     }
 
-    fn is_busy(&self, _: &Dest, _: &Waker) -> bool {
+    fn is_busy(&self, _: Pid, _: NodeName, _: &Waker) -> bool {
         false
     }
 
