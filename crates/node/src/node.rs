@@ -10,7 +10,7 @@ use crate::kernel;
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, TooManyConnections, Waiter,
 };
-use crate::watchers::{MonitorNodes, NodedownReason, Told, TooManyWatchers, Watchers};
+use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
 use engset_dist::connection::{Outgoing, OutgoingConfig};
 use engset_dist::control::Control;
@@ -48,7 +48,7 @@ pub struct Node {
     config: NodeConfig,
     processes: Arc<Processes>,
     network: Arc<dyn Network>,
-    peers: Mutex<BTreeMap<NodeName, Peer>>,
+    pub(crate) peers: Mutex<BTreeMap<NodeName, Peer>>,
     /// Names claimed by those who dial us and have not proven anything yet, by their text: they get no table entry.
     /// Locked after `peers`.
     accepting: Mutex<BTreeMap<String, AttemptId>>,
@@ -63,7 +63,7 @@ pub struct Node {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// Locked after `peers`.
-    watchers: Mutex<Watchers>,
+    pub(crate) watchers: Mutex<Watchers>,
     global: Global,
     _name: engset_term::PinnedNodeName,
 }
@@ -254,55 +254,6 @@ impl Node {
                 Peer::Up(link) => count(&link.state.lock().concerned),
             })
             .sum()
-    }
-
-    /// Tells `pid` from now on when nodes come and go, as `net_kernel:monitor_nodes(true, Options)`: by messages
-    /// `{nodeup, Node}` and `{nodedown, Node}`, with a third element where `options` ask for information. A process
-    /// that subscribes twice gets each message twice. Nodes that are connected already are not told of.
-    ///
-    /// # Errors
-    /// When there are [`WATCHERS_MAX`](crate::WATCHERS_MAX) subscriptions of living processes.
-    pub fn monitor_nodes(&self, pid: Pid, options: MonitorNodes) -> Result<(), TooManyWatchers> {
-        let mut watchers = self.watchers.lock();
-        watchers.subscribe(pid, options).or_else(|_| {
-            watchers.sweep(|pid| self.processes.is_alive(pid));
-            watchers.subscribe(pid, options)
-        })
-    }
-
-    /// Ends the subscriptions that `pid` made with the same `options`; how many there were.
-    pub fn demonitor_nodes(&self, pid: Pid, options: MonitorNodes) -> usize {
-        self.watchers.lock().unsubscribe(pid, options)
-    }
-
-    /// Tells `pid` once, by `{nodedown, Node}`, when the connection to `peer` is lost or cannot be made, as
-    /// `erlang:monitor_node(Node, true)`; without a connection one is made. A process that monitors twice gets two
-    /// messages.
-    ///
-    /// # Errors
-    /// When there are [`WATCHERS_MAX`](crate::WATCHERS_MAX) such monitors of living processes.
-    pub fn monitor_node(self: &Arc<Self>, pid: Pid, peer: NodeName) -> Result<(), TooManyWatchers> {
-        {
-            let mut watchers = self.watchers.lock();
-            watchers.monitor(pid, peer).or_else(|_| {
-                watchers.sweep(|pid| self.processes.is_alive(pid));
-                watchers.monitor(pid, peer)
-            })?;
-        }
-        let node = Arc::downgrade(self);
-        self.connect(peer, move |result| {
-            // An attempt that was not even begun, since there are too many connections, has told nobody.
-            if let (Err(_), Some(node)) = (result, node.upgrade()) {
-                let told = node.watchers.lock().not_reached(peer);
-                node.tell_watchers(told);
-            }
-        });
-        Ok(())
-    }
-
-    /// Takes back one monitor of `peer` by `pid`; whether there was one.
-    pub fn demonitor_node(&self, pid: Pid, peer: NodeName) -> bool {
-        self.watchers.lock().demonitor(pid, peer)
     }
 
     /// Connects to `peer`, unless connected, and tells `done` how that went.
@@ -699,14 +650,6 @@ impl Node {
         }
     }
 
-    fn tell_watchers(&self, told: Vec<Told>) {
-        for (pid, message) in told.into_iter().filter(|(pid, _)| self.processes.is_alive(*pid)) {
-            let mut body = Vec::new();
-            engset_etf::encode_body(&message, &mut body);
-            self.processes.deliver(None, &Dest::Pid(pid), body.into());
-        }
-    }
-
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
         if connecting.is_busy {
             self.processes.link_is_calm();
@@ -721,7 +664,8 @@ impl Node {
 
     /// Counts a message that was never sent, and tells a caller that its request was not.
     fn unsent(&self, control: &Control) {
-        if control.has_payload() {
+        // A message; other signals are told of in another way.
+        if control.has_payload() && control.reason().is_none() {
             self.processes.count_dropped();
         }
         if let Control::MonitorP { reference, .. } | Control::SpawnRequest { request: reference, .. } =

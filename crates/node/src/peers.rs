@@ -155,7 +155,8 @@ impl Link {
 
     /// What watchers of nodes are told of it.
     pub(crate) fn connection(&self) -> Connection {
-        Connection { node: self.peer, visible: self.visible, epoch: self.epoch }
+        let is_full = self.flags.contains(Flags::SPAWN);
+        Connection { node: self.peer, visible: self.visible, is_full, epoch: self.epoch }
     }
 
     /// Notes a process that must hear of the loss of the connection; false where it is lost already.

@@ -3,7 +3,7 @@
 use crate::node::Node;
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
-use crate::watchers::{MonitorNodes, NodeType, NodedownReason};
+use crate::watchers::NodedownReason;
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
@@ -24,11 +24,7 @@ impl Router for Node {
     }
 
     fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
-        let all = MonitorNodes { node_type: Some(NodeType::All), ..MonitorNodes::default() };
-        if let Err(error) = self.monitor_nodes(pid, all) {
-            tracing::error!(%pid, "a process does not hear of other nodes: {error}");
-        }
-        self.connected().into_iter().map(|(peer, _)| peer).collect()
+        self.watch_full_nodes(pid)
     }
 
     fn signal(&self, from: Pid, to: &Dest, signal: ControlSignal) -> Epoch {
@@ -48,8 +44,9 @@ impl Router for Node {
             ControlSignal::Down { reference, .. } => self.monitored_as(peer, *reference),
             _ => None,
         };
+        let reason = reason(&signal).map(|reason| Body::of(&reason.to_term()));
         if let Some(control) = control(from, monitored_as, to, signal) {
-            self.transmit(peer, concerned, control, None)
+            self.transmit(peer, concerned, control, reason)
         } else {
             Epoch::NONE
         }
@@ -170,6 +167,16 @@ fn connects(signal: &ControlSignal) -> bool {
     }
 }
 
+/// The exit reason of a signal that has one: it goes as a payload, so that a large one goes in fragments.
+fn reason(signal: &ControlSignal) -> Option<&ExitReason> {
+    match signal {
+        ControlSignal::LinkExit { reason, .. }
+        | ControlSignal::Exit { reason, .. }
+        | ControlSignal::Down { reason, .. } => Some(reason),
+        _ => None,
+    }
+}
+
 fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSignal) -> Option<Control> {
     let pid = match to {
         Dest::Pid(pid) => Some(*pid),
@@ -180,13 +187,12 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
         Dest::Name(name) | Dest::RemoteName(name, _) => Process::Name(name.clone()),
         Dest::Alias(_) => return None,
     };
-    let inline = |reason: &ExitReason| Reason::Inline(reason.to_term());
     Some(match signal {
-        ControlSignal::LinkExit { from, reason } => {
-            Control::Exit { from, to: pid?, token: None, reason: inline(&reason) }
+        ControlSignal::LinkExit { from, .. } => {
+            Control::Exit { from, to: pid?, token: None, reason: Reason::Payload }
         }
-        ControlSignal::Exit { from, reason } => {
-            Control::Exit2 { from, to: pid?, token: None, reason: inline(&reason) }
+        ControlSignal::Exit { from, .. } => {
+            Control::Exit2 { from, to: pid?, token: None, reason: Reason::Payload }
         }
         ControlSignal::Link { from } => Control::Link { from, to: pid? },
         ControlSignal::Unlink { from, id } => Control::UnlinkId { id, from, to: pid? },
@@ -197,11 +203,11 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
         ControlSignal::Demonitor { watcher, reference } => {
             Control::DemonitorP { from: watcher, to: process, reference }
         }
-        ControlSignal::Down { reference, reason } => Control::MonitorPExit {
+        ControlSignal::Down { reference, .. } => Control::MonitorPExit {
             from: monitored_as.map_or(Process::Pid(from), Process::Name),
             to: pid?,
             reference,
-            reason: inline(&reason),
+            reason: Reason::Payload,
         },
         ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
         ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {

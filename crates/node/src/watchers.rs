@@ -79,6 +79,8 @@ impl Error for TooManyWatchers {}
 pub(crate) struct Connection {
     pub(crate) node: NodeName,
     pub(crate) visible: bool,
+    /// Whether it runs processes for others, as Erlang nodes and ours do. Small programs in C or Java do not.
+    pub(crate) is_full: bool,
     pub(crate) epoch: Epoch,
 }
 
@@ -106,6 +108,8 @@ pub(crate) type Told = (Pid, Term);
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     subscriptions: Vec<(Pid, MonitorNodes)>,
+    /// Who is told of all nodes that run processes for others.
+    of_full_nodes: Vec<Pid>,
     /// How often each process monitors a node.
     of_node: BTreeMap<(NodeName, Pid), usize>,
     monitors: usize,
@@ -116,6 +120,13 @@ impl Watchers {
     pub(crate) fn subscribe(&mut self, pid: Pid, options: MonitorNodes) -> Result<(), TooManyWatchers> {
         check(self.subscriptions.len())?;
         self.subscriptions.push((pid, options));
+        Ok(())
+    }
+
+    /// Tells `pid` from now on of all nodes that run processes for others, visible or hidden.
+    pub(crate) fn subscribe_to_full_nodes(&mut self, pid: Pid) -> Result<(), TooManyWatchers> {
+        check(self.of_full_nodes.len())?;
+        self.of_full_nodes.push(pid);
         Ok(())
     }
 
@@ -148,6 +159,7 @@ impl Watchers {
     /// Forgets processes that are not alive.
     pub(crate) fn sweep(&mut self, is_alive: impl Fn(Pid) -> bool) {
         self.subscriptions.retain(|(pid, _)| is_alive(*pid));
+        self.of_full_nodes.retain(|pid| is_alive(*pid));
         self.of_node.retain(|(_, pid), _| is_alive(*pid));
         self.monitors = self.of_node.values().sum();
     }
@@ -184,7 +196,13 @@ impl Watchers {
         reason: Option<NodedownReason>,
     ) -> Vec<Told> {
         let wanted = self.subscriptions.iter().filter(|(_, options)| options.tells_of(connection.visible));
-        wanted.map(|(pid, options)| (*pid, options.message(event, connection, reason))).collect()
+        let of_full = self.of_full_nodes.iter().filter(|_| connection.is_full);
+        let plain = of_full.map(|pid| (*pid, MonitorNodes::default()));
+        wanted
+            .copied()
+            .chain(plain)
+            .map(|(pid, options)| (pid, options.message(event, connection, reason)))
+            .collect()
     }
 }
 
@@ -247,7 +265,7 @@ mod tests {
     }
 
     fn connection(name: &str, visible: bool) -> Connection {
-        Connection { node: node(name), visible, epoch: Epoch(7) }
+        Connection { node: node(name), visible, is_full: name == "v@h", epoch: Epoch(7) }
     }
 
     fn texts(told: &[(Pid, engset_term::Term)]) -> Vec<String> {
@@ -285,6 +303,12 @@ mod tests {
         assert_eq!(down, expected);
         assert_eq!(watchers.unsubscribe(pid(1), plain), 2);
         assert_eq!(watchers.node_up(connection("v@h", true)).len(), 2);
+        watchers.subscribe_to_full_nodes(pid(5)).expect("room");
+        assert_eq!(
+            texts(&watchers.node_up(connection("v@h", false))).last().map(String::as_str),
+            Some("5 {nodeup,v@h}")
+        );
+        assert!(watchers.node_up(connection("h@h", false)).iter().all(|(told, _)| *told != pid(5)));
     }
 
     #[test]
