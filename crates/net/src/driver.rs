@@ -24,6 +24,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Bytes read at a time from a peer that has not proven who it is.
+const HANDSHAKE_READ_BYTES: usize = 4 * 1024;
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
 /// Reads handled in one turn before others get theirs.
@@ -47,11 +49,13 @@ pub(crate) async fn drive(
         place,
         alarm: None,
         unwritten: VecDeque::new(),
-        buffer: vec![0; READ_BYTES].into_boxed_slice(),
+        buffer: vec![0; HANDSHAKE_READ_BYTES].into_boxed_slice(),
         closing: None,
         last_words: None,
     };
-    poll_fn(|task| driver.poll(task)).await
+    let reason = poll_fn(|task| driver.poll(task)).await;
+    driver.place.take().into_iter().for_each(|place| place.ended(&reason));
+    reason
 }
 
 struct Driver<'a, S> {
@@ -119,8 +123,9 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                         self.drain(task);
                         return;
                     }
-                    if self.channel.peer().is_some() {
-                        self.place.take();
+                    if self.channel.peer().is_some() && self.buffer.len() < READ_BYTES {
+                        self.place.take().into_iter().for_each(Place::proven);
+                        self.buffer = vec![0; READ_BYTES].into_boxed_slice();
                     }
                     self.drain(task);
                 }

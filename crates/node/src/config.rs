@@ -1,5 +1,6 @@
 //! All settings of a node, validated where they are made.
 
+use crate::admission::AdmissionConfig;
 use crate::functions::FunctionLimits;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
@@ -28,6 +29,8 @@ pub struct NodeConfig {
     pub flags: Flags,
     /// The absolute time limit of a handshake.
     pub handshake_timeout: Duration,
+    /// What strangers may begin.
+    pub admission: AdmissionConfig,
     /// How often to tick, and when to give up on a silent peer.
     pub tick: TickConfig,
     /// Limits of what is received.
@@ -57,6 +60,7 @@ impl NodeConfig {
             visible: false,
             flags: Flags::OURS,
             handshake_timeout: TIMEOUT_DEFAULT,
+            admission: AdmissionConfig::default(),
             tick: TickConfig::default(),
             incoming: IncomingConfig::default(),
             outgoing: OutgoingConfig { queue_bytes_max: 128 * 1024 * 1024, ..OutgoingConfig::default() },

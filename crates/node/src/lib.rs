@@ -3,6 +3,7 @@
 //! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
 
 mod access;
+mod admission;
 mod channel;
 mod config;
 mod deliver;
@@ -18,6 +19,9 @@ mod spawning;
 mod watchers;
 
 pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
+pub use admission::{
+    ADDRESSES_MAX, Admission, AdmissionConfig, AdmissionCounts, End, Entry, GuestId, HANDSHAKES_MAX, Refusal,
+};
 pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;

@@ -258,6 +258,13 @@ impl Node {
         self.peers.lock().keys().copied().collect()
     }
 
+    /// How many attempts of peers to connect to this node are under way; for checking that none is kept in vain.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        let claimed = self.accepting.lock().len();
+        claimed.max(self.open_challenges.lock().len())
+    }
+
     /// How many bytes have been received from all peers and sent to them.
     #[must_use]
     pub fn bytes(&self) -> (u64, u64) {
