@@ -4,7 +4,6 @@
 
 use engset_etf::DecodeErrorKind as Kind;
 use engset_etf::{decode, encode, tags};
-use engset_term::Term;
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,16 +13,23 @@ const INPUTS_PER_ERLANG: u32 = 200_000;
 /// A compressed term that claims more is not shown to Erlang, which allocates what is claimed.
 const INFLATED_BYTES_MAX: u32 = 1 << 20;
 
-/// Answers each packet: 1 and its own encoding of the term, 2 where bytes follow the term, 0 where there is none.
+/// Takes packets of two pieces: bytes, and what we would write for their term. Answers 0 where the bytes are no term, 1
+/// where something follows it, 2 where both are the same term, 3 where they are not.
 const PROGRAM: &str = "
     P = open_port({fd,0,1}, [binary,{packet,4},eof]),
-    Answer = fun(Bytes) ->
+    Read = fun(Bytes) ->
         try binary_to_term(Bytes, [used]) of
-            {Term, Used} when Used =:= byte_size(Bytes) -> [1, term_to_binary(Term, [{minor_version,2}])];
-            {_, _} -> 2
+            {Term, Used} when Used =:= byte_size(Bytes) -> {ok, Term};
+            {_, _} -> 1
         catch _:_ -> 0 end end,
     Loop = fun Loop() -> receive
-        {P, {data, Bytes}} -> port_command(P, [Answer(Bytes)]), Loop();
+        {P, {data, <<Len:32, Theirs:Len/binary, Ours/binary>>}} ->
+            Answer = case {Read(Theirs), Read(Ours)} of
+                {{ok, Same}, {ok, Other}} when Same =:= Other -> 2;
+                {{ok, _}, _} -> 3;
+                {No, _} -> No
+            end,
+            port_command(P, [Answer]), Loop();
         {P, eof} -> halt(0, [{flush,false}]) end end,
     Loop().";
 
@@ -39,10 +45,14 @@ struct Erlang {
 }
 
 /// What Erlang says of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    Term(Vec<u8>),
-    Trailing,
+    /// They are no term, or something follows it.
     No,
+    /// They are the term that we read.
+    Same,
+    /// They are another one.
+    Other,
 }
 
 /// Compares what `data` is here and there.
@@ -52,22 +62,23 @@ pub fn run(data: &[u8]) {
         return;
     }
     let ours = decode(data);
-    let Some(theirs) = ask(data) else { return };
-    match (&ours, theirs) {
-        (Ok(term), Verdict::Term(bytes)) => check_same(term, &bytes),
-        (Ok(term), Verdict::No | Verdict::Trailing) => {
+    let written = ours.as_ref().map(encode).unwrap_or_default();
+    let Some(verdict) = ask(data, &written) else { return };
+    match (&ours, verdict) {
+        (Ok(_), Verdict::Same) | (Err(_), Verdict::No) => {}
+        (Ok(term), Verdict::Other) => panic!("Erlang reads something else than {term}"),
+        (Ok(term), Verdict::No) => {
             // Of forms that nobody writes any more, Erlang checks bits that mean nothing now. What is taken here can be
             // passed on in any case.
-            let passed_on = ask(&encode(term));
-            let is_fine = matches!(passed_on, Some(Verdict::Term(_)) | None);
+            let passed_on = ask(&written, &written);
+            let is_fine = matches!(passed_on, Some(Verdict::Same) | None);
             assert!(is_fine || is_newer(data), "Erlang takes no {term}");
         }
-        (Err(error), Verdict::Term(bytes)) => {
-            // Erlang reads tags that it uses for itself only from whomever they come.
+        (Err(error), Verdict::Same | Verdict::Other) => {
+            // Erlang reads tags that it uses for itself only, from whomever they come.
             let is_internal = matches!(data.get(error.offset), Some(b'H'..=b'L'));
-            assert!(is_stricter(error.kind) || is_internal, "Erlang takes it as {:?}: {error}", decode(&bytes));
+            assert!(is_stricter(error.kind) || is_internal, "Erlang takes what is refused here: {error}");
         }
-        (Err(_), Verdict::No | Verdict::Trailing) => {}
     }
 }
 
@@ -80,11 +91,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }
     }
     seeds
-}
-
-fn check_same(term: &Term, theirs: &[u8]) {
-    let back = decode(theirs).expect("what Erlang encodes is a term");
-    assert!(&back == term || is_kept(theirs), "Erlang reads {back}, not {term}");
 }
 
 /// What is refused here and taken there: limits, and what no OTP node makes, such as a node without a host or a fun
@@ -112,11 +118,6 @@ fn is_newer(data: &[u8]) -> bool {
     data.contains(&tags::RECORD)
 }
 
-/// Whether a term may be in it that is kept as its bytes, which Erlang may write in another way: a fun or a record.
-fn is_kept(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(*byte, tags::NEW_FUN | tags::RECORD))
-}
-
 fn names_nobody(data: &[u8]) -> bool {
     let name = b"nonode@nohost";
     data.windows(name.len()).any(|window| window == name)
@@ -133,13 +134,14 @@ fn claims_much(data: &[u8]) -> bool {
     data.windows(5).any(claims)
 }
 
-/// What a live Erlang says; `None` where there is none, or where it ended over the input.
-fn ask(data: &[u8]) -> Option<Verdict> {
+/// What a live Erlang says of `data`, of which we would write the term as `written`; `None` where there is no Erlang, or
+/// where it ended over the input.
+fn ask(data: &[u8], written: &[u8]) -> Option<Verdict> {
     ERLANG.with_borrow_mut(|erlang| {
         if erlang.as_ref().is_none_or(|erlang| erlang.inputs >= INPUTS_PER_ERLANG) {
             *erlang = Erlang::start().ok();
         }
-        let verdict = erlang.as_mut()?.ask(data);
+        let verdict = erlang.as_mut()?.ask(data, written);
         if verdict.is_err() {
             *erlang = None;
         }
@@ -161,18 +163,17 @@ impl Erlang {
         Ok(Self { child, to, from, inputs: 0 })
     }
 
-    fn ask(&mut self, data: &[u8]) -> io::Result<Verdict> {
+    fn ask(&mut self, data: &[u8], written: &[u8]) -> io::Result<Verdict> {
         self.inputs += 1;
-        let len = u32::try_from(data.len()).map_err(io::Error::other)?;
-        self.to.write_all(&[&len.to_be_bytes()[..], data].concat())?;
+        let len = |len: usize| u32::try_from(len).map(u32::to_be_bytes).map_err(io::Error::other);
+        let (whole, piece) = (len(4 + data.len() + written.len())?, len(data.len())?);
+        self.to.write_all(&[&whole[..], &piece, data, written].concat())?;
         self.to.flush()?;
-        let mut len = [0; 4];
-        self.from.read_exact(&mut len)?;
-        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(len)).map_err(io::Error::other)?];
+        let mut answer = [0; 5];
         self.from.read_exact(&mut answer)?;
-        Ok(match answer.split_first() {
-            Some((1, bytes)) => Verdict::Term(bytes.to_vec()),
-            Some((2, _)) => Verdict::Trailing,
+        Ok(match answer {
+            [0, 0, 0, 1, 2] => Verdict::Same,
+            [0, 0, 0, 1, 3] => Verdict::Other,
             _ => Verdict::No,
         })
     }
