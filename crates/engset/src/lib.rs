@@ -124,7 +124,7 @@ pub mod net {
     };
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
-        MonitorNodes, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType, NotAllowed,
+        HoldsTooMuch, MonitorNodes, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType, NotAllowed,
         TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
     };
 }

@@ -2,6 +2,7 @@
 
 use crate::admission::AdmissionConfig;
 use crate::functions::FunctionLimits;
+use crate::held::HELD_BYTES_MAX;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
 use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
@@ -35,6 +36,8 @@ pub struct NodeConfig {
     pub tick: TickConfig,
     /// Limits of what is received.
     pub incoming: IncomingConfig,
+    /// What incomplete frames and signals of all peers may hold together, in bytes.
+    pub held_bytes_max: usize,
     /// Limits of what is queued for sending.
     pub outgoing: OutgoingConfig,
     /// What may be queued while a connection is being made, in bytes.
@@ -63,6 +66,7 @@ impl NodeConfig {
             admission: AdmissionConfig::default(),
             tick: TickConfig::default(),
             incoming: IncomingConfig::default(),
+            held_bytes_max: HELD_BYTES_MAX,
             outgoing: OutgoingConfig { queue_bytes_max: 128 * 1024 * 1024, ..OutgoingConfig::default() },
             pending_bytes_max: PENDING_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,

@@ -9,6 +9,7 @@ mod config;
 mod deliver;
 mod dynamic_names;
 mod functions;
+mod held;
 mod hooks;
 mod kernel;
 mod node;
@@ -30,6 +31,7 @@ pub use functions::{
     FUNCTION_ARGS_BYTES_MAX, FUNCTIONS_AT_ONCE_MAX, FUNCTIONS_MAX, FUNCTIONS_PER_PEER_MAX, FunctionCounts,
     FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
 };
+pub use held::{HELD_BYTES_MAX, HoldsTooMuch};
 pub use hooks::StopWish;
 pub use node::{Abandoned, Dial, Network, Node, TooManyConnections};
 pub use nodes::NodeList;

@@ -4,6 +4,7 @@ use crate::access::{Access, TooManyEntries};
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
+use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
 use crate::peers::{AttemptId, Concerned, Connecting, DialError, Link, Peer, Waiter};
@@ -58,6 +59,7 @@ pub struct Node {
     dynamic_names: Mutex<DynamicNames>,
     functions: Functions,
     hooks: Hooks,
+    held: Arc<HeldBytes>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// Locked after `peers`.
@@ -130,6 +132,7 @@ impl Node {
             dynamic_names: Mutex::default(),
             functions,
             hooks: Hooks::default(),
+            held: Arc::default(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
@@ -269,6 +272,11 @@ impl Node {
     #[must_use]
     pub fn bytes(&self) -> (u64, u64) {
         (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    /// The part of a new connection in what all of them hold.
+    pub(crate) fn held(&self) -> Held {
+        Held::new(Arc::clone(&self.held))
     }
 
     pub(crate) fn count_bytes(&self, received: usize, sent: usize) {

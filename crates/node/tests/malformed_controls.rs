@@ -63,7 +63,12 @@ async fn keep(mut cx: Cx<Term>) {
 
 impl Stage {
     fn new() -> Self {
-        let config = NodeConfig::new(NodeName::new(NODE).unwrap(), CREATION, cookie(), 0);
+        Self::with(|_| {})
+    }
+
+    fn with(adjust: impl FnOnce(&mut NodeConfig)) -> Self {
+        let mut config = NodeConfig::new(NodeName::new(NODE).unwrap(), CREATION, cookie(), 0);
+        adjust(&mut config);
         let scheduler = Scheduler::seeded(1);
         let Scheduler::Seeded(seeded) = &scheduler else { panic!("a seeded scheduler") };
         let seeded = Arc::clone(seeded);
@@ -242,4 +247,26 @@ fn stale_control_messages_are_ignored() {
     let mut out = Vec::new();
     let open: Result<(), CloseReason> = peer.channel.poll_transmit(&mut out, Waker::noop());
     assert!(open.is_ok());
+}
+
+/// Each of two peers holds what it may by itself; together it is too much, and the greedy one goes.
+#[test]
+fn what_all_connections_hold_is_bounded() {
+    let stage = Stage::with(|config| config.held_bytes_max = 100_000);
+    let world = stage.world();
+    let (mut witness, mut greedy) =
+        (stage.connected(WITNESS, Flags::OURS), stage.connected(PEER, Flags::OURS));
+    let keeper = wire::pid(NODE, world.target.0, world.target.1, CREATION);
+    let first = |name: &str, len: usize| {
+        let send = wire::tuple(&[wire::int(22), wire::pid(name, 1, 0, PEERS_CREATION), keeper.clone()]);
+        wire::first(1, 9, &send, &vec![106; len])
+    };
+    assert!(greedy.channel.handle_bytes(Instant::ZERO, &first(PEER, 90_000)).is_ok());
+    assert!(witness.channel.handle_bytes(Instant::ZERO, &first(WITNESS, 40_000)).is_ok());
+    let reason = greedy.channel.handle_bytes(Instant::ZERO, &wire::next(1, 8, &[106])).unwrap_err();
+    assert!(matches!(&reason, CloseReason::Holds(holds) if holds.limit == 100_000), "{reason}");
+    drop(greedy);
+    // What it held is free again.
+    assert!(witness.channel.handle_bytes(Instant::ZERO, &wire::next(1, 8, &vec![106; 50_000])).is_ok());
+    stage.check_alive(&mut witness);
 }
