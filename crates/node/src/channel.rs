@@ -409,10 +409,8 @@ impl Up {
             }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
-        self.held
-            .set(self.incoming.held_bytes(), node.config().held_bytes_max)
-            .map_err(CloseReason::Holds)?;
-        read
+        read?;
+        self.held.set(self.incoming.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
