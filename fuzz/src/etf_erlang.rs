@@ -93,8 +93,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// What is refused here and taken there: limits, and what no OTP node makes, such as a node without a host or a fun
-/// whose size is not its own.
+/// What is refused here and taken there: limits, and what no OTP node makes, such as a node without a host, an export of
+/// arity 256, or a fun whose size is not its own.
 fn is_stricter(kind: Kind) -> bool {
     matches!(
         kind,
@@ -110,6 +110,7 @@ fn is_stricter(kind: Kind) -> bool {
             | Kind::BadSign
             | Kind::BadReference
             | Kind::BadFloat
+            | Kind::IntegerOutOfRange
     )
 }
 
