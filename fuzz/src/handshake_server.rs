@@ -21,6 +21,8 @@ struct Game {
     /// Whether the reply is the right one, and whether all of it is as an honest peer says it.
     has_proof: bool,
     is_honest: bool,
+    /// Whether the peer hands us our own challenge to answer.
+    reflects: bool,
     cut: usize,
     rest: Vec<u8>,
 }
@@ -36,11 +38,16 @@ pub fn run(data: &[u8]) {
     }
     for established in [&whole.0, &pieces.0].into_iter().flatten() {
         assert!(game.has_proof, "who is let in has shown the digest");
+        assert!(!game.reflects, "and does not hand us our own challenge");
         assert!(game.rest.starts_with(&established.leftover), "no byte is lost or made up");
         assert!(established.flags.contains(Flags::MANDATORY), "what every node must do, this one can");
     }
     let welcome = !matches!(game.decision, Decision::Nok | Decision::NotAllowed);
-    assert!(!(game.is_honest && welcome) || whole.0.is_some(), "an honest peer is let in: {:?}", whole.1);
+    assert!(
+        !(game.is_honest && welcome && !game.reflects) || whole.0.is_some(),
+        "an honest peer is let in: {:?}",
+        whole.1
+    );
 }
 
 /// Honest peers of all kinds, and such as change one thing.
@@ -92,8 +99,10 @@ fn game(input: &mut Unstructured<'_>) -> Result<Game> {
     let has_proof = messages
         .last()
         .is_some_and(|reply| reply.len() == 21 && reply.first() == Some(&b'r') && reply.ends_with(&proof));
+    let own = CHALLENGE.to_be_bytes();
+    let reflects = messages.last().is_some_and(|reply| reply.get(1..5) == Some(&own));
     let is_honest = matches!(changed, Change::Nothing);
-    Ok(Game { decision, framing, messages, has_proof, is_honest, cut, rest })
+    Ok(Game { decision, framing, messages, has_proof, is_honest, reflects, cut, rest })
 }
 
 fn outcome(game: &Game, cut: usize) -> (Option<Established>, Option<HandshakeError>) {
