@@ -99,7 +99,10 @@ fn outcome(flags: Flags, steps: &[Step], cut: usize) -> (Vec<Received>, Option<C
         assert_eq!(event.payload.is_some(), event.control.has_payload(), "a payload is where it belongs");
         if let Some(payload) = &event.payload {
             let (term, plain) = (payload.term(), payload.to_plain());
-            assert!(payload.atoms().is_empty() || plain.is_ok() || term.is_err(), "what reads can be written out");
+            assert!(
+                payload.atoms().is_empty() || plain.is_ok() || term.is_err(),
+                "what reads can be written out"
+            );
         }
     }
     (events, fault)

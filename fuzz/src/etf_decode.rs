@@ -78,7 +78,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         // The list [1,2,3] as a string, compressed.
         vec![131, 80, 0, 0, 0, 6, 120, 156, 203, 102, 96, 102, 100, 98, 6, 0, 1, 209, 0, 117],
         // A fun without free variables, and one native record.
-        [&[131, 112, 0, 0, 0, 55, 0][..], &[7; 16], &[0; 8], b"w\x01ma\0a\x01", &[88][..], node, &numbers]
+        [&[131, 112, 0, 0, 0, 54, 0][..], &[7; 16], &[0; 8], b"w\x01ma\0a\x01", &[88][..], node, &numbers]
             .concat(),
         [&[131, 67, 0, 0, 0, 1, 0][..], b"w\x01mw\x01rw\x01fa\x01"].concat(),
     ]);

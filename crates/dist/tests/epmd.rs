@@ -1,5 +1,6 @@
 //! The name service, both sides: answers as seen from the stock daemon, limits, life and death of registrations.
 
+use core::net::IpAddr;
 use core::time::Duration;
 use engset_dist::epmd::client::NameList;
 use engset_dist::epmd::messages::{EXTRA_BYTES_MAX, REQUEST_BYTES_MAX};
@@ -296,6 +297,50 @@ fn when_full_the_oldest_idle_connection_gives_way_but_never_a_registration() {
     assert!(world.register("a").1.is_ok() && world.register("b").1.is_ok());
     let id = world.open(true);
     assert_eq!(world.server.poll_close(), Some((id, CloseReason::Full)));
+}
+
+#[test]
+fn of_one_address_so_many_may_be_slow() {
+    let (here, there): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let at = |milliseconds| NOW.saturating_add(Duration::from_millis(milliseconds));
+    for (slow, gone) in [(15, 0), (16, 1), (17, 2)] {
+        let mut server = Server::new(NOW, ServerConfig::default());
+        // Registrations and answers are not slow.
+        let local = IpAddr::from([127, 0, 0, 1]);
+        for number in 100..150 {
+            server.handle_open_from(NOW, ConnId(number), local);
+            let register = Register::new(NodeEntry::new(&format!("n{number}"), 1));
+            server.handle_bytes(NOW, ConnId(number), &register.request().expect("within limits"));
+            assert!(server.poll_transmit(ConnId(number)).is_some());
+        }
+        for number in 0..slow {
+            server.handle_open_from(NOW, ConnId(number), here);
+            server.handle_bytes(NOW, ConnId(number), b"\0");
+        }
+        server.handle_open_from(at(499), ConnId(200), here);
+        server.handle_open_from(at(500), ConnId(201), there);
+        server.handle_open_from(at(500), ConnId(202), local);
+        assert_eq!(server.poll_close(), None);
+        server.handle_open_from(at(500), ConnId(203), here);
+        let closed: Vec<_> = core::iter::from_fn(|| server.poll_close()).collect();
+        let expected: Vec<_> = (0..gone).map(|number| (ConnId(number), CloseReason::Evicted)).collect();
+        assert_eq!(closed, expected, "{slow}");
+        assert_eq!(server.nodes().count(), 50);
+    }
+}
+
+/// A connection limit at both of its sides.
+#[test]
+fn as_many_connections_as_configured() {
+    for (open, evicted) in [(511, 0), (512, 1), (513, 2)] {
+        let mut world = World::new();
+        for _ in 0..=open {
+            world.open(false);
+        }
+        let closed = core::iter::from_fn(|| world.server.poll_close()).count();
+        assert_eq!(closed, evicted, "{open}");
+        assert_eq!(world.server.connections(), open + 1 - evicted);
+    }
 }
 
 #[test]

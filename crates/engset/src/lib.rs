@@ -133,9 +133,9 @@ pub mod net {
         epmd,
     };
     pub use engset_node::{
-        Abandoned, BadSignal, Channel, CloseReason, Dial, DialError, MonitorNodes, Network, Node as NodeCore,
-        NodeConfig, NodeInfo, NodeType, NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers,
-        WATCHERS_MAX,
+        Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
+        HoldsTooMuch, MonitorNodes, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType, NotAllowed,
+        TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
     };
 }
 

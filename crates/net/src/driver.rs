@@ -25,7 +25,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// Bytes read at a time during the handshake.
+/// Bytes read at a time from a peer that has not proven who it is.
 const HANDSHAKE_READ_BYTES: usize = 1024;
 /// Reads handled in one turn before others get theirs.
 const READS_PER_TURN: usize = 16;
@@ -51,7 +51,9 @@ pub(crate) async fn drive(
         closing: None,
         last_words: None,
     };
-    poll_fn(|task| driver.poll(task)).await
+    let reason = poll_fn(|task| driver.poll(task)).await;
+    driver.place.take().into_iter().for_each(|place| place.ended(&reason));
+    reason
 }
 
 /// What came of reading.
@@ -126,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                 }
                 Poll::Ready(Ok(Read::Handled(Ok(())))) => {
                     if self.channel.peer().is_some() {
-                        self.place.take();
+                        self.place.take().into_iter().for_each(Place::proven);
                     }
                     self.drain(task);
                 }

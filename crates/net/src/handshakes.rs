@@ -1,71 +1,119 @@
 //! Accepting peers, and the places for those that have not proven who they are.
 //!
-//! Whoever comes when all places are taken gets that of the one who has waited longest: so strangers who say nothing
-//! keep nobody out.
+//! Who gets a place, and who loses it to another, is decided by [`Admission`].
 
 use crate::carrier::{Carrier, From, Guest, Listener};
 use crate::driver::drive;
 use crate::random;
-use engset_node::{Channel, CloseReason, Node};
+use engset_dist::handshake::HandshakeError;
+use engset_node::{
+    Admission, AdmissionConfig, AdmissionCounts, Channel, CloseReason, End, Entry, GuestId, Node,
+};
+use engset_process::Scheduler;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Incoming connections that have not finished their handshake, at a time; one more takes the place of the oldest.
-pub const HANDSHAKES_MAX: usize = 256;
 /// How long accepting pauses after the operating system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open handshakes of a node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Handshakes {
+    scheduler: Scheduler,
     places: Mutex<Places>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Places {
-    last: u64,
-    /// Oldest first. Told when the place is wanted for another.
-    open: BTreeMap<u64, oneshot::Sender<()>>,
-    evicted: u64,
+    admission: Admission,
+    /// Told when the place is wanted for another.
+    open: BTreeMap<GuestId, oneshot::Sender<()>>,
 }
 
 /// A place among the open handshakes; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     handshakes: Arc<Handshakes>,
-    number: u64,
+    guest: GuestId,
+    end: End,
 }
 
 impl Handshakes {
-    /// A place, and what completes when it is wanted for another. The oldest loses its place when all are taken.
-    pub(crate) fn enter(self: &Arc<Self>) -> (Place, oneshot::Receiver<()>) {
-        let (sender, evicted) = oneshot::channel();
-        let mut places = self.places.lock();
-        if places.open.len() >= HANDSHAKES_MAX
-            && let Some((_, oldest)) = places.open.pop_first()
-        {
-            places.evicted = places.evicted.saturating_add(1);
-            // It may just have ended.
-            oldest.send(()).ok();
-        }
-        places.last += 1;
-        let number = places.last;
-        places.open.insert(number, sender);
-        (Place { handshakes: Arc::clone(self), number }, evicted)
+    pub(crate) fn new(scheduler: Scheduler, config: AdmissionConfig) -> Self {
+        let places = Places { admission: Admission::new(config), open: BTreeMap::new() };
+        Self { scheduler, places: Mutex::new(places) }
     }
 
-    /// How many have lost their place to a newer one.
-    pub(crate) fn evicted(&self) -> u64 {
-        self.places.lock().evicted
+    /// A place, and what completes when it is wanted for another; none for who is refused.
+    fn enter(self: &Arc<Self>, from: From) -> Option<(Place, oneshot::Receiver<()>)> {
+        let mut places = self.places.lock();
+        let (guest, evicted) = match places.admission.handle_open(self.scheduler.now(), address(from)) {
+            Entry::Place { guest, evicted } => (guest, evicted),
+            Entry::Refused { why, is_first } => {
+                drop(places);
+                if is_first {
+                    tracing::warn!(%from, "a connection is closed unread: {why}");
+                }
+                return None;
+            }
+        };
+        for loser in evicted {
+            // It may just have ended.
+            places.open.remove(&loser).and_then(|loser| loser.send(()).ok());
+        }
+        let (sender, lost) = oneshot::channel();
+        places.open.insert(guest, sender);
+        Some((Place { handshakes: Arc::clone(self), guest, end: End::Failed }, lost))
+    }
+
+    /// What strangers did so far.
+    pub(crate) fn counts(&self) -> AdmissionCounts {
+        self.places.lock().admission.counts()
+    }
+
+    /// How many handshakes are open.
+    pub(crate) fn open(&self) -> usize {
+        self.places.lock().admission.open()
+    }
+}
+
+impl Place {
+    /// The peer has proven who it is: the place is free.
+    pub(crate) fn proven(mut self) {
+        self.end = End::Proven;
+    }
+
+    /// The connection ended before that.
+    pub(crate) fn ended(mut self, reason: &CloseReason) {
+        self.end = match reason {
+            CloseReason::Handshake(HandshakeError::CookieMismatch { .. }) => End::Guessed,
+            // An honest peer may be told so, too.
+            CloseReason::Handshake(HandshakeError::Duplicate)
+            | CloseReason::PeerDialsUs
+            | CloseReason::Refused
+            | CloseReason::TooMany(_)
+            | CloseReason::ClosedHere => End::Settled,
+            _ => End::Failed,
+        };
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.handshakes.places.lock().open.remove(&self.number);
+        let mut places = self.handshakes.places.lock();
+        places.open.remove(&self.guest);
+        places.admission.handle_end(self.handshakes.scheduler.now(), self.guest, self.end);
+    }
+}
+
+fn address(from: From) -> Option<IpAddr> {
+    match from {
+        From::Tcp(at) => Some(at.ip()),
+        From::Unix => None,
     }
 }
 
@@ -80,13 +128,13 @@ pub(crate) async fn accept(
     loop {
         match listener.accept().await {
             Ok((guest, from)) => {
-                let (place, evicted) = handshakes.enter();
+                let Some((place, evicted)) = handshakes.enter(from) else { continue };
                 let (carrier, node) = (carrier.clone(), Arc::clone(&node));
                 scheduler.spawn_task(async move {
                     tokio::select! {
                         () = receive(guest, from, carrier, node, place) => {}
                         () = eviction(evicted) => {
-                            tracing::warn!(%from, "too many open handshakes: the oldest is closed");
+                            tracing::info!(%from, "too many open handshakes: this one is closed");
                         }
                     }
                 });
@@ -132,29 +180,5 @@ async fn receive(guest: Guest, from: From, carrier: Carrier, node: Arc<Node>, pl
         reason @ CloseReason::Impostor(_) => tracing::warn!(%from, "{reason}"),
         reason @ CloseReason::Handshake(_) => tracing::info!(%from, "no connection: {reason}"),
         reason => tracing::debug!(%from, "connection ended: {reason}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{HANDSHAKES_MAX, Handshakes};
-    use std::sync::Arc;
-    use tokio::sync::oneshot::error::TryRecvError;
-
-    #[test]
-    fn the_oldest_gives_its_place_to_one_too_many() {
-        let handshakes = Arc::new(Handshakes::default());
-        let mut places: Vec<_> = (0..HANDSHAKES_MAX).map(|_| handshakes.enter()).collect();
-        assert!(places.iter_mut().all(|(_, evicted)| evicted.try_recv() == Err(TryRecvError::Empty)));
-        assert_eq!(handshakes.evicted(), 0);
-        let one_more = handshakes.enter();
-        assert_eq!(places[0].1.try_recv(), Ok(()));
-        assert_eq!(places[1].1.try_recv(), Err(TryRecvError::Empty));
-        assert_eq!(handshakes.evicted(), 1);
-        // A place that is given back is free.
-        drop(one_more);
-        let _again = handshakes.enter();
-        assert_eq!(places[1].1.try_recv(), Err(TryRecvError::Empty));
-        assert_eq!(handshakes.evicted(), 1);
     }
 }

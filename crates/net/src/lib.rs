@@ -27,5 +27,5 @@ pub use carrier::{
     TlsVersion,
 };
 pub use connect::{ConnectError, Step};
-pub use handshakes::HANDSHAKES_MAX;
+pub use engset_node::HANDSHAKES_MAX;
 pub use start::{NodeBuilder, RunningNode, SetCookieError, StartNodeError};

@@ -12,7 +12,7 @@ use crate::random;
 use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
 use engset_dist::handshake::Cookie;
-use engset_node::{Functions, Global, Node, NodeConfig, TooManyEntries};
+use engset_node::{AdmissionCounts, Functions, Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
 use std::future::Future;
@@ -185,13 +185,13 @@ impl NodeBuilder {
 
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
-        let handshakes = Arc::new(Handshakes::default());
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
             let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+            let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
             return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
         };
         let name = NodeName::new(name).map_err(StartNodeError::Name)?;
@@ -209,6 +209,7 @@ impl NodeBuilder {
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
         let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
+        let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
@@ -337,11 +338,29 @@ impl RunningNode {
         self.node.global()
     }
 
-    /// How many incoming connections were closed during their handshake, because [`HANDSHAKES_MAX`](crate::HANDSHAKES_MAX)
-    /// newer ones were open.
+    /// How many incoming connections lost their place during their handshake to a newer one, see
+    /// [`AdmissionConfig`](engset_node::AdmissionConfig).
     #[must_use]
     pub fn handshakes_evicted(&self) -> u64 {
-        self.handshakes.evicted()
+        self.admission().evicted
+    }
+
+    /// How many incoming connections are in the middle of their handshake.
+    #[must_use]
+    pub fn handshakes_open(&self) -> usize {
+        self.handshakes.open()
+    }
+
+    /// What those did who came in and had not proven who they are: how many failed, guessed, were evicted or refused.
+    ///
+    /// ```
+    /// let node = engset_net::RunningNode::builder().start()?;
+    /// assert_eq!(node.admission().refused, 0);
+    /// # Ok::<(), engset_net::StartNodeError>(())
+    /// ```
+    #[must_use]
+    pub fn admission(&self) -> AdmissionCounts {
+        self.handshakes.counts()
     }
 
     /// Runs `body` as a process of the node and waits for what it returns. Blocks the calling thread.

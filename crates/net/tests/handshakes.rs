@@ -4,6 +4,7 @@ mod peer;
 
 use engset_dist::handshake::{HandshakeError, Step};
 use engset_net::HANDSHAKES_MAX;
+use engset_node::NodeConfig;
 use engset_term::{Instant, NodeName};
 use peer::{COOKIE, Stage, connect, initiator, until_closed, wire, write};
 use std::io::Read;
@@ -67,7 +68,9 @@ fn a_handshake_byte_by_byte_gains_no_time() {
 
 #[test]
 fn idle_connections_keep_nobody_out() {
-    let stage = Stage::new("crowded@127.0.0.1", |builder| builder);
+    // However long it takes them to come, none of them counts as slow.
+    let patient = |config: &mut NodeConfig| config.admission.slow_after = Duration::from_secs(60);
+    let stage = Stage::new("crowded@127.0.0.1", |builder| builder.adjust(patient));
     let mut idle: Vec<_> = (0..300).map(|_| connect(stage.at)).collect();
     const { assert!(HANDSHAKES_MAX < 300) };
     let mut honest = stage.connected("patient@127.0.0.1");

@@ -6,6 +6,7 @@
 
 use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
+use crate::held::{Held, HoldsTooMuch};
 use crate::node::{Dial, Node};
 use crate::peers::{AttemptId, Link, TooManyConnections};
 use crate::watchers::NodedownReason;
@@ -69,6 +70,7 @@ enum Phase {
 struct Up {
     link: Arc<Link>,
     incoming: Incoming,
+    held: Held,
     ticker: Ticker,
     /// The rest of the handshake: our acknowledgement.
     unsent: Vec<u8>,
@@ -92,6 +94,8 @@ pub enum CloseReason {
     TooMany(TooManyConnections),
     /// The peer broke the protocol.
     Connection(ConnectionError),
+    /// The peer holds more than its share of this node's memory.
+    Holds(HoldsTooMuch),
     /// The peer sent a signal that it must not send.
     Signal(Arc<BadSignal>),
     /// The peer was silent for too long.
@@ -114,6 +118,7 @@ impl fmt::Display for CloseReason {
             Self::Impostor(error) => write!(f, "a peer was refused that gives a name not its own: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
             Self::Connection(error) => fmt::Display::fmt(error, f),
+            Self::Holds(error) => fmt::Display::fmt(error, f),
             Self::Signal(error) => fmt::Display::fmt(error, f),
             Self::TickTimeout => f.write_str("the peer was silent for longer than net_ticktime"),
             Self::ClosedByPeer => f.write_str("the peer closed the connection"),
@@ -407,7 +412,7 @@ impl Channel {
         let config = self.node.config();
         let incoming = Incoming::new(now, established.flags, &config.incoming);
         let ticker = Ticker::new(now, config.tick);
-        let mut up = Box::new(Up { link, incoming, ticker, unsent });
+        let mut up = Box::new(Up { link, incoming, held: self.node.held(), ticker, unsent });
         self.node.challenge_closed(self.attempt);
         let begun = up.handle_bytes(&self.node, now, &established.leftover);
         self.phase = Phase::Up(up);
@@ -424,18 +429,17 @@ impl Channel {
 
 impl Up {
     fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
-        let read = self.incoming.handle_bytes(now, bytes).map_err(CloseReason::Connection);
-        self.deliver(node)?;
-        read
+        let read = self.incoming.handle_bytes(now, bytes);
+        self.received(node, read)
     }
 
     fn handle_read(&mut self, node: &Arc<Node>, now: Instant, bytes: usize) -> Result<(), CloseReason> {
-        let read = self.incoming.handle_read(now, bytes).map_err(CloseReason::Connection);
-        self.deliver(node)?;
-        read
+        let read = self.incoming.handle_read(now, bytes);
+        self.received(node, read)
     }
 
-    fn deliver(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
+    /// Lets what has arrived act, up to the fault in it, if there is one.
+    fn received(&mut self, node: &Arc<Node>, read: Result<(), ConnectionError>) -> Result<(), CloseReason> {
         while let Some(received) = self.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.
             if self.link.is_closed() {
@@ -443,7 +447,8 @@ impl Up {
             }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
-        Ok(())
+        read.map_err(CloseReason::Connection)?;
+        self.held.set(self.incoming.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {

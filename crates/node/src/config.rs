@@ -1,7 +1,9 @@
 //! All settings of a node, validated where they are made.
 
+use crate::admission::AdmissionConfig;
 use crate::functions::FunctionLimits;
 use crate::global::GlobalLimits;
+use crate::held::HELD_BYTES_MAX;
 use engset_dist::Flags;
 use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
 use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
@@ -29,10 +31,14 @@ pub struct NodeConfig {
     pub flags: Flags,
     /// The absolute time limit of a handshake.
     pub handshake_timeout: Duration,
+    /// What strangers may begin.
+    pub admission: AdmissionConfig,
     /// How often to tick, and when to give up on a silent peer.
     pub tick: TickConfig,
     /// Limits of what is received.
     pub incoming: IncomingConfig,
+    /// What incomplete frames and signals of all peers may hold together, in bytes.
+    pub held_bytes_max: usize,
     /// Limits of what is queued for sending.
     pub outgoing: OutgoingConfig,
     /// What may be queued while a connection is being made, in bytes.
@@ -60,8 +66,10 @@ impl NodeConfig {
             visible: false,
             flags: Flags::OURS,
             handshake_timeout: TIMEOUT_DEFAULT,
+            admission: AdmissionConfig::default(),
             tick: TickConfig::default(),
             incoming: IncomingConfig::default(),
+            held_bytes_max: HELD_BYTES_MAX,
             outgoing: OutgoingConfig::default(),
             pending_bytes_max: PENDING_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,

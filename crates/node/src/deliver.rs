@@ -9,9 +9,9 @@ use crate::peers::Link;
 use crate::spawning::Wish;
 use engset_dist::connection::Received;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
-use engset_etf::DecodeError;
+use engset_etf::{DecodeError, Payload};
 use engset_process::{ControlSignal, Dest, ExitReason};
-use engset_term::{Pid, Reference};
+use engset_term::{NodeName, Pid, Reference, Term};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub enum BadSignal {
     ForeignSender(Pid),
     /// It is for a process of another node.
     ForeignReceiver(Pid),
+    /// It asks in the name of a reference that another node made, or answers to one that this node did not make.
+    ForeignReference(Reference),
     /// Its exit reason is no term.
     Reason(DecodeError),
 }
@@ -34,6 +36,9 @@ impl fmt::Display for BadSignal {
                 write!(f, "the peer sent a signal in the name of {pid}, which is not its own")
             }
             Self::ForeignReceiver(pid) => write!(f, "the peer sent us a signal for {pid}, which is not ours"),
+            Self::ForeignReference(reference) => {
+                write!(f, "the peer sent a signal with the reference {reference}, which is of another node")
+            }
             Self::Reason(error) => write!(f, "the peer sent an exit reason that is no term: {error}"),
         }
     }
@@ -50,7 +55,7 @@ impl Node {
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {
             Reason::Inline(term) => Ok(ExitReason::from_term(term)),
-            Reason::Payload => payload.reader().term().map(ExitReason::from_term).map_err(BadSignal::Reason),
+            Reason::Payload => whole(&payload).map(ExitReason::from_term).map_err(BadSignal::Reason),
         };
         match control {
             Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),
@@ -159,11 +164,26 @@ impl Node {
         {
             return Err(BadSignal::ForeignSender(sender));
         }
-        match receiver(control) {
-            Some(pid) if pid.node() != self.name() => Err(BadSignal::ForeignReceiver(pid)),
+        if let Some(pid) = receiver(control)
+            && pid.node() != self.name()
+        {
+            return Err(BadSignal::ForeignReceiver(pid));
+        }
+        match reference(control, link.peer, self.name()) {
+            Some((reference, maker)) if reference.node() != maker => {
+                Err(BadSignal::ForeignReference(reference))
+            }
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// The one term that a payload is.
+fn whole(payload: &Payload) -> Result<Term, DecodeError> {
+    let mut reader = payload.reader();
+    let term = reader.term()?;
+    reader.expect_end()?;
+    Ok(term)
 }
 
 fn altact_dest(to: AltactTarget) -> Dest {
@@ -171,6 +191,20 @@ fn altact_dest(to: AltactTarget) -> Dest {
         AltactTarget::Pid(pid) => Dest::Pid(pid),
         AltactTarget::Alias(alias) => Dest::Alias(alias),
         AltactTarget::Name(name) => Dest::Name(name),
+    }
+}
+
+/// The reference that a signal is about, and which node makes such references: who asks does.
+fn reference(control: &Control, peer: NodeName, here: NodeName) -> Option<(Reference, NodeName)> {
+    match control {
+        Control::MonitorP { reference, .. }
+        | Control::DemonitorP { reference, .. }
+        | Control::SpawnRequest { request: reference, .. } => Some((*reference, peer)),
+        Control::MonitorPExit { reference, .. }
+        | Control::SpawnReply { request: reference, .. }
+        | Control::AliasSend { to: reference, .. }
+        | Control::AltactSigSend { to: AltactTarget::Alias(reference), .. } => Some((*reference, here)),
+        _ => None,
     }
 }
 

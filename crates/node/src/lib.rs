@@ -3,12 +3,14 @@
 //! A [`Network`] carries the connections; each of them is a [`Channel`], driven by whoever owns the bytes.
 
 mod access;
+mod admission;
 mod channel;
 mod config;
 mod deliver;
 mod dynamic_names;
 mod functions;
 mod global;
+mod held;
 mod hooks;
 mod kernel;
 mod node;
@@ -19,6 +21,9 @@ mod spawning;
 mod watchers;
 
 pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
+pub use admission::{
+    ADDRESSES_MAX, Admission, AdmissionConfig, AdmissionCounts, End, Entry, GuestId, HANDSHAKES_MAX, Refusal,
+};
 pub use channel::{Channel, CloseReason, NameCheck};
 pub use config::{CONNECTIONS_MAX, NodeConfig, PENDING_BYTES_MAX};
 pub use deliver::BadSignal;
@@ -31,6 +36,7 @@ pub use global::{
     GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
     GlobalLimits, GlobalName, LockId, Resolve, Retries,
 };
+pub use held::{HELD_BYTES_MAX, HoldsTooMuch};
 pub use hooks::StopWish;
 pub use node::{Dial, Network, Node};
 pub use nodes::NodeList;

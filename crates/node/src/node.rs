@@ -5,6 +5,7 @@ use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
 use crate::global::Global;
+use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
 use crate::peers::{
@@ -60,6 +61,7 @@ pub struct Node {
     dynamic_names: Mutex<DynamicNames>,
     functions: Functions,
     hooks: Hooks,
+    held: Arc<HeldBytes>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// Locked after `peers`.
@@ -96,6 +98,7 @@ impl Node {
             dynamic_names: Mutex::default(),
             functions,
             hooks: Hooks::default(),
+            held: Arc::default(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
@@ -231,10 +234,22 @@ impl Node {
         self.peers.lock().keys().copied().collect()
     }
 
+    /// How many attempts of peers to connect to this node are under way; for checking that none is kept in vain.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        let claimed = self.accepting.lock().len();
+        claimed.max(self.open_challenges.lock().len())
+    }
+
     /// How many bytes have been received from all peers and sent to them.
     #[must_use]
     pub fn bytes(&self) -> (u64, u64) {
         (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    /// The part of a new connection in what all of them hold.
+    pub(crate) fn held(&self) -> Held {
+        Held::new(Arc::clone(&self.held))
     }
 
     pub(crate) fn count_bytes(&self, received: usize, sent: usize) {

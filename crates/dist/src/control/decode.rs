@@ -62,9 +62,30 @@ impl fmt::Display for ControlError {
             Self::UnknownOp(op) => write!(f, "unknown operation {op}"),
             Self::Arity { op, elements } => write!(f, "operation {op} does not have {elements} elements"),
             Self::Element { op, element } => {
-                write!(f, "element {element} of operation {op} has a wrong type or value")
+                let field = field(*op, *element);
+                write!(f, "element {element} of operation {op}, {field}, has a wrong type or value")
             }
         }
+    }
+}
+
+/// What an element of an operation is for.
+fn field(op: u8, element: u8) -> &'static str {
+    match (op, element) {
+        (2 | 12, 2) | (6 | 16, 3) => "the unused atom",
+        (6 | 16, 4) => "the receiver's name",
+        (19 | 20 | 21 | 28, 4) | (29..=32, 2) => "the reference",
+        (33 | 34, 3) => "the alias",
+        (35 | 36, 2) => "the identifier",
+        (29 | 30, 4) => "the group leader",
+        (29 | 30, 5) => "the function",
+        (29 | 30, 6) => "the options",
+        (31 | 32, 4) | (37, 2) => "the flags",
+        (31 | 32, 5) => "the result",
+        (35..=37, 4) | (2 | 12 | 31 | 32, 3) => "the receiver",
+        (29 | 30 | 35..=37, 3) | (_, 2) => "the sender",
+        (_, 3) => "the receiver",
+        _ => "one more",
     }
 }
 

@@ -14,6 +14,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 use engset_term::Instant;
 
@@ -35,6 +36,11 @@ pub struct ServerConfig {
     pub creation_start: u32,
     /// Most connections at one time, registrations included.
     pub connections_max: usize,
+    /// Of these, how many of one address may be slow to say what they want; when another of that address comes, the
+    /// oldest give way. Registrations do not count.
+    pub slow_per_address_max: usize,
+    /// A connection that has said nothing whole for so long is slow.
+    pub slow_after: Duration,
     /// A connection that has sent nothing for so long is closed.
     pub first_byte_within: Duration,
     /// A connection without a complete request after so long is closed.
@@ -49,6 +55,8 @@ impl Default for ServerConfig {
             epmd_tcp_port: EPMD_TCP_PORT,
             creation_start: CREATION_MIN,
             connections_max: 512,
+            slow_per_address_max: 16,
+            slow_after: Duration::from_millis(500),
             first_byte_within: Duration::from_secs(2),
             request_within: Duration::from_secs(5),
             relaxed_command_check: false,
@@ -69,7 +77,7 @@ pub enum CloseReason {
     NotAllowed,
     /// No complete request in time.
     Timeout,
-    /// The connection was the oldest idle one when a new one needed its place.
+    /// The connection was the oldest idle one, of all or of its address, when a new one needed its place.
     Evicted,
     /// All places are taken by registered nodes.
     Full,
@@ -97,6 +105,7 @@ pub struct Server {
 struct Connection {
     opened: Instant,
     loopback: bool,
+    address: Option<IpAddr>,
     received: Vec<u8>,
     transmit: Vec<u8>,
     state: State,
@@ -142,11 +151,22 @@ impl Server {
         }
     }
 
-    /// A connection was accepted; `loopback` says that it comes from this machine.
+    /// A connection was accepted, from `address`.
+    pub fn handle_open_from(&mut self, now: Instant, id: ConnId, address: IpAddr) {
+        self.evict_slow(now, address);
+        self.open(now, id, (address.is_loopback(), Some(address)));
+    }
+
+    /// A connection was accepted of which no address is known; `loopback` says that it comes from this machine.
     pub fn handle_open(&mut self, now: Instant, id: ConnId, loopback: bool) {
+        self.open(now, id, (loopback, None));
+    }
+
+    fn open(&mut self, now: Instant, id: ConnId, (loopback, address): (bool, Option<IpAddr>)) {
         let connection = Connection {
             opened: now,
             loopback,
+            address,
             received: Vec::new(),
             transmit: Vec::new(),
             state: State::Reading,
@@ -334,6 +354,22 @@ impl Server {
             }
             let Node { entry, creation, owner, .. } = node;
             self.former.push_back(Former { name, tcp_port: entry.tcp_port, creation, owner });
+        }
+    }
+
+    /// Closes slow connections of this address until there is room for one that becomes slow.
+    fn evict_slow(&mut self, now: Instant, address: IpAddr) {
+        let is_slow = |connection: &Connection| {
+            connection.address == Some(address)
+                && matches!(connection.state, State::Reading)
+                && connection.opened.saturating_add(self.config.slow_after) <= now
+        };
+        let slow = self.connections.iter().filter(|(_, connection)| is_slow(connection));
+        let mut slow: Vec<_> = slow.map(|(id, connection)| (connection.opened, *id)).collect();
+        let too_many = slow.len().saturating_add(1).saturating_sub(self.config.slow_per_address_max);
+        slow.sort_unstable();
+        for (_, id) in slow.into_iter().take(too_many) {
+            self.close(id, CloseReason::Evicted);
         }
     }
 

@@ -106,7 +106,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 let id = ConnId(shared.last_connection.fetch_add(1, Ordering::Relaxed) + 1);
                 let closing = Arc::new(Notify::new());
                 shared.closing.lock().insert(id, Arc::clone(&closing));
-                shared.server.lock().handle_open(shared.scheduler.now(), id, from.ip().is_loopback());
+                shared.server.lock().handle_open_from(shared.scheduler.now(), id, from.ip());
                 shared.close_refused();
                 shared.scheduler.spawn_task(converse(stream, id, closing, Arc::clone(&shared)));
             }

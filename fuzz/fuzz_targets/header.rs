@@ -1,0 +1,4 @@
+//! The atom cache of a connection, against a model.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| engset_fuzz::header::run(data));
