@@ -55,7 +55,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Request, BadArgument> {
         },
         ["serve-tcp"] => Request::ServeTcp,
         ["drive-tcp", work, at] => {
-            let at = at.parse().map_err(|_| BadArgument(at.to_owned()))?;
+            let at = at.parse().map_err(|_no_address| BadArgument(at.to_owned()))?;
             Request::DriveTcp { row: row(work)?, at }
         }
         ref rest => measure(rest)?,

@@ -85,7 +85,7 @@ fn judged(row: Row, goal: Goal, all: &[Measured]) -> (String, String, Option<boo
             let ratio =
                 median(row, theirs, all).and_then(|theirs| median(row, ours, all).map(|ours| theirs / ours));
             let demand = format!("{ours}: at least {times}x {theirs}");
-            let reached = ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}x"));
+            let reached = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}x"));
             (demand, reached, ratio.map(|ratio| ratio >= times))
         }
         Goal::AtMost(pair, limit) => {
@@ -93,7 +93,7 @@ fn judged(row: Row, goal: Goal, all: &[Measured]) -> (String, String, Option<boo
             let unit = row.unit().short();
             let demand = format!("{pair}: at most {} {unit}", row.shown(limit));
             let reached =
-                number.map_or("–".to_owned(), |number| format!("{:.1} {unit}", row.shown(number)));
+                number.map_or_else(|| "–".to_owned(), |number| format!("{:.1} {unit}", row.shown(number)));
             (demand, reached, number.map(|number| number <= limit))
         }
     }

@@ -149,9 +149,9 @@ mod tests {
         let short = Term::binary(vec![3; SHARED_BYTES_MIN - 1]);
         let terms = [
             (Term::atom("ok"), 1),
-            (short.clone(), 1),
+            (Term::binary(vec![3; SHARED_BYTES_MIN - 1]), 1),
             (long(1, 0), 2),
-            (Term::list([long(1, 0), long(2, 9), short.clone()]), 5),
+            (Term::list([long(1, 0), long(2, 9), short]), 5),
             (Term::tuple([long(1, 1), Term::map([(long(2, 0), long(3, 5))])]), 6),
         ];
         for (term, pieces) in terms {
@@ -172,7 +172,7 @@ mod tests {
     fn a_long_binary_is_not_copied() {
         let bytes = bytes::Bytes::from(vec![1; SHARED_BYTES_MIN]);
         let address = bytes.as_ptr();
-        let body = Body::of(&Term::tuple([Term::binary(bytes.clone())]));
+        let body = Body::of(&Term::tuple([Term::binary(bytes)]));
         let pieces: Vec<_> = body.into_pieces().collect();
         assert_eq!(pieces[1].as_ptr(), address);
     }

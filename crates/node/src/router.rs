@@ -45,7 +45,7 @@ impl Router for Node {
             _ => None,
         };
         let reason = reason(&signal).map(|reason| Body::of(&reason.to_term()));
-        if let Some(control) = control(from, monitored_as, to, signal) {
+        if let Some(control) = control(from, monitored_as, to, &signal) {
             self.transmit(peer, concerned, control, reason)
         } else {
             Epoch::NONE
@@ -177,7 +177,7 @@ fn reason(signal: &ControlSignal) -> Option<&ExitReason> {
     }
 }
 
-fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSignal) -> Option<Control> {
+fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: &ControlSignal) -> Option<Control> {
     let pid = match to {
         Dest::Pid(pid) => Some(*pid),
         Dest::Name(_) | Dest::RemoteName(..) | Dest::Alias(_) => None,
@@ -189,27 +189,27 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: ControlSign
     };
     Some(match signal {
         ControlSignal::LinkExit { from, .. } => {
-            Control::Exit { from, to: pid?, token: None, reason: Reason::Payload }
+            Control::Exit { from: *from, to: pid?, token: None, reason: Reason::Payload }
         }
         ControlSignal::Exit { from, .. } => {
-            Control::Exit2 { from, to: pid?, token: None, reason: Reason::Payload }
+            Control::Exit2 { from: *from, to: pid?, token: None, reason: Reason::Payload }
         }
-        ControlSignal::Link { from } => Control::Link { from, to: pid? },
-        ControlSignal::Unlink { from, id } => Control::UnlinkId { id, from, to: pid? },
-        ControlSignal::UnlinkAck { from, id } => Control::UnlinkIdAck { id, from, to: pid? },
+        ControlSignal::Link { from } => Control::Link { from: *from, to: pid? },
+        ControlSignal::Unlink { from, id } => Control::UnlinkId { id: *id, from: *from, to: pid? },
+        ControlSignal::UnlinkAck { from, id } => Control::UnlinkIdAck { id: *id, from: *from, to: pid? },
         ControlSignal::Monitor { watcher, reference, .. } => {
-            Control::MonitorP { from: watcher, to: process, reference }
+            Control::MonitorP { from: *watcher, to: process, reference: *reference }
         }
         ControlSignal::Demonitor { watcher, reference } => {
-            Control::DemonitorP { from: watcher, to: process, reference }
+            Control::DemonitorP { from: *watcher, to: process, reference: *reference }
         }
         ControlSignal::Down { reference, .. } => Control::MonitorPExit {
             from: monitored_as.map_or(Process::Pid(from), Process::Name),
             to: pid?,
-            reference,
+            reference: *reference,
             reason: Reason::Payload,
         },
-        ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: leader, to: pid? },
+        ControlSignal::GroupLeader { leader } => Control::GroupLeader { from: *leader, to: pid? },
         ControlSignal::AliasUsed { .. } | ControlSignal::Spawned { .. } | ControlSignal::NodeDown { .. } => {
             return None;
         }
