@@ -1,6 +1,7 @@
 //! One process: what others see of it, its own state, and the run of its code from birth to exit.
 
 mod own;
+mod rare;
 
 use crate::context::Cx;
 use crate::crash;
@@ -20,6 +21,7 @@ use crate::waits::Waits;
 use engset_term::{Atom, Instant, NodeName, Pid};
 use own::size_of_mail;
 use pin_project_lite::pin_project;
+use rare::Rare;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -117,43 +119,6 @@ impl Relations {
 pub(crate) struct Own<M> {
     pub(crate) mailbox: Mailbox<M>,
     rare: Option<Box<Rare>>,
-}
-
-/// What few processes have.
-#[derive(Default)]
-struct Rare {
-    /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
-    /// out.
-    exiting: Option<ExitReason>,
-    /// Of a request that is being served between two time slices.
-    deadline: Option<Instant>,
-    /// Who waits for it, as [`Current`] has it.
-    caller: u64,
-    group_leader: Option<Pid>,
-    /// As [`Current`] has it.
-    caller_away: Option<Pid>,
-    /// As [`Current`] has it.
-    busy_with: Option<NodeName>,
-    locals: Option<Locals>,
-}
-
-impl Rare {
-    #[inline(never)]
-    fn show(&self, current: &Current<'_>) {
-        current.deadline.set(self.deadline);
-        current.caller.set(self.caller);
-        current.caller_away.set(self.caller_away);
-        current.group_leader.set(self.group_leader);
-        current.busy_with.set(self.busy_with);
-    }
-
-    #[inline(never)]
-    fn note(&mut self, current: &Current<'_>) {
-        self.deadline = current.deadline.get();
-        self.caller = current.caller.get();
-        self.caller_away = current.caller_away.get();
-        self.busy_with = current.busy_with.get();
-    }
 }
 
 impl<M> Own<M> {

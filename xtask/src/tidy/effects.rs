@@ -69,6 +69,7 @@ const EFFECTS: [Effect; 4] = [
             "crates/cli/src/commands/demo",
             "/tests/",
             "crates/testkit/",
+            "fuzz/src/etf_erlang.rs",
             "interop/",
             "bench/",
             "examples/",

@@ -1,0 +1,43 @@
+//! What few processes have: it takes no room in the others.
+
+use super::Locals;
+use crate::current::Current;
+use crate::exit::ExitReason;
+use engset_term::{Instant, NodeName, Pid};
+
+/// What few processes have.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// Set when a signal has decided that the process ends: its code never runs past the receive in which this turned
+    /// out.
+    pub(super) exiting: Option<ExitReason>,
+    /// Of a request that is being served between two time slices.
+    pub(super) deadline: Option<Instant>,
+    /// Who waits for it, as [`Current`] has it.
+    pub(super) caller: u64,
+    pub(super) group_leader: Option<Pid>,
+    /// As [`Current`] has it.
+    pub(super) caller_away: Option<Pid>,
+    /// As [`Current`] has it.
+    pub(super) busy_with: Option<NodeName>,
+    pub(super) locals: Option<Locals>,
+}
+
+impl Rare {
+    #[inline(never)]
+    pub(super) fn show(&self, current: &Current<'_>) {
+        current.deadline.set(self.deadline);
+        current.caller.set(self.caller);
+        current.caller_away.set(self.caller_away);
+        current.group_leader.set(self.group_leader);
+        current.busy_with.set(self.busy_with);
+    }
+
+    #[inline(never)]
+    pub(super) fn note(&mut self, current: &Current<'_>) {
+        self.deadline = current.deadline.get();
+        self.caller = current.caller.get();
+        self.caller_away = current.caller_away.get();
+        self.busy_with = current.busy_with.get();
+    }
+}
