@@ -5,7 +5,7 @@ mod peer;
 use engset_process::{Cx, Dest, Exit, ExitReason, SendError, SpawnOptions, yield_now};
 use engset_term::{Atom, NodeName, Pid, Term};
 use peer::Stage;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -68,9 +68,16 @@ fn a_sender_is_suspended_and_goes_on_when_the_peer_reads_again() {
     });
     assert!(refused && sent.load(Ordering::SeqCst) < MESSAGES, "the sender was not suspended");
     let mut buffer = vec![0; 1 << 20];
+    // When the sender has ended nothing more comes.
+    peer.stream.set_read_timeout(Some(Duration::from_millis(50))).expect("an open socket");
+    let begun = stage.now();
     while stage.node.processes().is_alive(pid) {
-        let read = peer.stream.read(&mut buffer).expect("the node writes");
-        assert!(read > 0, "the node has closed the connection");
+        match peer.stream.read(&mut buffer) {
+            Ok(read) => assert!(read > 0, "the node has closed the connection"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        let took = stage.now().saturating_duration_since(begun);
+        assert!(took < Duration::from_secs(20), "the sender did not go on");
     }
     assert_eq!(sent.load(Ordering::SeqCst), MESSAGES);
     stage.check_alive();

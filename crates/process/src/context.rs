@@ -1,6 +1,7 @@
 //! What a running process can do: its own door outwards.
 
 use crate::addr::Addr;
+use crate::current;
 use crate::exit::{ExitReason, IntoExit};
 use crate::process::{self, Me, Relations};
 use crate::processes::{Processes, SpawnError, SpawnOptions};
@@ -105,8 +106,8 @@ impl<M: Protocol> Cx<M> {
         self.processes().send(self.pid(), &to.into(), message)
     }
 
-    /// Like [`Self::send`], but refuses where the connection to the receiver's node has too much queued, as
-    /// `erlang:send(Dest, Msg, [nosuspend])`.
+    /// Like [`Self::send`], but refuses where the connection to the receiver's node has too much queued, and never
+    /// suspends the process, as `erlang:send(Dest, Msg, [nosuspend])`.
     ///
     /// # Errors
     /// [`SendError::Busy`] then, with the message; otherwise as [`Self::send`].
@@ -115,7 +116,8 @@ impl<M: Protocol> Cx<M> {
         if self.processes().is_busy(self.pid(), &to, Waker::noop()) {
             return Err(SendError::Busy(message));
         }
-        self.processes().send(self.pid(), &to, message)
+        // Whoever asks before each message is not suspended by one.
+        current::not_suspending(|| self.processes().send(self.pid(), &to, message))
     }
 
     /// Waits until the connection to the receiver's node has room. Await it between messages when sending much without

@@ -57,6 +57,14 @@ pub(crate) fn enter<R>(current: &Current<'_>, body: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Calls `body`; what it sends does not suspend the running process.
+pub(crate) fn not_suspending<R>(body: impl FnOnce() -> R) -> R {
+    let before = with(|current| current.and_then(|current| current.busy_with.get()));
+    let result = body();
+    with(|current| current.map(|current| current.busy_with.set(before)));
+    result
+}
+
 /// Calls `body` with no process as the running one.
 pub(crate) fn outside<R>(body: impl FnOnce() -> R) -> R {
     let leave = Leave(CURRENT.replace(None));

@@ -18,7 +18,7 @@ use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
-use engset_term::{Atom, Instant, NodeName, Pid};
+use engset_term::{Atom, NodeName, Pid};
 use own::size_of_mail;
 use pin_project_lite::pin_project;
 use rare::Rare;
