@@ -113,6 +113,17 @@ impl Scene {
         fault.unwrap_or_else(|| panic!("no error of TLS: {error}"))
     }
 
+    /// Waits until this node has heard of the loss: what goes over the old connection would be lost with it.
+    fn await_loss(&self) {
+        let scheduler = self.node.processes().scheduler();
+        let begun = scheduler.now();
+        while !self.node.node().connected().is_empty() {
+            let took = scheduler.now().saturating_duration_since(begun);
+            assert!(took < std::time::Duration::from_secs(10), "the connection is still there");
+            std::thread::yield_now();
+        }
+    }
+
     fn ping(&self) {
         let pong = self.node.block_on(|cx| async move {
             let net_kernel = Service::at(Atom::from_static("net_kernel"), NodeName::new(BEAM).unwrap());
@@ -130,6 +141,7 @@ fn basic() {
     scene.check("nodes(hidden) =:= [$N].", "true");
     scene.check("gen_server:call({counter, $N}, {add, 3}).", "3");
     scene.check("erlang:disconnect_node($N).", "true");
+    scene.await_loss();
     scene.check("nodes(hidden).", "[]");
     scene.ping();
     scene.check("nodes(hidden) =:= [$N].", "true");
@@ -195,6 +207,7 @@ fn both_versions_are_spoken() {
         let Some(scene) = plan.start() else { return };
         scene.check("net_adm:ping($N).", "pong");
         scene.check("erlang:disconnect_node($N).", "true");
+        scene.await_loss();
         scene.ping();
         assert_eq!(scene.node.node().connected().len(), 1, "{ours:?} {theirs}");
     }
@@ -220,6 +233,7 @@ fn verify_fun_pass() {
         let Some(scene) = plan.start() else { return };
         scene.check("net_adm:ping($N).", "pong");
         scene.check("erlang:disconnect_node($N).", "true");
+        scene.await_loss();
         scene.ping();
     }
 }
