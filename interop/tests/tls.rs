@@ -119,7 +119,7 @@ impl Scene {
         let begun = scheduler.now();
         while !self.node.node().connected().is_empty() {
             let took = scheduler.now().saturating_duration_since(begun);
-            assert!(took < std::time::Duration::from_secs(10), "the connection is still there");
+            assert!(took < Duration::from_secs(10), "the connection is still there");
             std::thread::yield_now();
         }
     }
