@@ -180,6 +180,10 @@ fn no_epmd() {
     assert!(ping(&node, "other@127.0.9.32"));
     assert!(ping(&other, "rust@127.0.9.31"));
     beam.eval("erlang:disconnect_node('rust@127.0.9.31').").unwrap();
+    // What goes over the old connection would be lost with it.
+    while node.node().connected().iter().any(|(peer, _)| peer.text() == "beam@127.0.9.33") {
+        std::thread::yield_now();
+    }
     assert!(ping(&node, "beam@127.0.9.33"));
     assert_ne!(node.node().config().creation, other.node().config().creation);
 }
