@@ -48,6 +48,7 @@ mod inflate;
 mod limits;
 mod opaque;
 mod payload;
+mod quick;
 mod reader;
 mod serde;
 pub mod tags;

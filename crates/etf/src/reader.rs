@@ -324,13 +324,14 @@ impl<'a> Reader<'a> {
 
     fn node(&mut self) -> Result<NodeName, DecodeError> {
         let start = self.at;
-        let text = self.atom_text()?;
-        let raw = self.since(start);
         if let Some((last, node)) = self.last_node
-            && last == raw
+            && self.rest().starts_with(last)
         {
+            self.advance(last.len());
             return Ok(node);
         }
+        let text = self.atom_text()?;
+        let raw = self.since(start);
         let node = match text {
             AtomText::Utf8(text) => self.node_named(text, start)?,
             AtomText::Latin1(bytes) => self.node_named(&latin1(bytes), start)?,
@@ -467,6 +468,16 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn between(&self, from: usize, to: usize) -> &'a [u8] {
         self.body.get(from..to).unwrap_or(&[])
+    }
+
+    /// Goes on by so many bytes, which are there.
+    pub(crate) const fn advance(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
+    /// Goes to the end, so that nothing more is found.
+    pub(crate) const fn give_up(&mut self) {
+        self.at = self.body.len();
     }
 
     /// Goes back to an earlier position.

@@ -24,6 +24,7 @@ pub enum AtomError {
 
 impl Atom {
     /// The atom with this text; fails above 255 characters.
+    #[inline]
     pub fn new(text: &str) -> Result<Self, AtomError> {
         if fits(text) { Ok(Self(SmolStr::new(text))) } else { Err(AtomError::TooLong) }
     }
@@ -38,6 +39,7 @@ impl Atom {
     }
 
     /// The atom's text, without quotes.
+    #[inline]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -105,6 +107,7 @@ impl fmt::Display for AtomError {
 
 impl core::error::Error for AtomError {}
 
+#[inline]
 fn fits(text: &str) -> bool {
     text.len() <= ATOM_CHARACTERS_MAX || text.chars().count() <= ATOM_CHARACTERS_MAX
 }

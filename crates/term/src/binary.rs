@@ -25,12 +25,24 @@ enum Repr {
 }
 
 impl Binary {
+    /// Up to so many bytes live inside the value.
+    pub const INLINE_BYTES: usize = 22;
+
     /// A copy of `bytes`.
+    #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         Self(inline(bytes).unwrap_or_else(|| Repr::Shared(Arc::new(Bytes::copy_from_slice(bytes)))))
     }
 
+    /// The first `len` of these bytes, all of them if there are fewer. Costs less than
+    /// [`copy_from_slice`](Self::copy_from_slice), which has to look how many there are to copy.
+    #[inline]
+    pub const fn short(bytes: &[u8; Self::INLINE_BYTES], len: u8) -> Self {
+        Self(Repr::Inline(len, *bytes))
+    }
+
     /// The bytes.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
@@ -183,6 +195,7 @@ impl fmt::Debug for Opaque {
     }
 }
 
+#[inline]
 fn inline(bytes: &[u8]) -> Option<Repr> {
     let len = u8::try_from(bytes.len()).ok()?;
     let mut buffer = [0; INLINE_MAX];
@@ -190,4 +203,4 @@ fn inline(bytes: &[u8]) -> Option<Repr> {
     Some(Repr::Inline(len, buffer))
 }
 
-const INLINE_MAX: usize = 22;
+const INLINE_MAX: usize = Binary::INLINE_BYTES;

@@ -34,6 +34,7 @@ extern crate std;
 pub mod arbitrary;
 mod atom;
 mod binary;
+mod cells;
 mod format;
 mod instant;
 mod integer;
@@ -46,7 +47,6 @@ mod parse;
 mod pid;
 mod port_id;
 mod reference;
-mod release;
 mod scan;
 #[cfg(feature = "serde")]
 mod serde;
