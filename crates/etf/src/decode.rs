@@ -7,8 +7,8 @@ use engset_term::{Atom, Binary, BitString, Integer, List, Map, Opaque, Term, Tup
 use num_bigint::{BigInt, Sign};
 
 use crate::DecodeErrorKind as Kind;
+use crate::limits::RECURSION_MAX;
 use crate::opaque::Notes;
-use crate::quick::{self, ATOM_INLINE_BYTES};
 use crate::reader::little_endian;
 use crate::{DecodeError, Limits, Reader, inflate, tags};
 
@@ -88,14 +88,8 @@ impl Decoder<'_, '_> {
                 self.reader.advance(1);
                 *slot = Term::Nil;
             }
-            [
-                tags::SMALL_ATOM_UTF8
-                | tags::SMALL_ATOM
-                | tags::ATOM_UTF8
-                | tags::ATOM
-                | tags::ATOM_CACHE_REF,
-                ..,
-            ] => self.atom(slot),
+            [tags::SMALL_ATOM_UTF8 | tags::SMALL_ATOM, len, ref rest @ ..] => self.atom(slot, rest, len, 2),
+            [tags::ATOM_UTF8 | tags::ATOM, 0, len, ref rest @ ..] => self.atom(slot, rest, len, 3),
             [tags::BINARY, 0, 0, 0, len, ref rest @ ..] if usize::from(len) <= BINARY_INLINE_BYTES => {
                 match rest.first_chunk() {
                     Some(bytes) => {
@@ -116,18 +110,20 @@ impl Decoder<'_, '_> {
         }
     }
 
+    /// An atom whose text is the first `len` bytes of `rest`, with `head` bytes before it.
     #[inline]
-    fn atom(&mut self, slot: &mut Term) {
-        match quick::atom(self.reader) {
-            Some(quick::Text::Known(text)) => *slot = Term::Atom(Atom::from_static(text)),
-            Some(quick::Text::Ascii(text)) => match Atom::new(text) {
-                Ok(atom) => *slot = Term::Atom(atom),
-                Err(_long) => self.fail(self.reader.error(Kind::AtomTooLong)),
-            },
-            None => match charged_atom(self.reader) {
-                Ok(atom) => *slot = Term::Atom(atom),
-                Err(error) => self.fail(error),
-            },
+    fn atom(&mut self, slot: &mut Term, rest: &[u8], len: u8, head: usize) {
+        // What is ASCII is the same in Latin-1 and UTF-8.
+        let atom = match rest.first_chunk() {
+            Some(block) => Atom::short(block, len),
+            None => last_atom(rest, len),
+        };
+        match atom {
+            Some(atom) => {
+                self.reader.advance(usize::from(len).saturating_add(head));
+                *slot = Term::Atom(atom);
+            }
+            None => self.leaf(slot),
         }
     }
 
@@ -313,6 +309,14 @@ fn shape(reader: &mut Reader<'_>) -> Result<Option<(Shape, usize)>, DecodeError>
     }
 }
 
+/// A short atom among the last bytes of all, which fill no block.
+fn last_atom(rest: &[u8], len: u8) -> Option<Atom> {
+    let text = rest.get(..usize::from(len))?;
+    let mut block = [0; Atom::SHORT_BYTES];
+    block.get_mut(..text.len())?.copy_from_slice(text);
+    Atom::short(&block, len)
+}
+
 /// An atom; what it takes beside the term is counted.
 fn charged_atom(reader: &mut Reader<'_>) -> Result<Atom, DecodeError> {
     let tag = reader.peek_tag()?;
@@ -451,10 +455,9 @@ const COUNTERS: usize = 16;
 /// A shared binary besides its bytes: the counters of value and buffer and what points there.
 const BINARY_COUNTERS: usize = 72;
 const EXPORT_BYTES: usize = size_of::<engset_term::Export>() + COUNTERS;
+/// Atoms up to this size take no memory beside the term.
+const ATOM_INLINE_BYTES: usize = 23;
 /// Binaries up to this size take no memory beside the term.
 const BINARY_INLINE_BYTES: usize = Binary::INLINE_BYTES;
-/// So many containers are read inside each other by functions that call each other; what is deeper waits on a stack of
-/// our own.
-const RECURSION_MAX: usize = 16;
 /// For so many cells of a container room is made at once, if as many bytes follow; for more as they come.
 const CLAIMED_CELLS_MAX: usize = 128;

@@ -48,7 +48,6 @@ mod inflate;
 mod limits;
 mod opaque;
 mod payload;
-mod quick;
 mod reader;
 mod serde;
 pub mod tags;

@@ -38,6 +38,7 @@ impl Binary {
     /// [`copy_from_slice`](Self::copy_from_slice), which has to look how many there are to copy.
     #[inline]
     pub const fn short(bytes: &[u8; Self::INLINE_BYTES], len: u8) -> Self {
+        let len = if (len as usize) < INLINE_MAX { len } else { INLINE_MAX as u8 };
         Self(Repr::Inline(len, *bytes))
     }
 
@@ -48,6 +49,12 @@ impl Binary {
             Repr::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
             Repr::Shared(bytes) => bytes,
         }
+    }
+
+    /// The bytes where they live inside the value, with any others behind them, and how many there are.
+    #[inline]
+    pub const fn as_short(&self) -> Option<(&[u8; Self::INLINE_BYTES], u8)> {
+        if let Repr::Inline(len, bytes) = &self.0 { Some((bytes, *len)) } else { None }
     }
 
     /// The bytes, shared with this binary where it is longer than 22 bytes.

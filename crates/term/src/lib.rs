@@ -50,6 +50,7 @@ mod reference;
 mod scan;
 #[cfg(feature = "serde")]
 mod serde;
+mod short;
 mod term;
 mod tuple;
 
