@@ -55,7 +55,9 @@ pub(crate) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
         }
         _ => {}
     }
-    let mut decoder = Decoder { reader, failure: None };
+    let short_max = reader.limits().binary_bytes_max.min(BINARY_INLINE_BYTES);
+    let short_max = u8::try_from(short_max).unwrap_or(0);
+    let mut decoder = Decoder { reader, failure: None, short_max };
     let mut term = Term::Nil;
     decoder.value(&mut term, 0);
     decoder.failure.map_or(Ok(term), |(position, error)| {
@@ -70,6 +72,8 @@ struct Decoder<'r, 'a> {
     reader: &'r mut Reader<'a>,
     /// The first failure, and where it was met. From then on the reader is at its end and values mean nothing.
     failure: Option<(usize, DecodeError)>,
+    /// Binaries up to this size are within the limit and fit into a term.
+    short_max: u8,
 }
 
 impl Decoder<'_, '_> {
@@ -90,7 +94,7 @@ impl Decoder<'_, '_> {
             }
             [tags::SMALL_ATOM_UTF8 | tags::SMALL_ATOM, len, ref rest @ ..] => self.atom(slot, rest, len, 2),
             [tags::ATOM_UTF8 | tags::ATOM, 0, len, ref rest @ ..] => self.atom(slot, rest, len, 3),
-            [tags::BINARY, 0, 0, 0, len, ref rest @ ..] if usize::from(len) <= BINARY_INLINE_BYTES => {
+            [tags::BINARY, 0, 0, 0, len, ref rest @ ..] if len <= self.short_max => {
                 match rest.first_chunk() {
                     Some(bytes) => {
                         self.reader.advance(usize::from(len).saturating_add(5));
@@ -461,3 +465,6 @@ const ATOM_INLINE_BYTES: usize = 23;
 const BINARY_INLINE_BYTES: usize = Binary::INLINE_BYTES;
 /// For so many cells of a container room is made at once, if as many bytes follow; for more as they come.
 const CLAIMED_CELLS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests;

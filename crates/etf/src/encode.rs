@@ -366,3 +366,6 @@ const NODE_BLOCK_BYTES: usize = 32;
 const ATOM_BLOCK_BYTES: usize = Atom::SHORT_BYTES.wrapping_add(2);
 /// A binary as a block: tag, length, content.
 const BINARY_BLOCK_BYTES: usize = Binary::INLINE_BYTES.wrapping_add(5);
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,13 @@ mod tests {
         let leaf =
             Arc::new(Export { module: Atom::from_static("m"), function: Atom::from_static("f"), arity: 1 });
         let item = || Term::Export(Arc::clone(&leaf));
-        for levels in [PLAIN_DROP_HEIGHT_MAX, PLAIN_DROP_HEIGHT_MAX + 1, PLAIN_DROP_HEIGHT_MAX + 2, 10_000] {
+        for levels in [
+            PLAIN_DROP_HEIGHT_MAX - 1,
+            PLAIN_DROP_HEIGHT_MAX,
+            PLAIN_DROP_HEIGHT_MAX + 1,
+            PLAIN_DROP_HEIGHT_MAX + 2,
+            10_000,
+        ] {
             let term = (0..levels).fold(item(), |inner, _| Term::list([item(), inner, item()]));
             let copy = term.clone();
             drop(term);
