@@ -229,7 +229,8 @@ impl Decoder<'_, '_> {
 
     #[cold]
     fn fail(&mut self, error: DecodeError) {
-        self.failure.get_or_insert((self.reader.position(), error));
+        let position = self.reader.position();
+        self.failure.get_or_insert((position, error));
         self.reader.give_up();
     }
 }

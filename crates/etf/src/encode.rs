@@ -368,4 +368,5 @@ const ATOM_BLOCK_BYTES: usize = Atom::SHORT_BYTES.wrapping_add(2);
 const BINARY_BLOCK_BYTES: usize = Binary::INLINE_BYTES.wrapping_add(5);
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests;

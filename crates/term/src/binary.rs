@@ -26,7 +26,7 @@ enum Repr {
 
 impl Binary {
     /// Up to so many bytes live inside the value.
-    pub const INLINE_BYTES: usize = 22;
+    pub const INLINE_BYTES: usize = INLINE_LEN_MAX as usize;
 
     /// A copy of `bytes`.
     #[inline]
@@ -38,7 +38,7 @@ impl Binary {
     /// [`copy_from_slice`](Self::copy_from_slice), which has to look how many there are to copy.
     #[inline]
     pub const fn short(bytes: &[u8; Self::INLINE_BYTES], len: u8) -> Self {
-        let len = if (len as usize) < INLINE_MAX { len } else { INLINE_MAX as u8 };
+        let len = if len < INLINE_LEN_MAX { len } else { INLINE_LEN_MAX };
         Self(Repr::Inline(len, *bytes))
     }
 
@@ -211,3 +211,4 @@ fn inline(bytes: &[u8]) -> Option<Repr> {
 }
 
 const INLINE_MAX: usize = Binary::INLINE_BYTES;
+const INLINE_LEN_MAX: u8 = 22;

@@ -7,7 +7,7 @@ use ascii::{AsciiChar, AsciiStr};
 pub(crate) struct Short {
     len: u8,
     /// Null from `len` on.
-    text: [AsciiChar; Short::BYTES],
+    text: [AsciiChar; Self::BYTES],
 }
 
 impl Short {
@@ -89,6 +89,7 @@ fn characters(word: u64) -> Option<[AsciiChar; 8]> {
 }
 
 /// By a text's length: which bits of a block, in words of eight, eight and six bytes, are the text.
+#[expect(clippy::indexing_slicing, reason = "it is worked out by the compiler")]
 const MASKS: [[u64; 3]; Short::BYTES + 1] = {
     let mut masks = [[0; 3]; Short::BYTES + 1];
     let mut len = 0;
