@@ -12,7 +12,7 @@ use crate::short::Short;
 
 /// An Erlang atom of at most 255 characters.
 ///
-/// Atoms are never interned: up to 23 bytes (22 if they are ASCII) live inside the value, longer ones are shared.
+/// Atoms are never interned: up to 23 bytes live inside the value, longer ones are shared.
 /// They order by code point, as Erlang's do.
 #[derive(Clone)]
 pub struct Atom(Repr);
