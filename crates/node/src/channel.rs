@@ -410,7 +410,7 @@ impl Channel {
     ) -> Result<(), CloseReason> {
         let link = self.node.established(self.attempt, peer, established).map_err(CloseReason::TooMany)?;
         let config = self.node.config();
-        let incoming = Incoming::new(now, established.flags, &config.incoming);
+        let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
         let mut up = Box::new(Up { link, incoming, held: self.node.held(), ticker, unsent });
         self.node.challenge_closed(self.attempt);

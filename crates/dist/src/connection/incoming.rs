@@ -12,7 +12,7 @@ use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use core::time::Duration;
 use engset_etf::{Payload, tags};
-use engset_term::Instant;
+use engset_term::{Instant, NodeName};
 
 /// Limits of the receiving side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,16 @@ impl Incoming {
             last_received: now,
             failed: None,
         }
+    }
+
+    /// Tells which nodes are connected, so that signals between them are read with less work. Their names have to stay
+    /// [pinned](NodeName::pin) meanwhile.
+    #[must_use]
+    pub fn between(mut self, nodes: [NodeName; 2]) -> Self {
+        if let Some(cache) = &mut self.cache {
+            cache.look_out_for(nodes);
+        }
+        self
     }
 
     /// Takes bytes from the peer. Drain [`Self::poll_event`] before the next bytes.
@@ -181,13 +191,11 @@ impl Incoming {
             (Form::PassThrough, VERSION, Some(tag @ (NORMAL_HEADER | FIRST_FRAGMENT | NEXT_FRAGMENT))) => {
                 Err(ConnectionError::HeaderNotNegotiated { tag })
             }
-            (Form::Header { .. }, VERSION, Some(NORMAL_HEADER)) => self.handle_normal(&body),
+            (Form::Header { .. }, VERSION, Some(NORMAL_HEADER)) => self.handle_normal(body),
             (Form::Header { fragments: false }, VERSION, Some(FIRST_FRAGMENT | NEXT_FRAGMENT)) => {
                 Err(ConnectionError::FragmentsNotNegotiated)
             }
-            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => {
-                self.handle_first(now, &body)
-            }
+            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => self.handle_first(now, body),
             (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(now, &body),
             (_, first, second) => Err(ConnectionError::UnknownFrame { first, second }),
         }
@@ -207,19 +215,21 @@ impl Incoming {
         self.receive(control, payload.into())
     }
 
-    fn handle_normal(&mut self, body: &Bytes) -> Result<(), ConnectionError> {
-        let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
-        let (control, _, payload) = self.open(&mut cursor, body, NORMAL_HEADER)?;
+    fn handle_normal(&mut self, mut body: Bytes) -> Result<(), ConnectionError> {
+        body.advance(2.min(body.len()));
+        let (control, _, payload) = self.open(body, NORMAL_HEADER)?;
         self.receive(control, payload)
     }
 
-    fn handle_first(&mut self, now: Instant, body: &Bytes) -> Result<(), ConnectionError> {
+    fn handle_first(&mut self, now: Instant, mut body: Bytes) -> Result<(), ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
         let (sequence, number) = fragment_ids(&mut cursor, FIRST_FRAGMENT)?;
+        let left = cursor.rest().len();
+        keep_last(&mut body, left);
         if number == 0 {
             return Err(ConnectionError::FragmentZero { sequence });
         }
-        let (control, used, payload) = self.open(&mut cursor, body, FIRST_FRAGMENT)?;
+        let (control, used, payload) = self.open(body, FIRST_FRAGMENT)?;
         if number == 1 {
             return self.receive(control, payload);
         }
@@ -238,32 +248,30 @@ impl Incoming {
         }
     }
 
-    /// The atoms, the control message and the beginning of the payload of a frame with a header. Also tells how many
-    /// bytes the control message took.
-    fn open(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        body: &Bytes,
-        tag: u8,
-    ) -> Result<(Control, usize, Payload), ConnectionError> {
+    /// The atoms, the control message and the beginning of the payload of a frame with a header, from the atoms on. Also
+    /// tells how many bytes the control message took.
+    fn open(&mut self, mut body: Bytes, tag: u8) -> Result<(Control, usize, Payload), ConnectionError> {
+        let mut cursor = Cursor::new(&body);
         let Some(cache) = &mut self.cache else {
             let references = usize::from(cursor.u8().ok_or(ConnectionError::BadHeader { tag })?);
             if references > 0 {
                 return Err(ConnectionError::AtomCacheNotNegotiated { references });
             }
             let (control, used) = Control::decode(cursor.rest())?;
-            let payload = tail(body, cursor.rest().len().saturating_sub(used));
-            return Ok((control, used, payload.into()));
+            let left = cursor.rest().len().saturating_sub(used);
+            keep_last(&mut body, left);
+            return Ok((control, used, body.into()));
         };
-        cache.read_section(cursor)?;
-        let (control, used) = Control::decode_with(cursor.rest(), cache.named())?;
-        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        cache.read_section(&mut cursor)?;
+        let (control, used) = Control::decode_named(cursor.rest(), cache.named())?;
+        let left = cursor.rest().len().saturating_sub(used);
+        keep_last(&mut body, left);
         // What comes in fragments may refer to an atom further on.
-        let may_refer = tag == FIRST_FRAGMENT || payload.contains(&tags::ATOM_CACHE_REF);
+        let may_refer = tag == FIRST_FRAGMENT || body.contains(&tags::ATOM_CACHE_REF);
         let atoms = if control.has_payload() && may_refer { cache.shared() } else { None };
         let payload = match atoms {
-            Some(atoms) => Payload::with_atoms(payload, atoms),
-            None => payload.into(),
+            Some(atoms) => Payload::with_atoms(body, atoms),
+            None => body.into(),
         };
         Ok((control, used, payload))
     }
@@ -286,8 +294,7 @@ fn fragment_ids(cursor: &mut Cursor<'_>, tag: u8) -> Result<(u64, u64), Connecti
     cursor.u64().zip(cursor.u64()).ok_or(ConnectionError::BadHeader { tag })
 }
 
-/// The last `len` bytes of a frame, without copying.
-fn tail(body: &Bytes, len: usize) -> Bytes {
-    let start = body.len().saturating_sub(len);
-    body.slice(start..)
+/// Leaves the last `len` bytes of a frame.
+fn keep_last(body: &mut Bytes, len: usize) {
+    body.advance(body.len().saturating_sub(len));
 }
