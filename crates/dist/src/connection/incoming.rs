@@ -108,7 +108,11 @@ impl Incoming {
     /// The connection is to be closed. Signals before the fault are still in `poll_event`.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ConnectionError> {
         self.frames.handle_bytes(bytes);
-        self.handle_read(now, bytes.len())
+        self.handle_read(now, bytes.len());
+        while let Some(received) = self.next_signal() {
+            self.events.push_back(received);
+        }
+        self.fault().cloned().map_or(Ok(()), Err)
     }
 
     /// Where to read the next bytes from the peer to, instead of a buffer that is copied: put them behind those that are
@@ -117,20 +121,18 @@ impl Incoming {
         self.frames.room()
     }
 
-    /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`] before the next bytes.
-    ///
-    /// # Errors
-    /// As [`Self::handle_bytes`].
-    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), ConnectionError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        if bytes > 0 {
+    /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`], and see whether there is a
+    /// [`fault`](Self::fault), before the next bytes. Each frame is looked at when its signal is asked for.
+    pub fn handle_read(&mut self, now: Instant, bytes: usize) {
+        if bytes > 0 && self.failed.is_none() {
             self.last_received = now;
         }
-        let result = self.take_frames(now);
-        self.failed = result.clone().err();
-        result
+    }
+
+    /// Why the connection is to be closed, if it is.
+    #[must_use]
+    pub fn fault(&self) -> Option<&ConnectionError> {
+        self.failed.as_ref()
     }
 
     /// Nothing more has come for now: memory that is not needed is given back.
@@ -140,7 +142,7 @@ impl Incoming {
 
     /// The next signal.
     pub fn poll_event(&mut self) -> Option<Received> {
-        self.events.pop_front()
+        if self.events.is_empty() { self.next_signal() } else { self.events.pop_front() }
     }
 
     /// When bytes last came from the peer; ticks count.
@@ -173,17 +175,24 @@ impl Incoming {
         self.frames.held_bytes().saturating_add(self.assembler.held_bytes())
     }
 
-    fn take_frames(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        while let Some(frame) = self.frames.poll_frame().map_err(ConnectionError::FrameTooLong)? {
-            match frame {
-                Frame::Tick => {}
-                Frame::Body(body) => self.handle_frame(now, body)?,
+    /// The signal of the next frame that is one, or the last fragment of one.
+    fn next_signal(&mut self) -> Option<Received> {
+        while self.failed.is_none() {
+            match self.frames.poll_frame().map_err(ConnectionError::FrameTooLong) {
+                Ok(None) => return None,
+                Ok(Some(Frame::Tick)) => {}
+                Ok(Some(Frame::Body(body))) => match self.handle_frame(body) {
+                    Ok(None) => {}
+                    Ok(received) => return received,
+                    Err(error) => self.failed = Some(error),
+                },
+                Err(error) => self.failed = Some(error),
             }
         }
-        Ok(())
+        None
     }
 
-    fn handle_frame(&mut self, now: Instant, body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_frame(&mut self, body: Bytes) -> Result<Option<Received>, ConnectionError> {
         let (first, second) = (body.first().copied().unwrap_or(0), body.get(1).copied());
         match (self.form, first, second) {
             (Form::PassThrough, PASS_THROUGH, Some(VERSION)) => self.handle_pass_through(body),
@@ -195,13 +204,13 @@ impl Incoming {
             (Form::Header { fragments: false }, VERSION, Some(FIRST_FRAGMENT | NEXT_FRAGMENT)) => {
                 Err(ConnectionError::FragmentsNotNegotiated)
             }
-            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => self.handle_first(now, body),
-            (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(now, &body),
+            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => self.handle_first(body),
+            (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(&body),
             (_, first, second) => Err(ConnectionError::UnknownFrame { first, second }),
         }
     }
 
-    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         body.advance(2.min(body.len()));
         let (control, used) = Control::decode(&body)?;
         let mut payload = body.slice(used.min(body.len())..);
@@ -212,16 +221,16 @@ impl Incoming {
                 Some(&got) => return Err(ConnectionError::BadPayloadVersion { got }),
             }
         }
-        self.receive(control, payload.into())
+        received(control, payload.into()).map(Some)
     }
 
-    fn handle_normal(&mut self, mut body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_normal(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         body.advance(2.min(body.len()));
         let (control, _, payload) = self.open(body, NORMAL_HEADER)?;
-        self.receive(control, payload)
+        received(control, payload).map(Some)
     }
 
-    fn handle_first(&mut self, now: Instant, mut body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_first(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
         let (sequence, number) = fragment_ids(&mut cursor, FIRST_FRAGMENT)?;
         let left = cursor.rest().len();
@@ -231,21 +240,21 @@ impl Incoming {
         }
         let (control, used, payload) = self.open(body, FIRST_FRAGMENT)?;
         if number == 1 {
-            return self.receive(control, payload);
+            return received(control, payload).map(Some);
         }
         if !control.has_payload() {
             return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
         }
-        self.assembler.begin(now, (sequence, number), (control, used), &payload)
+        let now = self.last_received;
+        self.assembler.begin(now, (sequence, number), (control, used), &payload)?;
+        Ok(None)
     }
 
-    fn handle_next(&mut self, now: Instant, body: &[u8]) -> Result<(), ConnectionError> {
+    fn handle_next(&mut self, body: &[u8]) -> Result<Option<Received>, ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
         let ids = fragment_ids(&mut cursor, NEXT_FRAGMENT)?;
-        match self.assembler.go_on(now, ids, cursor.rest())? {
-            Some((control, payload)) => self.receive(control, payload),
-            None => Ok(()),
-        }
+        let whole = self.assembler.go_on(self.last_received, ids, cursor.rest())?;
+        whole.map(|(control, payload)| received(control, payload)).transpose()
     }
 
     /// The atoms, the control message and the beginning of the payload of a frame with a header, from the atoms on. Also
@@ -275,19 +284,18 @@ impl Incoming {
         };
         Ok((control, used, payload))
     }
+}
 
-    fn receive(&mut self, control: Control, payload: Payload) -> Result<(), ConnectionError> {
-        let payload = match (control.has_payload(), payload.is_empty()) {
-            (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
-            (false, false) => {
-                return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
-            }
-            (true, false) => Some(payload),
-            (false, true) => None,
-        };
-        self.events.push_back(Received { control, payload });
-        Ok(())
-    }
+fn received(control: Control, payload: Payload) -> Result<Received, ConnectionError> {
+    let payload = match (control.has_payload(), payload.is_empty()) {
+        (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
+        (false, false) => {
+            return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
+        }
+        (true, false) => Some(payload),
+        (false, true) => None,
+    };
+    Ok(Received { control, payload })
 }
 
 fn fragment_ids(cursor: &mut Cursor<'_>, tag: u8) -> Result<(u64, u64), ConnectionError> {
