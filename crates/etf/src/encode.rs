@@ -9,7 +9,7 @@ use num_bigint::{BigInt, Sign};
 use crate::body::SHARED_BYTES_MIN;
 use crate::limits::RECURSION_MAX;
 use crate::tags;
-use crate::write::{put_atom, put_int, put_port_id, put_tag_count};
+use crate::write::{put_atom, put_port_id, put_tag_count, wide_int};
 
 /// The term as bytes, 131 first.
 pub fn encode(term: &Term) -> Vec<u8> {
@@ -167,7 +167,9 @@ impl Encoder<'_> {
         } else if let Ok(small) = i32::try_from(value) {
             self.tagged(at, tags::INTEGER, small.to_be_bytes())
         } else {
-            self.rare(at, |out| put_int(out, value))
+            let (bytes, used) = wide_int(value);
+            self.put(at, bytes);
+            at.wrapping_add(used)
         }
     }
 
