@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Nothing here knows the wire, a process or a clock.
-//! All containers are shared and immutable, so a clone costs one counter, and every walk over a term
-//! (drop, comparison, hash, print, parse) keeps its own stack, so depth is never a danger.
+//! All containers are shared and immutable, so a clone costs one counter, and no walk over a term
+//! (drop, comparison, hash, print, parse) recurses as deep as it nests, so depth is never a danger.
 //!
 //! One exception to "no process-wide state" lives here: the bounded table of node name spellings,
 //! see [`NodeName`].
