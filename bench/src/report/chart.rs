@@ -180,6 +180,6 @@ mod tests {
         assert!(svg.contains(">8.0×</text>"), "{svg}");
         assert!(svg.contains(">call</text>") && !svg.contains(">live</text>"), "{svg}");
         assert!(svg.contains("A &amp; &lt;B&gt;"), "{svg}");
-        assert_eq!(svg.matches("<rect").count(), 5 + 1, "a legend of five and one bar");
+        assert_eq!(svg.matches("<rect").count(), 7 + 1, "a legend of seven and one bar");
     }
 }
