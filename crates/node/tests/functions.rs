@@ -100,3 +100,20 @@ fn block_calls_wait_in_a_bounded_queue() {
     });
     assert_eq!(last.unwrap().unwrap().to_string(), "{badrpc,{'EXIT',system_limit}}");
 }
+
+/// Calls nest as deep as terms may; what runs them must not take a bit of the thread's stack for each.
+#[test]
+fn nested_applies_do_not_nest_on_the_stack() {
+    let node = node(FunctionLimits::default());
+    let results = node.processes().block_on(|_: Cx<Term>| async {
+        let nested = |function: &'static str| {
+            let mut args = [Term::atom("erlang"), Term::atom(function), Term::Nil];
+            for _ in 0..9_000 {
+                args = [Term::atom("erlang"), Term::atom("apply"), Term::list(args)];
+            }
+            rpc::call(name(), "erlang", "apply", args)
+        };
+        (nested("node").await, nested("no_such").await.unwrap_err().is_undefined())
+    });
+    assert_eq!(results.unwrap(), (Ok(Term::Atom(Atom::from(name()))), true));
+}
