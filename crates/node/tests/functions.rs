@@ -117,3 +117,23 @@ fn nested_applies_do_not_nest_on_the_stack() {
     });
     assert_eq!(results.unwrap(), (Ok(Term::Atom(Atom::from(name()))), true));
 }
+
+/// What the dashboard says of an earlier answer is whatever a peer says.
+#[test]
+fn any_count_of_an_earlier_answer_can_be_compared() {
+    let node = node(FunctionLimits::default());
+    let answers = node.processes().block_on(|cx: Cx<Term>| async move {
+        let mut answers = Vec::new();
+        for (before, direction) in [(i64::MIN, "asc"), (i64::MIN, "desc"), (i64::MAX, "desc")] {
+            let before = Term::map([(Term::Pid(cx.pid()), Term::from(before))]);
+            let args =
+                [Term::atom("nil"), Term::atom("reductions"), Term::atom(direction), Term::from(9), before];
+            let module = "Elixir.Phoenix.LiveDashboard.SystemInfo";
+            answers.push(rpc::call(name(), module, "processes_callback", args).await);
+        }
+        answers
+    });
+    for answer in answers.unwrap() {
+        assert!(answer.as_ref().is_ok_and(|answer| answer.as_tuple().is_some()), "{answer:?}");
+    }
+}
