@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::handshake::Cookie;
-use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig};
+use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig, Raise};
 use engset_otp::rpc::{self, RpcError, SpawnOn};
 use engset_otp::{Dynamic, io};
-use engset_process::{Cx, ExitReason, Mail, Scheduler, Service};
-use engset_term::{Atom, NodeName, Term};
+use engset_process::{Cx, Dest, ExitReason, Mail, Scheduler, Service};
+use engset_term::{Atom, NodeName, Pid, Term};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,4 +136,108 @@ fn any_count_of_an_earlier_answer_can_be_compared() {
     for answer in answers.unwrap() {
         assert!(answer.as_ref().is_ok_and(|answer| answer.as_tuple().is_some()), "{answer:?}");
     }
+}
+
+/// What `rex` gets from the process `from`, as over a connection to its node.
+fn to_rex(node: &Arc<Node>, from: Option<Pid>, message: &Term) {
+    let mut body = Vec::new();
+    engset_etf::encode_body(message, &mut body);
+    node.processes().deliver(from, &Dest::Name(Atom::from_static("rex")), body.into());
+}
+
+fn request(tag: &'static str, function: &'static str, args: Term, leader: &'static str) -> Term {
+    Term::tuple([Term::atom(tag), Term::atom("m"), Term::atom(function), args, Term::atom(leader)])
+}
+
+fn cast(request: Term) -> Term {
+    Term::tuple([Term::atom("$gen_cast"), request])
+}
+
+/// A peer that may call nothing gets nothing done by casts, nor by naming others as callers, nor without a name.
+#[test]
+fn rex_runs_nothing_for_a_denied_peer() {
+    let node = node(FunctionLimits::default());
+    let denied = NodeName::new("denied@127.0.0.1").unwrap();
+    node.functions().deny(denied);
+    node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
+    let there = Arc::clone(&node);
+    let answers = node.processes().block_on(move |mut cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let peer = Some(Pid::new(denied, 7, 1, 0));
+        let call = || request("call", "done", Term::Nil, "user");
+        let from = |from| Term::tuple([Term::Pid(from), call()]);
+        let gen_call = |from| {
+            let caller = Term::tuple([Term::Pid(from), Term::from(cx.processes().new_reference())]);
+            Term::tuple([Term::atom("$gen_call"), caller, call()])
+        };
+        let other = Pid::new(NodeName::new("other@127.0.0.1").unwrap(), 7, 1, 0);
+        to_rex(&there, peer, &cast(request("cast", "done", Term::Nil, "user")));
+        for named in [other, cx.pid()] {
+            to_rex(&there, peer, &from(named));
+            to_rex(&there, peer, &gen_call(named));
+            to_rex(&there, None, &from(named));
+        }
+        to_rex(&there, None, &gen_call(other));
+        // A request of this node's own comes last.
+        to_rex(&there, Some(cx.pid()), &from(cx.pid()));
+        let mut answers = Vec::new();
+        while !answers.contains(&"{rex,[]}".to_owned()) {
+            let Mail::Message(answer) = cx.recv().await else { continue };
+            answers.push(answer.to_string());
+        }
+        answers
+    });
+    let answers = answers.unwrap();
+    assert_eq!(node.functions().counts().begun, 1, "{answers:?}");
+    assert!(answers.contains(&"{rex,{badrpc,{'EXIT',notsup}}}".to_owned()), "{answers:?}");
+}
+
+/// The limit of arguments holds for every way in.
+#[test]
+fn rex_takes_no_longer_arguments_than_the_limit_says() {
+    let node = node(FunctionLimits { args_bytes_max: 1_000, ..FunctionLimits::default() });
+    node.functions().allow("m", "size", 1, |mut call| async move {
+        let [bytes] = call.take_args()?;
+        let Term::Binary(bytes) = bytes else { return Err(Raise::badarg()) };
+        Ok(Term::int(bytes.as_slice().len()))
+    });
+    let there = Arc::clone(&node);
+    let answers = node.processes().block_on(move |_: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let rex = Service::<Dynamic>::local(Atom::from_static("rex"));
+        let call = async |bytes: usize| {
+            let args = Term::list([Term::binary(vec![0; bytes])]);
+            Dynamic::call(&rex, request("call", "size", args, "user")).await.unwrap().to_string()
+        };
+        [call(500).await, call(1_001).await]
+    });
+    assert_eq!(answers.unwrap(), ["500", "{badrpc,{'EXIT',system_limit}}"]);
+}
+
+/// However a function ends that a C node has called, the caller is answered, and what wrote for it ends too.
+#[test]
+fn a_call_of_a_c_node_leaves_nothing_behind() {
+    let node = node(FunctionLimits::default());
+    node.functions().allow("m", "die", 0, |mut call| async move {
+        let me = call.cx().pid();
+        call.cx().exit(me, ExitReason::Kill);
+        std::future::pending().await
+    });
+    let there = Arc::clone(&node);
+    let (answer, before, after) = node
+        .processes()
+        .block_on(move |mut cx: Cx<Term>| async move {
+            there.start_kernel().await.unwrap();
+            let before = there.processes().count();
+            let call = request("call", "die", Term::Nil, "send_stdout_to_caller");
+            to_rex(&there, Some(cx.pid()), &Term::tuple([Term::Pid(cx.pid()), call]));
+            let answer = cx.recv_timeout(Duration::from_secs(60)).await;
+            // Virtual time: whatever still runs has run.
+            cx.sleep(Duration::from_secs(1)).await;
+            (answer, before, there.processes().count())
+        })
+        .unwrap();
+    let Some(Mail::Message(answer)) = answer else { panic!("the caller was not answered") };
+    assert_eq!(answer.to_string(), "{rex,{badrpc,{'EXIT',killed}}}");
+    assert_eq!(after, before);
 }
