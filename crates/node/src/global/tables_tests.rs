@@ -103,3 +103,22 @@ fn names_and_locks_have_limits() {
     tables.handle_ended(pid("b@h", 1));
     assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
 }
+
+/// A node may have had all names and locks that there are, in processes as it pleases; forgetting them must not keep
+/// everybody else waiting. With time that grows by the square these were minutes.
+#[test]
+fn all_that_the_limits_allow_is_freed_in_no_time() {
+    const MANY: u32 = 60_000;
+    let began = std::time::Instant::now();
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let one = pid("b@h", 1);
+    for number in 0..MANY {
+        let name = Entry { name: Term::int(number), pid: one, method: Term::Nil };
+        assert!(tables.insert(name, None, Says::Process(holder)));
+        assert!(tables.set_lock(&Term::int(number), &REQUESTER, pid("b@h", number)));
+    }
+    tables.handle_node_down(one.node());
+    assert_eq!(tables.registered_names(), [] as [Term; 0]);
+    assert!(!tables.is_locked(&Term::int(MANY - 1)) && tables.is_locked(&GLOBAL));
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}
