@@ -10,10 +10,13 @@ use engset_term::{Atom, NodeName, Pid, Term};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-struct Nobody;
+/// Nobody is there; says whom it was to reach.
+#[derive(Default)]
+struct Nobody(Mutex<Vec<String>>);
 
 impl Network for Nobody {
     fn dial(&self, node: Arc<Node>, dial: Dial) {
+        self.0.lock().unwrap().push(dial.peer.to_string());
         node.dial_failed(dial.peer, dial.attempt, Arc::new(std::io::Error::other("nobody is there")));
     }
 }
@@ -25,7 +28,7 @@ fn name() -> NodeName {
 fn node(limits: FunctionLimits) -> Arc<Node> {
     let mut config = NodeConfig::new(name(), 7, Cookie::new("secret").unwrap(), 1);
     config.functions = limits;
-    let node = Node::new(config, Scheduler::seeded(1), Arc::new(Nobody));
+    let node = Node::new(config, Scheduler::seeded(1), Arc::new(Nobody::default()));
     node.functions().allow("m", "wait", 0, |mut call| async move {
         match call.cx().recv().await {
             Mail::Message(message) => Ok(message),
@@ -240,4 +243,29 @@ fn a_call_of_a_c_node_leaves_nothing_behind() {
     let Some(Mail::Message(answer)) = answer else { panic!("the caller was not answered") };
     assert_eq!(answer.to_string(), "{rex,{badrpc,{'EXIT',killed}}}");
     assert_eq!(after, before);
+}
+
+/// A message without a sender may be anybody's: what says there that a node has come is not believed.
+#[test]
+fn the_global_name_server_hears_of_nodes_from_its_own_node_only() {
+    let mut config = NodeConfig::new(name(), 7, Cookie::new("secret").unwrap(), 1);
+    config.visible = true;
+    let network = Arc::new(Nobody::default());
+    let node = Node::new(config, Scheduler::seeded(1), Arc::clone(&network) as Arc<dyn Network>);
+    let forged = NodeName::new("forged@127.0.0.1").unwrap();
+    let there = Arc::clone(&node);
+    let told = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let mut body = Vec::new();
+        let event = format!("{{nodeup,'{forged}',[{{node_type,visible}}]}}.");
+        engset_etf::encode_body(&Term::parse(&event).unwrap(), &mut body);
+        for from in [None, Some(Pid::new(forged, 7, 1, 0)), Some(cx.pid())] {
+            let server = Dest::Name(Atom::from_static("global_name_server"));
+            there.processes().deliver(from, &server, body.clone().into());
+        }
+        cx.sleep(Duration::from_secs(1)).await;
+    });
+    told.unwrap();
+    // Whom it believes to be there it would tell of its names.
+    assert_eq!(*network.0.lock().unwrap(), [] as [String; 0]);
 }

@@ -165,7 +165,9 @@ impl Server for NameServer {
                     from.and_then(|from| self.change(cx, |state| state.handle_cast(from.node(), &term)));
                 Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
             }
-            GlobalMsg::Plain { from: None, term } => {
+            GlobalMsg::Plain { from: None, term } => Self::count(cx, false, &term),
+            // Of its own node; peers speak for their processes only.
+            GlobalMsg::Plain { from: Some(from), term } if from == cx.pid() => {
                 let is_event = self.node_event(cx, &term).is_some();
                 Self::count(cx, is_event, &term);
             }

@@ -434,12 +434,12 @@ impl State {
 
     fn apply(&mut self, ops: Vec<Op>, externals: &[External], requester: Option<&Term>) {
         let mut deleted = Vec::new();
+        let externals: BTreeMap<(&Term, Pid), NodeName> =
+            externals.iter().map(|(name, pid, node)| ((name, *pid), *node)).collect();
         for op in ops {
             match op {
                 Op::Insert(entry) => {
-                    let external =
-                        externals.iter().find(|(name, pid, _)| *name == entry.name && *pid == entry.pid);
-                    let external = external.map(|(_, _, node)| *node);
+                    let external = externals.get(&(&entry.name, entry.pid)).copied();
                     self.tables.insert(entry, external, Says::Node(requester));
                 }
                 Op::Delete(name) => deleted.push(name),
