@@ -269,3 +269,21 @@ fn the_global_name_server_hears_of_nodes_from_its_own_node_only() {
     // Whom it believes to be there it would tell of its names.
     assert_eq!(*network.0.lock().unwrap(), [] as [String; 0]);
 }
+
+/// What a call leaves running for its peer counts among the peer's functions.
+#[test]
+fn a_peer_has_no_more_servers_for_its_observers_than_functions() {
+    let node = node(FunctionLimits { at_once_per_peer_max: 3, ..FunctionLimits::default() });
+    let started = node.processes().block_on(|cx: Cx<Term>| async move {
+        let mut started = Vec::new();
+        for _ in 0..4 {
+            let args = [Term::Pid(cx.pid()), Term::Pid(cx.pid()), Term::Nil];
+            started.push(rpc::call(name(), "appmon_info", "start_link2", args).await.is_ok());
+        }
+        started
+    });
+    assert_eq!(started.unwrap(), [true, true, false, false]);
+    // Their client is gone by now.
+    node.processes().block_on(|cx: Cx<Term>| async move { cx.sleep(Duration::from_secs(1)).await }).unwrap();
+    assert_eq!(node.functions().running(), 0);
+}
