@@ -103,3 +103,20 @@ fn init_and_net_kernel_answer() {
     stage.check("rpc:call($N, init, restart, []).", "ok");
     assert_eq!(*stopped.lock().unwrap(), Some(engset::StopWish::Restart));
 }
+
+/// `erlang:group_leader(Leader, Pid)` sends the leader's pid alone, of whatever node it is.
+#[test]
+fn the_leader_may_be_of_any_node() {
+    let Some(stage) = Stage::new() else { return };
+    stage.spawn_puppet("P");
+    stage.eval("erlang:monitor_node($N, true), Ours = rpc:call($N, erlang, whereis, [user]).");
+    // {third@127.0.0.1, 7, 5} as a pid.
+    stage.eval("Third = binary_to_term(<<131, 88, 119, 15, \"third@127.0.0.1\", 0:24, 7, 0:32, 0:24, 5>>).");
+    for leader in ["Ours", "Third", "group_leader()"] {
+        let set = format!("group_leader({leader}, P).");
+        stage.check(&set, "true");
+        let info = format!("rpc:call($N, erlang, process_info, [P, group_leader]) =:= {{group_leader, {leader}}}.");
+        stage.check(&info, "true");
+    }
+    stage.check("receive {nodedown, $N} -> lost after 0 -> kept end.", "kept");
+}
