@@ -287,3 +287,30 @@ fn a_peer_has_no_more_servers_for_its_observers_than_functions() {
     node.processes().block_on(|cx: Cx<Term>| async move { cx.sleep(Duration::from_secs(1)).await }).unwrap();
     assert_eq!(node.functions().running(), 0);
 }
+
+/// Names are changed by who holds the lock. That is who sends the request, whomever it names as the caller.
+#[test]
+fn nobody_changes_global_names_in_the_name_of_who_holds_the_lock() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let names = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let (me, peer) = (cx.pid(), Pid::new(NodeName::new("peer@127.0.0.1").unwrap(), 7, 1, 0));
+        let ask = |sender, request: Term| {
+            let caller = Term::tuple([Term::Pid(me), Term::from(there.processes().new_reference())]);
+            let call = Term::tuple([Term::atom("$gen_call"), caller, request]);
+            let mut body = Vec::new();
+            engset_etf::encode_body(&call, &mut body);
+            there.processes().deliver(sender, &Dest::Name(Atom::from_static("global_name_server")), body.into());
+        };
+        let register = |name| Term::tuple([Term::atom("register"), Term::atom(name), Term::Pid(me), Term::Nil]);
+        let lock = Term::tuple([Term::atom("global"), Term::Pid(me)]);
+        ask(Some(me), Term::tuple([Term::atom("set_lock"), lock]));
+        ask(Some(peer), register("forged"));
+        ask(None, register("without_sender"));
+        ask(Some(me), register("ours"));
+        cx.sleep(Duration::from_secs(1)).await;
+        there.global().registered_names()
+    });
+    assert_eq!(names.unwrap(), [Term::atom("ours")]);
+}

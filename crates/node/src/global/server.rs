@@ -71,8 +71,14 @@ impl Protocol for GlobalMsg {
             envelope::open(&encoded.payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
         Ok(Mail::Message(match opened {
             Envelope::Call(caller, request) => {
+                // Who calls may be another process of the sender's node, and none of a node that the sender only names.
+                let from = match from {
+                    Some(sender) if sender.node() == caller.pid.node() => caller.pid,
+                    Some(sender) => sender,
+                    None => return Err(Rejected::NotUnderstood("a request without a sender".into())),
+                };
                 let request = term(request)?;
-                Self::Call { from: caller.pid, request, reply: Reply::from_term(caller, at) }
+                Self::Call { from, request, reply: Reply::from_term(caller, at) }
             }
             Envelope::Cast(request) => Self::Cast { from, term: term(request)? },
             Envelope::Other(whole) => Self::Plain { from, term: term(whole)? },
