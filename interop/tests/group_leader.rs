@@ -115,7 +115,8 @@ fn the_leader_may_be_of_any_node() {
     for leader in ["Ours", "Third", "group_leader()"] {
         let set = format!("group_leader({leader}, P).");
         stage.check(&set, "true");
-        let info = format!("rpc:call($N, erlang, process_info, [P, group_leader]) =:= {{group_leader, {leader}}}.");
+        let info =
+            format!("rpc:call($N, erlang, process_info, [P, group_leader]) =:= {{group_leader, {leader}}}.");
         stage.check(&info, "true");
     }
     stage.check("receive {nodedown, $N} -> lost after 0 -> kept end.", "kept");

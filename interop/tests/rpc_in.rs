@@ -263,7 +263,10 @@ fn a_denied_peer_is_told_so_and_limits_hold() {
     stage.check("try erpc:call($N, erlang, node, []) catch error:E -> E end.", "{erpc,notsup}");
     stage.check("gen_server:cast({rex, $N}, {cast, erlang, node, [], user}).", "ok");
     // In the name of another, as a C node may ask.
-    stage.check("{rex, $N} ! {rpc:call(node(), erlang, whereis, [init]), {call, erlang, node, [], user}}, ok.", "ok");
+    stage.check(
+        "{rex, $N} ! {rpc:call(node(), erlang, whereis, [init]), {call, erlang, node, [], user}}, ok.",
+        "ok",
+    );
     let called = "gen_server:call({rex, $N}, {call, erlang, node, [], user}).";
     stage.check(called, "{badrpc,{'EXIT',notsup}}");
     assert_eq!(stage.node.functions().counts().denied, 5);

@@ -4,7 +4,9 @@ use crate::request::{Errors, first_span, type_segment};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::parse::Parser;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Meta, Path, Result, Token, parse_quote};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Meta, Path, Result, Token, parse_quote,
+};
 
 /// What stands in the parentheses of `#[term(…)]` on a type.
 struct Options {

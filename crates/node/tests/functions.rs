@@ -301,9 +301,14 @@ fn nobody_changes_global_names_in_the_name_of_who_holds_the_lock() {
             let call = Term::tuple([Term::atom("$gen_call"), caller, request]);
             let mut body = Vec::new();
             engset_etf::encode_body(&call, &mut body);
-            there.processes().deliver(sender, &Dest::Name(Atom::from_static("global_name_server")), body.into());
+            there.processes().deliver(
+                sender,
+                &Dest::Name(Atom::from_static("global_name_server")),
+                body.into(),
+            );
         };
-        let register = |name| Term::tuple([Term::atom("register"), Term::atom(name), Term::Pid(me), Term::Nil]);
+        let register =
+            |name| Term::tuple([Term::atom("register"), Term::atom(name), Term::Pid(me), Term::Nil]);
         let lock = Term::tuple([Term::atom("global"), Term::Pid(me)]);
         ask(Some(me), Term::tuple([Term::atom("set_lock"), lock]));
         ask(Some(peer), register("forged"));

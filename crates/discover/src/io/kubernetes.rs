@@ -201,8 +201,9 @@ impl Kubernetes {
                 return Ok(Some((number, all)));
             }
         }
-        let why =
-            format!("only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector");
+        let why = format!(
+            "only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector"
+        );
         all.refused.insert(0, LeftOut::new("the rest of the list", &why));
         Ok(Some((PAGES_MAX, all)))
     }

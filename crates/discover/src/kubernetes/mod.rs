@@ -360,7 +360,8 @@ mod tests {
     /// Whatever else answers well at the API's place must not be taken for an API without pods.
     #[test]
     fn what_has_no_items_is_no_empty_list() {
-        let objects = [KubernetesObjects::EndpointSlices, KubernetesObjects::Endpoints, KubernetesObjects::Pods];
+        let objects =
+            [KubernetesObjects::EndpointSlices, KubernetesObjects::Endpoints, KubernetesObjects::Pods];
         for objects in objects {
             for body in ["{}", r#"{"kind":"Status","status":"Failure"}"#, r#"{"items":{}}"#, "[]", ""] {
                 let page = read(body.as_bytes(), objects, &naming(KubernetesMode::Ip));

@@ -81,9 +81,18 @@ impl Protocol for GlobalMsg {
                 Self::Call { from, request, reply: Reply::from_term(caller, at) }
             }
             Envelope::Cast(request) => Self::Cast { from, term: term(request)? },
-            Envelope::Other(whole) => Self::Plain { from, term: term(whole)? },
+            Envelope::Other(whole) => match term(whole)? {
+                term if is_system(&term) => return Ok(Mail::Other(Box::new(term))),
+                term => Self::Plain { from, term },
+            },
         }))
     }
+}
+
+/// Whether it is a system message (`sys`), which every server understands.
+fn is_system(term: &Term) -> bool {
+    term.as_tuple()
+        .is_some_and(|parts| parts.len() == 3 && parts.iter().take(1).all(|tag| tag.is_atom("system")))
 }
 
 /// A cast to the name server of a node; makes a connection where there is none.

@@ -65,7 +65,11 @@ impl Protocol for RexMsg {
         let told = match opened {
             Envelope::Call(caller, request) => Told::Call(term(request)?, Reply::from_term(caller, at)),
             Envelope::Cast(request) => Told::Cast(term(request)?),
-            Envelope::Other(whole) => Told::Plain(term(whole)?),
+            Envelope::Other(whole) => match term(whole)? {
+                pair if pair.as_tuple().is_some_and(|parts| parts.len() == 2) => Told::Plain(pair),
+                // A system message, or nothing that is known here.
+                other => return Ok(Mail::Other(Box::new(other))),
+            },
         };
         Ok(Mail::Message(Self { sender, bytes, told }))
     }
@@ -208,14 +212,7 @@ impl Server for Rex {
 }
 
 impl Rex {
-    fn called(
-        &mut self,
-        sent: (Pid, usize),
-        from: Pid,
-        request: &Term,
-        back: Back,
-        cx: &mut Cx<RexMsg>,
-    ) {
+    fn called(&mut self, sent: (Pid, usize), from: Pid, request: &Term, back: Back, cx: &mut Cx<RexMsg>) {
         let parts = request.as_tuple().unwrap_or_default();
         let tag = parts.first().and_then(Term::as_atom).map_or("", Atom::as_str);
         let Some(wish) = Request::new(sent, from, parts, cx.processes()) else {
@@ -268,7 +265,8 @@ impl Rex {
             let outcome = match wanted(&module, &function, &args) {
                 Ok(wanted) => {
                     let (module, function, args) = (wanted.module, wanted.function, wanted.args);
-                    let call = RemoteCall { node: Arc::clone(&node), caller: sender, module, function, args, cx };
+                    let call =
+                        RemoteCall { node: Arc::clone(&node), caller: sender, module, function, args, cx };
                     node.functions().run(call).await
                 }
                 Err(raised) => Err(raised),
