@@ -107,6 +107,7 @@ fn names_and_locks_have_limits() {
 /// A node may have had all names and locks that there are, in processes as it pleases; forgetting them must not keep
 /// everybody else waiting. With time that grows by the square these were minutes.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is looked at")]
 fn all_that_the_limits_allow_is_freed_in_no_time() {
     const MANY: u32 = 60_000;
     let began = std::time::Instant::now();
