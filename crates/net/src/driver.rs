@@ -27,8 +27,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// Bytes read at a time from a peer that has not proven who it is.
 const HANDSHAKE_READ_BYTES: usize = 1024;
-/// Reads handled in one turn before others get theirs.
-const READS_PER_TURN: usize = 16;
+/// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
+const READS_PER_TURN: usize = 4;
 /// How long the last bytes of a handshake may take to be written.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 

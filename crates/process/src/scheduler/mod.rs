@@ -9,6 +9,7 @@ mod parked;
 mod plain;
 mod pulse;
 mod seeded;
+mod spares;
 mod stats;
 mod threads;
 mod watch;
@@ -31,6 +32,7 @@ pub use blocking::{BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, Bloc
 pub use config::{OnStuck, SPARE_WORKERS_MAX, Stuck, StuckIn, ThreadsConfig, WORKERS_MAX};
 pub(crate) use numbered::Home;
 pub use seeded::{Seeded, Step};
+pub(crate) use spares::{boxed, unboxed};
 pub use stats::{BlockingStats, SchedulerStats, WorkerStats};
 pub use threads::BUSY_WAIT;
 pub use threads::Threads;

@@ -14,6 +14,7 @@
 use super::Turn;
 use super::clock::Clock;
 use super::pulse::{NOTHING, Pulse};
+use super::spares::Spares;
 use super::threads::{RUNS_PER_POLL, Threads, bits, retry, run_caught};
 use crate::task::Runnable;
 use crossbeam_deque::Worker as Queue;
@@ -57,6 +58,7 @@ pub(super) struct Local {
     was_reached: Cell<bool>,
     /// Until when the worker looks at the sockets again and again before it sleeps, by its clock.
     busy_until: Cell<u64>,
+    pub(super) spares: Spares,
 }
 
 thread_local! {
@@ -101,6 +103,7 @@ pub(super) fn run(
         is_retired: Cell::new(false),
         was_reached: Cell::new(false),
         busy_until: Cell::new(0),
+        spares: Spares::default(),
     };
     LOCAL.with(|place| {
         let local = place.get_or_init(|| local);
