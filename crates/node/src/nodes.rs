@@ -159,7 +159,8 @@ impl Node {
         for (pid, message) in told.into_iter().filter(|(pid, _)| self.processes().is_alive(*pid)) {
             let mut body = Vec::new();
             engset_etf::encode_body(&message, &mut body);
-            self.processes().deliver(None, &Dest::Pid(pid), body.into());
+            // In the name of the watcher itself, which no peer can speak for: it may want to know what is no forgery.
+            self.processes().deliver(Some(pid), &Dest::Pid(pid), body.into());
         }
     }
 }
