@@ -4,6 +4,7 @@ mod stage;
 
 use engset::NodeName;
 use stage::Stage;
+use std::time::Duration;
 
 /// `rpc_SUITE` `call`; `erpc_SUITE` `call`: values and exceptions of all classes, as from an Erlang node.
 #[test]
@@ -239,7 +240,10 @@ fn called_node_dies() {
     let name = stage::RUST;
     beam.eval(&format!("K = rpc:async_call('{name}', canned, wait, []).")).unwrap();
     beam.eval(&format!("pong = net_adm:ping('{name}'), erlang:monitor_node('{name}', true).")).unwrap();
+    let clock = node.processes().scheduler().clone();
+    let due = clock.now().saturating_add(Duration::from_secs(30));
     while node.functions().running() == 0 {
+        assert!(clock.now() < due, "the function was not begun");
         std::thread::yield_now();
     }
     node.stop();
@@ -257,7 +261,16 @@ fn a_denied_peer_is_told_so_and_limits_hold() {
     stage.node.functions().deny(peer);
     stage.check("rpc:call($N, erlang, node, []).", "{badrpc,notsup}");
     stage.check("try erpc:call($N, erlang, node, []) catch error:E -> E end.", "{erpc,notsup}");
-    assert_eq!(stage.node.functions().counts().denied, 2);
+    stage.check("gen_server:cast({rex, $N}, {cast, erlang, node, [], user}).", "ok");
+    // In the name of another, as a C node may ask.
+    stage.check(
+        "{rex, $N} ! {rpc:call(node(), erlang, whereis, [init]), {call, erlang, node, [], user}}, ok.",
+        "ok",
+    );
+    let called = "gen_server:call({rex, $N}, {call, erlang, node, [], user}).";
+    stage.check(called, "{badrpc,{'EXIT',notsup}}");
+    assert_eq!(stage.node.functions().counts().denied, 5);
+    assert_eq!(stage.node.functions().counts().begun, 0);
     assert!(stage.node.functions().permit(peer));
     stage.check("rpc:call($N, erlang, node, []) =:= $N.", "true");
     stage.check(

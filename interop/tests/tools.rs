@@ -105,6 +105,12 @@ fn sys_and_supervisor() {
     let Some(stage) = Stage::new() else { return };
     stage.check("element(1, sys:get_status({counter, $N})).", "status");
     stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
+    // Those that every node has, too.
+    let servers = "[rex, net_kernel, global_name_server, pg]";
+    stage.check(
+        &format!("[element(1, sys:get_status({{Name, $N}}, 10000)) || Name <- {servers}]."),
+        "[status,status,status,status]",
+    );
     stage.check("S = hd(element(2, rpc:call($N, erlang, process_info, [rpc:call($N, erlang, whereis, [counter]), links]))), lists:sort([I || {I, _, _, _} <- supervisor:which_children(S)]) =/= [].", "true");
     stage.check("proplists:get_value(workers, supervisor:count_children(S)) > 0.", "true");
     stage.check(
