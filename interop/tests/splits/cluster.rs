@@ -3,13 +3,15 @@
 use engset::net::{MonitorNodes, NodeConfig, NodeInfo};
 use engset::{Cx, Mail, Node, NodeName, Term};
 use engset_testkit::{Beam, Host, Network, require_erl, require_network};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 pub const COOKIE: &str = "interop";
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How often nodes are connected that are to be connected all.
+const CONNECTED_AGAIN_MAX: usize = 5;
 const NET_TICKTIME: Duration = Duration::from_secs(2);
 
 /// Waits on an Erlang node until it is connected to exactly these, event by event; and tells why it has lost a node.
@@ -22,6 +24,9 @@ const VIEW: &str = "ok = net_kernel:monitor_nodes(true, [nodedown_reason]), \
     Show = fun(undefined) -> undefined; (P) -> [_, I, S] = string:lexemes(pid_to_list(P), \"<.>\"), \
       lists:flatten(io_lib:format(\"<~s.~s.~s>\", [node(P), I, S])) end, \
     Spawn = fun() -> spawn(fun() -> receive stop -> ok end end) end, ok.";
+
+/// Whom each node sees, itself included.
+pub type Views = BTreeMap<String, BTreeSet<String>>;
 
 /// `rust0`, `rust1`, … and `beam0`, `beam1`, …, in this order on the hosts of a network.
 pub struct Cluster {
@@ -77,14 +82,43 @@ impl Cluster {
         self.all().iter().position(|other| other == node).unwrap()
     }
 
-    /// Connects all nodes, each from its own side and all at once, as after the end of a partition.
+    /// Connects all nodes, each from its own side and all at once, as after the end of a partition. What is cut yet by a
+    /// loss that was told of before is connected again.
     #[track_caller]
     pub fn connect_all(&self) {
         let all = self.all();
-        for node in &all {
-            all.iter().filter(|other| *other != node).for_each(|other| self.begin_to_connect(node, other));
+        let is_whole = |views: &Views| views.values().all(|seen| seen.len() == all.len());
+        for _ in 0..CONNECTED_AGAIN_MAX {
+            for node in &all {
+                all.iter()
+                    .filter(|other| *other != node)
+                    .for_each(|other| self.begin_to_connect(node, other));
+            }
+            if poll(&self.rust[0].node, NET_TICKTIME * 2, || self.views(), is_whole).1 {
+                return self.expect_views(&[&all.iter().map(String::as_str).collect::<Vec<_>>()]);
+            }
         }
-        self.expect_views(&[&all.iter().map(String::as_str).collect::<Vec<_>>()]);
+        panic!("the nodes do not find together: {:?}", self.views());
+    }
+
+    /// Whom each node sees, itself included.
+    pub fn views(&self) -> Views {
+        let all = self.all();
+        let view = |node: &String| {
+            let nodes: BTreeSet<String> = match self.rust(node) {
+                Some(rust) => {
+                    rust.node().connected().into_iter().map(|(peer, _)| peer.text().to_string()).collect()
+                }
+                None => {
+                    let nodes =
+                        self.eval(self.beam(node), "lists:append([[$  | atom_to_list(N)] || N <- nodes()])");
+                    nodes.trim_matches('"').split_whitespace().map(str::to_owned).collect()
+                }
+            };
+            let names = all.iter().filter(|other| *other == node || nodes.contains(&self.name(other)));
+            (node.clone(), names.cloned().collect())
+        };
+        all.iter().map(view).collect()
     }
 
     /// Lets a node connect to another one, and waits for nothing.
@@ -92,9 +126,12 @@ impl Cluster {
         let to = self.name(to);
         match self.rust(from) {
             Some(node) => node.node().connect(NodeName::new(&to).unwrap(), drop),
-            None => drop(
-                self.eval(self.beam(from), &format!("spawn(fun() -> net_kernel:connect_node('{to}') end), ok")),
-            ),
+            None => {
+                drop(self.eval(
+                    self.beam(from),
+                    &format!("spawn(fun() -> net_kernel:connect_node('{to}') end), ok"),
+                ))
+            }
         }
     }
 
@@ -167,7 +204,8 @@ impl Cluster {
 
 impl Member {
     fn start(number: usize, host: &Host, prevents_overlap: bool) -> Self {
-        let adjust: fn(&mut NodeConfig) = if prevents_overlap { impatient } else { impatient_and_overlapping };
+        let adjust: fn(&mut NodeConfig) =
+            if prevents_overlap { impatient } else { impatient_and_overlapping };
         let builder = Node::builder().name(&format!("rust{number}@{}", host.address())).cookie(COOKIE);
         let builder = builder.visible(true).listen(host.address().into()).epmd_tcp_port(4369).workers(2);
         let node = host.run(|| builder.adjust(adjust).start()).unwrap().unwrap();
@@ -182,7 +220,8 @@ impl Member {
                 }
             };
             let note = cx.spawn::<Term, _, _>(note).unwrap().pid();
-            let options = MonitorNodes { nodedown_reason: true, info: NodeInfo::List, ..MonitorNodes::default() };
+            let options =
+                MonitorNodes { nodedown_reason: true, info: NodeInfo::List, ..MonitorNodes::default() };
             core.monitor_nodes(note, options).unwrap();
         })
         .unwrap();
@@ -214,6 +253,25 @@ impl Member {
                 return info.to_string();
             }
         }
+    }
+}
+
+/// Looks until it is so, by the node's clock for a while at most; what was seen last, and whether it was so.
+pub fn poll<T>(
+    node: &Node,
+    patience: Duration,
+    look: impl Fn() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> (T, bool) {
+    let clock = node.processes().scheduler();
+    let due = clock.now().saturating_add(patience);
+    loop {
+        let seen = look();
+        let done = is_so(&seen);
+        if done || clock.now() >= due {
+            return (seen, done);
+        }
+        std::thread::yield_now();
     }
 }
 

@@ -76,7 +76,9 @@ impl Cluster {
     fn kill(&self, person: &Person) {
         match &person.kind {
             Kind::Rust(pid) => kill(self.rust(&person.at).unwrap(), *pid),
-            Kind::Beam(variable) => drop(self.eval(self.beam(&person.at), &format!("exit({variable}, kill)"))),
+            Kind::Beam(variable) => {
+                drop(self.eval(self.beam(&person.at), &format!("exit({variable}, kill)")))
+            }
         }
     }
 
@@ -111,7 +113,8 @@ impl Cluster {
             match self.rust(&node) {
                 Some(rust) => assert_eq!(groups_at(rust, herd), herd, "groups at {node}"),
                 None => {
-                    let single = "lists:all(fun(G) -> length(pg:get_members(pg, G)) =:= 1 end, pg:which_groups(pg))";
+                    let single =
+                        "lists:all(fun(G) -> length(pg:get_members(pg, G)) =:= 1 end, pg:which_groups(pg))";
                     let seen = self.eval(self.beam(&node), &format!("{{Groups({herd}), {single}}}"));
                     assert_eq!(seen, "{ok,true}", "groups at {node}");
                 }

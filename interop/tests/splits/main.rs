@@ -10,3 +10,4 @@
 
 mod cluster;
 mod groups;
+mod names;
