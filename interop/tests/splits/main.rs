@@ -11,3 +11,4 @@
 mod cluster;
 mod groups;
 mod names;
+mod suite;

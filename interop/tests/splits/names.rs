@@ -21,16 +21,16 @@ const NAMES: &str = "register(judge, self()), \
     Asked = fun A() -> receive {asked, N} -> [N | A()] after 0 -> [] end end, ok.";
 
 /// Who holds which name.
-type Names = BTreeMap<String, String>;
+pub type Names = BTreeMap<String, String>;
 
 /// A process of an Engset node that is told of conflicts.
-struct Told {
-    pid: Pid,
+pub struct Told {
+    pub pid: Pid,
     conflicts: Receiver<Term>,
 }
 
 impl Told {
-    fn on(node: &Node) -> Self {
+    pub fn on(node: &Node) -> Self {
         let (sender, conflicts) = channel();
         let pid = node.block_on(|cx| async move {
             let note = |mut cx: Cx<Term>| async move {
@@ -47,15 +47,21 @@ impl Told {
 }
 
 impl Cluster {
-    fn with_names(rust: usize, beams: usize, prevents_overlap: bool) -> Option<Self> {
-        let cluster = Self::new(rust, beams, prevents_overlap)?;
-        cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, NAMES)));
+    pub fn with_names(rust: usize, beams: usize, prevents_overlap: bool) -> Option<Self> {
+        let cluster = Self::apart(rust, beams, prevents_overlap)?;
         cluster.connect_all();
         cluster.sync();
         Some(cluster)
     }
 
-    fn sync(&self) {
+    /// Nodes that are not connected yet.
+    pub fn apart(rust: usize, beams: usize, prevents_overlap: bool) -> Option<Self> {
+        let cluster = Self::new(rust, beams, prevents_overlap)?;
+        cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, NAMES)));
+        Some(cluster)
+    }
+
+    pub fn sync(&self) {
         for beam in &self.beams {
             assert_eq!(self.eval(beam, "global:sync()"), "ok", "{}", beam.node_name());
         }
@@ -67,7 +73,7 @@ impl Cluster {
 
     /// Gives a name to a new process of a node, and says which.
     #[track_caller]
-    fn give(&self, names: &mut Names, at: &str, name: &'static str) {
+    pub fn give(&self, names: &mut Names, at: &str, name: &'static str) {
         let shown = match self.rust(at) {
             Some(node) => {
                 let told = Told::on(node);
@@ -76,7 +82,7 @@ impl Cluster {
             }
             None => {
                 let register = format!(
-                    "P_{name} = Spawn(), yes = global:register_name({name}, P_{name}, Resolver), Show(P_{name})"
+                    "put({name}, Spawn()), yes = global:register_name({name}, get({name}), Resolver), Show(get({name}))"
                 );
                 self.eval(self.beam(at), &register).trim_matches('"').to_owned()
             }
@@ -86,7 +92,7 @@ impl Cluster {
 
     /// Waits until a node knows exactly these names and holders.
     #[track_caller]
-    fn expect_names(&self, seen_by: &str, names: &Names) {
+    pub fn expect_names(&self, seen_by: &str, names: &Names) {
         match self.rust(seen_by) {
             Some(node) => {
                 let (seen, is_so) = poll(node, PATIENCE, || names_at(node), |seen| seen == names);
@@ -102,7 +108,7 @@ impl Cluster {
     }
 
     #[track_caller]
-    fn expect_names_everywhere(&self, names: &Names) {
+    pub fn expect_names_everywhere(&self, names: &Names) {
         self.all().iter().for_each(|node| self.expect_names(node, names));
     }
 
@@ -126,8 +132,20 @@ impl Cluster {
         assert!(is_so, "parts overlap, or know names of others: {seen:?}");
     }
 
+    /// Whether the process runs, asked at its node.
+    pub fn is_alive(&self, shown: &str) -> bool {
+        let node = self.all().into_iter().find(|node| shown.contains(&self.name(node))).unwrap();
+        match self.rust(&node) {
+            Some(rust) => rust.processes().pids().iter().any(|pid| pid.to_string() == shown),
+            None => {
+                let listed = format!("lists:any(fun(P) -> Show(P) =:= {shown:?} end, processes())");
+                self.eval(self.beam(&node), &listed) == "true"
+            }
+        }
+    }
+
     /// The names and holders that a node knows.
-    fn names_of(&self, node: &str) -> Names {
+    pub fn names_of(&self, node: &str) -> Names {
         match self.rust(node) {
             Some(rust) => names_at(rust),
             None => {
@@ -141,7 +159,7 @@ impl Cluster {
     }
 }
 
-fn names_at(node: &Node) -> Names {
+pub fn names_at(node: &Node) -> Names {
     let global = node.global();
     let names = global.registered_names().into_iter();
     // A name that goes meanwhile is not there.
@@ -149,7 +167,7 @@ fn names_at(node: &Node) -> Names {
 }
 
 #[track_caller]
-fn register(node: &Node, name: &'static str, pid: Pid) {
+pub fn register(node: &Node, name: &'static str, pid: Pid) {
     let global = node.global().clone();
     let registered = node.block_on(move |_| async move {
         global.register_with(Term::atom(name), pid, Resolve::RandomNotify).await
