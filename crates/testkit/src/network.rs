@@ -119,6 +119,19 @@ impl Network {
         self.set_ways(from, [to], false)
     }
 
+    /// From now on nothing that other hosts send to this TCP port of `host` arrives, and nobody is told, as behind a
+    /// firewall that drops. It stays so.
+    ///
+    /// # Errors
+    /// What `ip` answered.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub fn drop_tcp_port(&self, host: usize, tcp_port: u16) -> Result<(), NetworkError> {
+        let rule = format!("rule add pref 5 iif eth0 ipproto tcp dport {tcp_port} blackhole\n");
+        self.hosts[host].namespace.ip(&rule)
+    }
+
     /// Everything passes between two hosts again.
     ///
     /// # Errors
@@ -184,7 +197,8 @@ impl Host {
         ))?;
         let address = host.address();
         host.namespace.ip(&format!(
-            "link set lo up\naddress add {address}/24 dev eth0\nlink set eth0 up\n"
+            "link set lo up\naddress add {address}/24 dev eth0\nlink set eth0 up\n\
+             rule add pref 10 lookup local\nrule delete pref 0\n"
         ))?;
         Ok(host)
     }

@@ -80,6 +80,20 @@ fn parts_are_cut_from_each_other_only() {
 }
 
 #[test]
+fn a_dropped_port_is_silent_and_others_are_not() {
+    if require_network().is_none() {
+        return;
+    }
+    let network = Network::new(2).unwrap();
+    let hosts = network.hosts();
+    let ((_one, dropped), (_other, open)) = (listen(&hosts[0]), listen(&hosts[0]));
+    network.drop_tcp_port(0, dropped.port()).unwrap();
+    assert_eq!(connect(&hosts[1], dropped, SILENCE).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert!(connect(&hosts[1], open, PATIENCE).is_ok());
+    assert!(connect(&hosts[0], dropped, PATIENCE).is_ok(), "the host itself is not cut off");
+}
+
+#[test]
 fn two_networks_have_nothing_in_common() {
     if require_network().is_none() {
         return;

@@ -11,4 +11,5 @@
 mod cluster;
 mod groups;
 mod names;
+mod silence;
 mod suite;
