@@ -102,7 +102,7 @@ fn peer_that_says(said: &Said) -> (JoinHandle<()>, u16) {
         // The other side closes, or breaks off.
         drop(stream.read_to_end(&mut Vec::new()));
     };
-    (thread::spawn(serve), tcp_port)
+    (thread::Builder::new().name(PEER.to_owned()).spawn(serve).unwrap(), tcp_port)
 }
 
 /// A node that reaches all nodes at this port, and waits for half a second at each handshake.
@@ -180,4 +180,22 @@ fn an_epmd_of_the_peer_that_is_silent_is_told_of() {
         "{error}"
     );
     assert!(error.to_string().contains("step epmd") && error.to_string().contains("look at"), "{error}");
+}
+
+/// An Erlang node that hangs: its machine takes connections for it, and nobody answers.
+#[test]
+fn an_erlang_node_that_hangs_is_told_of() {
+    if require_erl().is_none() {
+        return;
+    }
+    let epmd = EpmdProcess::start().unwrap();
+    let builder = Node::builder().name("rust@127.0.0.1").cookie(COOKIE).epmd_tcp_port(epmd.port());
+    let builder = builder.adjust(|config| config.handshake_timeout = Duration::from_secs(1));
+    let node = builder.start().unwrap();
+    let beam = start_beam("beam", epmd.port());
+    beam.suspend().unwrap();
+    let error = dial(&node, "beam@127.0.0.1");
+    beam.resume().unwrap();
+    assert_eq!(error, HandshakeError::Timeout { step: HandshakeStep::Status });
+    assert_eq!(beam.eval("net_adm:ping('rust@127.0.0.1')").unwrap(), "pong");
 }

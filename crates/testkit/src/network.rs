@@ -76,7 +76,7 @@ impl Network {
         switch.ip("link add switch type bridge\nlink set switch up\n")?;
         let hosts: Result<Vec<Host>, NetworkError> =
             (0..hosts).map(|number| Host::new(number, &switch)).collect();
-        let network = Self { hosts: hosts?, switch: switch };
+        let network = Self { hosts: hosts?, switch };
         for from in 0..network.hosts.len() {
             network.set_ways(from, (0..network.hosts.len()).filter(|to| *to != from), true)?;
         }

@@ -127,10 +127,8 @@ impl Cluster {
         match self.rust(from) {
             Some(node) => node.node().connect(NodeName::new(&to).unwrap(), drop),
             None => {
-                drop(self.eval(
-                    self.beam(from),
-                    &format!("spawn(fun() -> net_kernel:connect_node('{to}') end), ok"),
-                ))
+                let connect = format!("spawn(fun() -> net_kernel:connect_node('{to}') end), ok");
+                self.eval(self.beam(from), &connect);
             }
         }
     }

@@ -77,7 +77,7 @@ impl Cluster {
         match &person.kind {
             Kind::Rust(pid) => kill(self.rust(&person.at).unwrap(), *pid),
             Kind::Beam(variable) => {
-                drop(self.eval(self.beam(&person.at), &format!("exit({variable}, kill)")))
+                self.eval(self.beam(&person.at), &format!("exit({variable}, kill)"));
             }
         }
     }

@@ -109,7 +109,11 @@ impl Cluster {
                     assert_eq!(had.unwrap(), Ok(true), "a lock is left, as {node} sees it");
                 }
                 None => {
-                    assert_eq!(self.eval(self.beam(&node), lock), "true", "a lock is left, as {node} sees it")
+                    assert_eq!(
+                        self.eval(self.beam(&node), lock),
+                        "true",
+                        "a lock is left, as {node} sees it"
+                    );
                 }
             }
         }
