@@ -57,6 +57,16 @@ impl Cluster {
         Some(cluster)
     }
 
+    /// Another Erlang node, on the host of the first node of the cluster.
+    pub fn start_beam_beside(&self, name: &str, args: &[&str]) -> Beam {
+        let host = &self.network.hosts()[0];
+        let name = format!("{name}@{}", host.address());
+        // The EPMD of the host is the node that is there.
+        let beam = Beam::builder().name(&name).cookie(COOKIE).host(host).epmd_port(4369);
+        let beam = beam.erl_args(["-kernel", "net_ticktime", &NET_TICKTIME.as_secs().to_string()]);
+        beam.erl_args(args.iter().copied()).time_limit(Duration::from_secs(60)).start().unwrap()
+    }
+
     /// All nodes, as `rust0`.
     pub fn all(&self) -> Vec<String> {
         let rust = (0..self.rust.len()).map(|number| format!("rust{number}"));

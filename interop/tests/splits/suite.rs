@@ -399,3 +399,125 @@ fn advanced_partition() {
     }
     cluster.expect_no_lock();
 }
+
+/// A node that is started with `-connect_all false` takes no part in names: it hears of none, those of the others are
+/// given all the same, and nobody is connected to it who has not been told to. (`global:sync/0` waits for it on both kinds
+/// of node.)
+#[test]
+fn otp_6931() {
+    let Some(cluster) = Cluster::with_names(2, 1, true) else { return };
+    let lone = cluster.start_beam_beside("lone", &["-connect_all", "false"]);
+    for node in ["rust0", "beam0"] {
+        let connect = format!("net_kernel:connect_node('{}')", cluster.name(node));
+        assert_eq!(cluster.eval(&lone, &connect), "true");
+    }
+    let mut names = Names::new();
+    cluster.give(&mut names, "rust0", "ours");
+    cluster.give(&mut names, "rust1", "ours_too");
+    cluster.give(&mut names, "beam0", "theirs");
+    cluster.expect_names_everywhere(&names);
+    assert_eq!(cluster.eval(&lone, "global:register_name(lonely, self())"), "yes");
+    let both = format!("['{}','{}']", cluster.name("rust0"), cluster.name("beam0"));
+    assert_eq!(
+        cluster.eval(&lone, "{lists:sort(fun(A, B) -> A >= B end, nodes()), global:registered_names()}"),
+        format!("{{{both},[lonely]}}")
+    );
+    cluster.expect_names_everywhere(&names);
+    cluster.expect_view("rust1", &["rust0", "beam0"]);
+    lone.kill();
+    cluster.sync();
+}
+
+/// A lock is shared by all processes that name the same requester, on whichever node, and is free when the last of them
+/// has deleted it.
+#[test]
+fn otp_1849() {
+    let Some(cluster) = Cluster::with_names(1, 2, true) else { return };
+    let node = &cluster.rust[0].node;
+    let id = || LockId::new(Term::atom("shared"), Term::atom("we"));
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    let (sender, ended) = channel();
+    let (global, others) = (node.global().clone(), node.global().clone());
+    let had = node.block_on(move |cx| async move {
+        let (had, has) = tokio::sync::oneshot::channel();
+        let hold = move |_: Cx<Term>| async move {
+            drop(had.send(global.set_lock(&id(), None, Retries::Times(0)).await));
+            drop(released.await);
+            sender.send(global.del_lock(&id(), None).await).unwrap();
+        };
+        cx.spawn::<Term, _, _>(hold).unwrap();
+        has.await.unwrap()
+    });
+    assert_eq!(had.unwrap(), Ok(true));
+    let ours = "global:set_lock({shared, we}, [node() | nodes()], 0)";
+    assert_eq!(cluster.eval(&cluster.beams[0], ours), "true");
+    let foreign = "global:set_lock({shared, they}, [node() | nodes()], 0)";
+    let is_refused = |by: &str| {
+        assert_eq!(cluster.eval(&cluster.beams[1], foreign), "false", "{by}");
+        let (others, they) = (others.clone(), LockId::new(Term::atom("shared"), Term::atom("they")));
+        let tried = move |_| async move { others.set_lock(&they, None, Retries::Times(0)).await };
+        assert_eq!(node.block_on(tried).unwrap(), Ok(false), "{by}");
+    };
+    is_refused("both hold it");
+    release.send(()).unwrap();
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(Ok(())));
+    is_refused("the Erlang process holds it yet");
+    cluster.eval(&cluster.beams[0], "global:del_lock({shared, we}, [node() | nodes()])");
+    assert_eq!(cluster.eval(&cluster.beams[1], foreign), "true");
+}
+
+/// Who asks for no retry waits for nobody, whoever holds the lock.
+#[test]
+fn otp_5737() {
+    let Some(cluster) = Cluster::with_names(1, 1, true) else { return };
+    let (node, beam) = (&cluster.rust[0].node, &cluster.beams[0]);
+    let all = "[node() | nodes()]";
+    assert_eq!(cluster.eval(beam, &format!("global:set_lock({{busy, self()}}, {all}, 0)")), "true");
+    let global = node.global().clone();
+    let tried = node.block_on(move |cx| async move {
+        let id = LockId::new(Term::atom("busy"), cx.pid());
+        let set = global.set_lock(&id, None, Retries::Times(0)).await?;
+        Ok::<_, GlobalError>((set, global.trans(&id, None, Retries::Times(0), async { 1 }).await?))
+    });
+    assert_eq!(tried.unwrap(), Ok((false, None)));
+    cluster.eval(beam, &format!("global:del_lock({{busy, self()}}, {all})"));
+    let global = node.global().clone();
+    let set = node.block_on(move |cx| async move {
+        let id = LockId::new(Term::atom("busy"), Term::Pid(cx.pid()));
+        let (had, has) = tokio::sync::oneshot::channel();
+        let hold = move |mut cx: Cx<Term>| async move {
+            drop(had.send(global.set_lock(&id, None, Retries::Times(0)).await));
+            drop(cx.recv().await);
+        };
+        cx.spawn::<Term, _, _>(hold).unwrap();
+        has.await.unwrap()
+    });
+    assert_eq!(set.unwrap(), Ok(true));
+    assert_eq!(cluster.eval(beam, &format!("global:set_lock({{busy, self()}}, {all}, 0)")), "false");
+    let trans = format!("global:trans({{busy, self()}}, fun() -> 1 end, {all}, 0)");
+    assert_eq!(cluster.eval(beam, &trans), "aborted");
+}
+
+/// The names of a node that is cut off are free at once where its loss is noticed, and may be given anew; the name of who
+/// was cut off is given up when it comes back to a name that was given meanwhile.
+#[test]
+fn otp_3162() {
+    for (cut, left) in [("rust0", ["beam0", "beam1"]), ("beam0", ["rust0", "beam1"])] {
+        let Some(cluster) = Cluster::with_names(1, 2, true) else { return };
+        let mut before = Names::new();
+        cluster.give(&mut before, cut, "test");
+        cluster.expect_names_everywhere(&before);
+        cluster.split(&[&left]);
+        cluster.expect_views(&[&left, &[cut]]);
+        left.iter().for_each(|node| cluster.expect_names(node, &Names::new()));
+        cluster.expect_names(cut, &before);
+        let mut anew = Names::new();
+        cluster.give(&mut anew, left[0], "test");
+        left.iter().for_each(|node| cluster.expect_names(node, &anew));
+        cluster.heal();
+        cluster.connect_all();
+        cluster.sync();
+        let after = cluster.expect_agreement();
+        assert!(after == anew || after == before, "{after:?} is neither {anew:?} nor {before:?}");
+    }
+}
