@@ -310,7 +310,7 @@ fn global_lost_nodes() {
     }
     // Each has had the lock some times while the others wanted it.
     let turns = |loads: &[Load]| loads.iter().map(|load| load.turns.load(Ordering::Relaxed)).min();
-    let (seen, is_so) = poll(&cluster.rust[0].node, PATIENCE, || turns(&loads), |turns| *turns > Some(20));
+    let (seen, is_so) = poll(&cluster.rust[0].node, PATIENCE, || turns(&loads), |turns| *turns > Some(3));
     assert!(is_so, "the lock was had {seen:?} times only");
     loads.iter().for_each(Load::stop);
     cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, "Load ! stop")));
