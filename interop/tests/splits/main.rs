@@ -11,5 +11,6 @@
 mod cluster;
 mod groups;
 mod names;
+mod processes;
 mod silence;
 mod suite;
