@@ -1,5 +1,6 @@
 //! Hosts in network namespaces of their own: what passes between them, and what does not.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_testkit::{Beam, Host, Network, NetworkError, require_erl, require_network};
 use std::io::{ErrorKind, Read, Write};
