@@ -5,7 +5,7 @@ use crate::error::EpmdError;
 use crate::launcher::Launcher;
 use crate::tcp_port::free_port;
 use std::io;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,10 @@ const USUAL_PORT: u16 = 4369;
 
 /// How many TCP ports are tried: another program may take a free one before `epmd` does.
 const PORTS_TRIED_MAX: u32 = 5;
+
+/// Runs a program until standard input closes, so that it does not outlive a test program that is killed. What it writes
+/// to standard error ends with itself.
+const WHILE_OPEN: &str = "\"$@\" & program=$!; exec 2>&-; cat > /dev/null; kill -9 $program; wait $program";
 
 /// What `epmd` writes under `-d -d` when it accepts connections.
 const LISTENS: &str = "entering the main select() loop";
@@ -50,8 +54,7 @@ impl EpmdProcess {
     /// # Errors
     /// `epmd` is not installed, or the TCP port is taken.
     pub fn start_at(port: u16) -> Result<Self, EpmdError> {
-        let mut command = Launcher::default().command("epmd");
-        Self::spawn(command.args(["-address", "127.0.0.1"]), port)
+        Self::spawn(&Launcher::default(), &["-address", "127.0.0.1"], port)
     }
 
     /// Starts `epmd` on a host of a network, at port 4369 of all its addresses, and waits until it listens.
@@ -64,12 +67,13 @@ impl EpmdProcess {
     }
 
     pub(crate) fn start_by(launcher: &Launcher) -> Result<Self, EpmdError> {
-        Self::spawn(&mut launcher.command("epmd"), USUAL_PORT)
+        Self::spawn(launcher, &[], USUAL_PORT)
     }
 
-    fn spawn(command: &mut Command, port: u16) -> Result<Self, EpmdError> {
-        command.args(["-d", "-d", "-port"]).arg(port.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    fn spawn(launcher: &Launcher, args: &[&str], port: u16) -> Result<Self, EpmdError> {
+        let mut command = launcher.command("sh");
+        command.args(["-c", WHILE_OPEN, "sh", "epmd", "-d", "-d", "-port"]).arg(port.to_string()).args(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(EpmdError::NotStarted)?;
         let (sender, lines) = sync_channel(16);
         if let Some(stderr) = child.stderr.take() {
@@ -91,8 +95,8 @@ impl EpmdProcess {
 
 impl Drop for EpmdProcess {
     fn drop(&mut self) {
+        drop(self.child.stdin.take());
         // An error means that it has ended already, which is what is wanted.
-        self.child.kill().ok();
         self.child.wait().ok();
     }
 }
