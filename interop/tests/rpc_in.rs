@@ -123,6 +123,50 @@ fn multicall() {
     stage.check("[receive {P, hi} when is_pid(P) -> ok end || _ <- [1, 2]].", "[ok,ok]");
 }
 
+/// `erpc_SUITE` `multicall_recv_opt`: many answers, past thousands of messages that the caller has not read.
+#[test]
+fn multicall_recv_opt() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("[self() ! {unread, N} || N <- lists:seq(1, 10000)], ok.");
+    stage.eval("Many = lists:duplicate(1000, $N).");
+    stage.check(
+        "lists:usort(erpc:multicall(Many, canned, echo, [x])) =:= [{ok, x}] andalso length(Many).",
+        "1000",
+    );
+    stage.check("lists:usort(erpc:multicall(Many, canned, raise, [throw, up])) =:= [{throw, up}].", "true");
+    stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,10000}");
+    assert_eq!(stage.node.functions().running(), 0);
+}
+
+/// `erpc_SUITE` `multicall_recv_opt2`: among many nodes are some that are not there, and functions that are not.
+#[test]
+fn multicall_recv_opt2() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("Mixed = lists:append(lists:duplicate(200, [$N, 'no@127.0.0.1', node()])).");
+    stage.eval("Answers = erpc:multicall(Mixed, canned, echo, [x]).");
+    // In the order of the nodes; there is no such module at the Erlang node.
+    stage.check(
+        "Sorts = [case A of {ok, x} -> ok; {error, {erpc, R}} -> R; {error, {exception, E, _}} -> E end || A <- Answers], \
+         Sorts =:= lists:append(lists:duplicate(200, [ok, noconnection, undef])).",
+        "true",
+    );
+    stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
+}
+
+/// `erpc_SUITE` `multicall_recv_opt3`: answers that come too late are nobody's.
+#[test]
+fn multicall_recv_opt3() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("Late = lists:duplicate(100, $N), erlang:send(self(), unread).");
+    stage.check(
+        "lists:usort(erpc:multicall(Late, canned, sleep, [300], 20)) =:= [{error, {erpc, timeout}}].",
+        "true",
+    );
+    // Behind all late answers, since what is asked later ends later.
+    stage.check("erpc:multicall([$N], canned, sleep, [600]).", "[{ok,ok}]");
+    stage.check("erlang:process_info(self(), messages).", "{messages,[unread]}");
+}
+
 /// `rpc_SUITE` `multicall_timeout`, `multicall_dies`; `erpc_SUITE` `multicall_reqtmo`.
 #[test]
 fn multicall_timeout() {
