@@ -103,3 +103,23 @@ fn init_and_net_kernel_answer() {
     stage.check("rpc:call($N, init, restart, []).", "ok");
     assert_eq!(*stopped.lock().unwrap(), Some(engset::StopWish::Restart));
 }
+
+/// `erlang:group_leader(Leader, Pid)` sends the leader's pid alone, of whatever node it is.
+#[test]
+fn the_leader_may_be_of_any_node() {
+    let Some(stage) = Stage::new() else { return };
+    stage.spawn_puppet("P");
+    stage.eval("erlang:monitor_node($N, true), Ours = rpc:call($N, erlang, whereis, [user]).");
+    // {third@127.0.0.1, 7, 5} as a pid.
+    stage.eval("Third = binary_to_term(<<131, 88, 119, 15, \"third@127.0.0.1\", 0:24, 7, 0:32, 0:24, 5>>).");
+    // It acts when the puppet runs next, which may be after the question.
+    stage.eval(
+        "Is = fun Is(_, 0) -> false; Is(L, Left) -> rpc:call($N, erlang, process_info, [P, group_leader]) =:= {group_leader, L} \
+         orelse receive after 10 -> Is(L, Left - 1) end end.",
+    );
+    for leader in ["Ours", "Third", "group_leader()"] {
+        let set = format!("group_leader({leader}, P), Is({leader}, 1000).");
+        stage.check(&set, "true");
+    }
+    stage.check("receive {nodedown, $N} -> lost after 0 -> kept end.", "kept");
+}

@@ -120,6 +120,8 @@ pub(crate) struct Connecting {
     pub(crate) waiters: Vec<Waiter>,
     /// Woken when the queue is gone.
     pub(crate) senders: Vec<Waker>,
+    /// Keeps the peer's name from being forgotten.
+    _pin: PinnedNodeName,
 }
 
 /// Which local processes must hear of the loss of a connection.
@@ -217,7 +219,7 @@ impl Link {
 }
 
 impl Connecting {
-    pub(crate) fn new(attempt: AttemptId, epoch: Epoch) -> Self {
+    pub(crate) fn new(peer: NodeName, attempt: AttemptId, epoch: Epoch) -> Self {
         Self {
             epoch,
             attempt,
@@ -230,6 +232,7 @@ impl Connecting {
             concerned: Concerned::default(),
             waiters: Vec::new(),
             senders: Vec::new(),
+            _pin: peer.pin(),
         }
     }
 

@@ -297,7 +297,6 @@ impl Control {
             | Self::Exit { from, .. }
             | Self::Unlink { from, .. }
             | Self::RegSend { from, .. }
-            | Self::GroupLeader { from, .. }
             | Self::Exit2 { from, .. }
             | Self::MonitorP { from, .. }
             | Self::DemonitorP { from, .. }
@@ -309,7 +308,9 @@ impl Control {
             | Self::UnlinkIdAck { from, .. }
             | Self::AltactSigSend { from, .. } => Some(*from),
             Self::Send { from, .. } => *from,
-            Self::NodeLink
+            // Names the leader, who may be of any node, and not who sent it.
+            Self::GroupLeader { .. }
+            | Self::NodeLink
             | Self::MonitorPExit { from: Process::Name(_), .. }
             | Self::SpawnReply { result: SpawnResult::Error(_), .. } => None,
         }
