@@ -30,6 +30,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `start`"]
 pub struct NodeBuilder {
     name: Option<String>,
+    /// The host of a node that gets its name from a peer.
+    host: Option<String>,
     cookie: Option<String>,
     visible: bool,
     threads: Option<ThreadsConfig>,
@@ -44,6 +46,7 @@ impl Default for NodeBuilder {
     fn default() -> Self {
         Self {
             name: None,
+            host: None,
             cookie: None,
             visible: false,
             threads: None,
@@ -59,7 +62,31 @@ impl Default for NodeBuilder {
 impl NodeBuilder {
     /// Names the node `name@host`, so that others can reach it. Without a name it is alone.
     pub fn name(self, name: &str) -> Self {
-        Self { name: Some(name.to_owned()), ..self }
+        Self { name: Some(name.to_owned()), host: None, ..self }
+    }
+
+    /// Lets the first peer that the node is [connected](Node::connect) to name it, as `erl -name undefined@HOST` does:
+    /// the name is one that nobody else has, `...@host`. For a program that joins a cluster for a while, and any number
+    /// of them on one machine.
+    ///
+    /// As in OTP such a node is hidden, listens nowhere and has no EPMD, makes a connection only where it is told to, and
+    /// has the name for as long as the connection that it came over is up: with it go its other connections, and the
+    /// next one brings another name. While it has none, [`Node::name`] is `nonode@nohost`; a second connection cannot be
+    /// begun before the first is up ([`NameAwaited`](engset_node::NameAwaited)). Its own processes see it as
+    /// `nonode@nohost` all the time, so that their pids outlive its names; peers see the name.
+    ///
+    /// ```no_run
+    /// # use engset_net::RunningNode;
+    /// # use engset_term::NodeName;
+    /// let node = RunningNode::builder().name_from_peer("127.0.0.1").cookie("a secret").start()?;
+    /// let peer = NodeName::new("shop@127.0.0.1")?;
+    /// let shop = node.node().clone();
+    /// node.block_on(|_cx| async move { shop.connect_and_wait(peer).await })?.map_err(|error| error.to_string())?;
+    /// println!("we are {}", node.node().name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn name_from_peer(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), name: None, ..self }
     }
 
     /// Sets the secret that all nodes of the cluster share.
@@ -185,6 +212,9 @@ impl NodeBuilder {
 
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
+        if let Some(host) = self.host.clone() {
+            return self.bring_up_nameless(host, salt, scheduler).await;
+        }
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
             let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
@@ -220,6 +250,27 @@ impl NodeBuilder {
             Keeper { _gone: gone }
         });
         Ok(Up { node, keeper, handshakes })
+    }
+
+    /// A node that gets its name from a peer.
+    async fn bring_up_nameless(
+        self,
+        host: String,
+        salt: u64,
+        scheduler: Scheduler,
+    ) -> Result<Up, StartNodeError> {
+        // Any name at this host will do.
+        NodeName::new(&format!("n@{host}")).map_err(StartNodeError::Name)?;
+        let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
+        let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
+        let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
+        config.asks_for_name_at = Some(host);
+        self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
+        let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
+        let node = Node::new(config, scheduler, network);
+        node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
+        Ok(Up { node, keeper: None, handshakes })
     }
 
     /// Where the node `name` listens, and listens there.

@@ -165,11 +165,11 @@ impl Node {
             return Err(BadSignal::ForeignSender(sender));
         }
         if let Some(pid) = receiver(control)
-            && pid.node() != self.name()
+            && pid.node() != self.here()
         {
             return Err(BadSignal::ForeignReceiver(pid));
         }
-        match reference(control, link.peer, self.name()) {
+        match reference(control, link.peer, self.here()) {
             Some((reference, maker)) if reference.node() != maker => {
                 Err(BadSignal::ForeignReference(reference))
             }

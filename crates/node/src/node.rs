@@ -1,6 +1,7 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
 use crate::access::{Access, TooManyEntries};
+use crate::channel::CloseReason;
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
@@ -8,10 +9,11 @@ use crate::global::Global;
 use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
+use crate::own_name::{Alias, OnlyOnDemand, OwnName};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, TooManyConnections, Waiter,
 };
-use crate::watchers::{NodedownReason, Watchers};
+use crate::watchers::{Connection, NodedownReason, Watchers};
 use engset_dist::Flags;
 use engset_dist::connection::{Outgoing, OutgoingConfig};
 use engset_dist::control::Control;
@@ -20,7 +22,7 @@ use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +69,8 @@ pub struct Node {
     /// Locked after `peers`.
     pub(crate) watchers: Mutex<Watchers>,
     global: Global,
+    /// For a node that gets its name from a peer.
+    own_name: Option<OwnName>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -85,6 +89,7 @@ impl Node {
         let global = Global::new(&processes, config.salt ^ u64::from(config.creation));
         let access = Mutex::new(Access::new(config.cookie.clone()));
         let functions = Functions::with_defaults(config.functions);
+        let own_name = config.asks_for_name_at.clone().map(OwnName::new);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -103,6 +108,7 @@ impl Node {
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             global,
+            own_name,
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -127,9 +133,15 @@ impl Node {
         self.this.upgrade()
     }
 
-    /// The node's name.
+    /// The node's name. One that asks a peer for its name is `nonode@nohost` until it has it, and when it is gone.
     #[must_use]
     pub fn name(&self) -> NodeName {
+        let alias = self.own_name.as_ref().and_then(OwnName::alias);
+        alias.map_or(self.config.name, |alias| alias.name())
+    }
+
+    /// The node of this node's pids, inside: the name, unless that comes from a peer.
+    pub(crate) fn here(&self) -> NodeName {
         self.config.name
     }
 
@@ -169,7 +181,7 @@ impl Node {
     /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own.
     pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), TooManyEntries> {
         let mut access = self.access.lock();
-        if peer == self.name() {
+        if peer == self.name() || peer == self.here() {
             access.set_default(cookie);
             return Ok(());
         }
@@ -188,7 +200,11 @@ impl Node {
 
     /// This node as it presents itself to `peer`, with the secret of the two.
     pub(crate) fn local_node(&self, peer: &str) -> LocalNode {
-        LocalNode { cookie: self.cookie(peer), ..self.config.local_node() }
+        let node = LocalNode { cookie: self.cookie(peer), ..self.config.local_node() };
+        match &self.own_name {
+            Some(own) => own.present(node),
+            None => node,
+        }
     }
 
     pub(crate) fn cookie(&self, peer: &str) -> Cookie {
@@ -291,6 +307,12 @@ impl Node {
                     return;
                 }
                 let (mut connecting, dial) = self.begin(peer);
+                let awaited = self.own_name.as_ref().map_or(Ok(()), |own| own.begin(connecting.attempt));
+                if let Err(error) = awaited {
+                    drop(peers);
+                    done(Err(Arc::new(error)));
+                    return;
+                }
                 connecting.waiters.push(Box::new(done));
                 peers.insert(peer, Peer::Connecting(connecting));
                 drop(peers);
@@ -303,7 +325,10 @@ impl Node {
     pub fn disconnect(&self, peer: NodeName) -> bool {
         let mut peers = self.peers.lock();
         match peers.remove(&peer) {
-            Some(Peer::Up(link)) => self.link_lost(&link, NodedownReason::Disconnect),
+            Some(Peer::Up(link)) => {
+                self.link_lost(&link, NodedownReason::Disconnect);
+                self.name_lost(peers, &link, NodedownReason::Disconnect);
+            }
             Some(Peer::Connecting(connecting)) => {
                 drop(peers);
                 self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
@@ -344,7 +369,7 @@ impl Node {
 
     /// An attempt of a peer did not succeed. Where we waited for it, our own goes on, or is made now, once: whoever it
     /// was has proven nothing.
-    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &crate::CloseReason) {
+    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &CloseReason) {
         let again = {
             let mut peers = self.peers.lock();
             self.accepting.lock().retain(|_, accepted| *accepted != attempt);
@@ -480,7 +505,9 @@ impl Node {
         let lenient = OutgoingConfig { queue_bytes_max: usize::MAX, large_bytes_max: usize::MAX, ..config };
         let mut outgoing = Outgoing::new(established.flags, lenient);
         let mut refused = Vec::new();
+        let alias = self.own_name.as_ref().and_then(OwnName::alias);
         for (control, payload) in connecting.queue {
+            let (control, payload) = outward(alias.as_deref(), control, payload);
             if let Err(error) = outgoing.send(&control, payload) {
                 tracing::warn!(%peer, "a signal that waited for the connection cannot be sent: {error}");
                 refused.push(control);
@@ -489,7 +516,8 @@ impl Node {
         outgoing.set_config(config);
         let visible = established.peer_flags.contains(Flags::PUBLISHED);
         let ids = (connecting.epoch, attempt);
-        let link = Link::new(ids, peer, (established.flags, visible), outgoing, connecting.concerned);
+        let flags = (established.flags, visible);
+        let link = Link::new(ids, peer, flags, alias, outgoing, connecting.concerned);
         peers.insert(peer, Peer::Up(Arc::clone(&link)));
         let told = self.watchers.lock().node_up(link.connection());
         self.tell_watchers(told);
@@ -509,6 +537,45 @@ impl Node {
             peers.remove(&link.peer);
         }
         self.link_lost(link, nodedown);
+        self.name_lost(peers, link, nodedown);
+    }
+
+    /// Where the name came over this connection, which is lost, the other connections go, too, and then the name.
+    fn name_lost(
+        &self,
+        mut peers: MutexGuard<'_, BTreeMap<NodeName, Peer>>,
+        link: &Link,
+        reason: NodedownReason,
+    ) {
+        let Some(name) = self.own_name.as_ref().and_then(|own| own.lost(link.attempt)) else { return };
+        let (mut up, mut others) = (Vec::new(), Vec::new());
+        for (name, peer) in std::mem::take(&mut *peers) {
+            match peer {
+                Peer::Up(link) => up.push(link),
+                Peer::Connecting(connecting) => others.push((name, connecting)),
+            }
+        }
+        up.iter().for_each(|link| self.link_lost(link, reason));
+        let told = self.watchers.lock().node_down(this_node(name, link.epoch), reason);
+        self.tell_watchers(told);
+        drop(peers);
+        tracing::info!(%name, "the name is gone with the connection that it came over");
+        for (peer, connecting) in others {
+            self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
+        }
+    }
+
+    /// The handshake succeeded: where it was to give this node a name, it has it from now on.
+    pub(crate) fn named(&self, attempt: AttemptId, established: &Established) -> Result<(), CloseReason> {
+        let Some(own) = &self.own_name else { return Ok(()) };
+        let named = own.established(attempt, established, self.config.creation);
+        if let Some(name) = named.map_err(CloseReason::OwnName)? {
+            tracing::info!(%name, by = established.peer, "this node has got a name");
+            let told = self.watchers.lock().node_up(this_node(name, Epoch::NONE));
+            self.tell_watchers(told);
+        }
+        // Where this node was told to disconnect meanwhile, the name is not its own.
+        if own.is(&established.local) { Ok(()) } else { Err(CloseReason::ClosedHere) }
     }
 
     /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
@@ -597,7 +664,12 @@ impl Node {
                 return Ok(Arc::clone(link));
             }
             let is_new = !peers.contains_key(&peer);
-            if is_new && let Err(error) = self.check_new(&peers, peer) {
+            if is_new && self.own_name.is_some() && peer == self.name() {
+                drop(peers);
+                self.to_itself(signal.take());
+                return Err(Epoch::NONE);
+            }
+            if is_new && let Err(error) = self.check_demand().and_then(|()| self.check_new(&peers, peer)) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
                 if let Some((control, _)) = signal.take() {
@@ -635,6 +707,17 @@ impl Node {
         Err(epoch)
     }
 
+    /// A signal for a process of this node by the name that it has from a peer.
+    fn to_itself(&self, signal: Option<(Control, Option<Body>)>) {
+        match signal {
+            Some((Control::RegSend { from, to, .. }, Some(body))) => {
+                self.processes.deliver(Some(from), &Dest::Name(to), body.into_bytes().into());
+            }
+            Some((control, _)) => self.refused(&control),
+            None => {}
+        }
+    }
+
     /// A new attempt, and what to dial for it: nothing where the peer is dialling us.
     fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
         let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
@@ -666,6 +749,9 @@ impl Node {
     }
 
     fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+        if let Some(own) = &self.own_name {
+            own.failed(connecting.attempt);
+        }
         if connecting.is_busy {
             self.processes.link_is_calm();
         }
@@ -718,10 +804,33 @@ impl Node {
         self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
     }
 
+    /// Whether a connection may be begun because something is to be sent: not where it would give this node its name.
+    fn check_demand(&self) -> Result<(), DialError> {
+        if self.own_name.is_some() { Err(Arc::new(OnlyOnDemand)) } else { Ok(()) }
+    }
+
     fn check_room(&self, peers: &BTreeMap<NodeName, Peer>) -> Result<(), TooManyConnections> {
         let limit = self.config.connections_max;
         if peers.len() < limit { Ok(()) } else { Err(TooManyConnections { limit }) }
     }
+}
+
+/// A signal as the peers understand it; another than here only where they know this node by another name.
+#[inline]
+pub(crate) fn outward(
+    alias: Option<&Alias>,
+    control: Control,
+    payload: Option<Body>,
+) -> (Control, Option<Body>) {
+    match alias {
+        Some(alias) => alias.outward(control, payload),
+        None => (control, payload),
+    }
+}
+
+/// What watchers of nodes are told of a name of this node itself, as in OTP.
+fn this_node(name: NodeName, epoch: Epoch) -> Connection {
+    Connection { node: name, visible: true, is_full: false, epoch }
 }
 
 /// A number in which each bit depends on all bits of `seed` (splitmix64).

@@ -1,6 +1,6 @@
 //! The way out: process signals become control messages for a peer.
 
-use crate::node::Node;
+use crate::node::{Node, outward};
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::NodedownReason;
@@ -54,7 +54,7 @@ impl Router for Node {
 
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
         let (control, args) = request_control(from, request);
-        if node != self.name() {
+        if node != self.here() {
             return self.transmit(node, None, control, Some(args));
         }
         if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
@@ -93,6 +93,7 @@ impl Node {
                 state.concerned.pids.insert(pid);
             }
             let Some((control, payload)) = signal.take() else { return true };
+            let (control, payload) = outward(link.alias.as_deref(), control, payload);
             match state.outgoing.send(&control, payload) {
                 Ok(()) => {
                     if state.outgoing.is_busy_for_some() {

@@ -74,7 +74,7 @@ impl Node {
         (linked, monitored): (bool, bool),
         result: SpawnResult,
     ) {
-        let node = link.map_or_else(|| self.name(), |link| link.peer);
+        let node = link.map_or_else(|| self.here(), |link| link.peer);
         let pid = match result {
             SpawnResult::Spawned(pid) => pid,
             SpawnResult::Error(error) => {

@@ -120,7 +120,7 @@ fn draw(node: &Arc<Node>, top: Pid, with_named: bool) -> Term {
         let mut next = info.links;
         next.append(&mut below_top);
         for child in next {
-            if child.node() == node.name() && seen.len() < SHOWN_MAX && seen.insert(child) {
+            if child.node() == node.here() && seen.len() < SHOWN_MAX && seen.insert(child) {
                 edges.push(Term::tuple([shown(node, pid), shown(node, child)]));
                 rest.push(child);
             }

@@ -234,7 +234,7 @@ fn pids(call: &RemoteCall) -> Term {
 /// An argument that must be a process of this node.
 fn local_pid(call: &RemoteCall, index: usize) -> Result<Pid, Raise> {
     let pid = call.args().get(index).and_then(Term::as_pid).ok_or_else(Raise::badarg)?;
-    if pid.node() == call.node().name() { Ok(pid) } else { Err(Raise::badarg()) }
+    if pid.node() == call.node().here() { Ok(pid) } else { Err(Raise::badarg()) }
 }
 
 fn process_info(call: &mut RemoteCall) -> Answer {

@@ -201,7 +201,8 @@ impl Rex {
     /// A plain message.
     fn told(&self, from: Pid, request: &Term, cx: &Cx<Dynamic>) {
         let answer = |answer: [Term; 3]| drop(cx.send(from, Term::tuple(answer)));
-        let node = || Term::Atom(Atom::from(cx.node()));
+        let name = self.node.upgrade().map_or_else(|| cx.node(), |node| node.name());
+        let node = || Term::Atom(Atom::from(name));
         if request.is_atom("features_request") {
             answer([Term::atom("features_reply"), node(), Term::list([Term::atom("erpc")])]);
             return;
