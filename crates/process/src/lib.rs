@@ -67,6 +67,7 @@ mod state;
 mod sync;
 mod table;
 mod task;
+mod trace_token;
 mod timer;
 mod wait;
 #[cfg(test)]
@@ -91,6 +92,7 @@ pub use processes::{
     Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,
 };
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
+pub use trace_token::TraceToken;
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;

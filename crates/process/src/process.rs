@@ -343,6 +343,12 @@ impl<M: Protocol> Process<M> {
                 }
                 mail
             }
+            Signal::Traced(traced) => {
+                let (encoded, token) = *traced;
+                let mail = self.take(me, own, Signal::Encoded(Box::new(encoded)))?;
+                own.with(|own| own.mailbox.push_traced(mail, token));
+                None
+            }
             Signal::Control(signal)
                 if own.with(|own| own.mailbox.has_returned) && self.comes_too_late(&signal) =>
             {
@@ -432,6 +438,9 @@ impl<M: Protocol> Process<M> {
             self.tell(*state, reason);
         }
         let mut dropped = 0;
+        if own.with(|own| own.mailbox.is_traced()) {
+            self.processes.traced.received(self.pid(), None);
+        }
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
             for mail in waiting {
@@ -453,6 +462,10 @@ impl<M: Protocol> Process<M> {
                 Signal::Encoded(encoded) => {
                     dropped += 1;
                     drop(encoded);
+                }
+                Signal::Traced(traced) => {
+                    dropped += 1;
+                    drop(traced);
                 }
             }
         }

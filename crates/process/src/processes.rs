@@ -19,6 +19,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
+use crate::trace_token::{TraceToken, Traced};
 use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
@@ -53,6 +54,7 @@ pub struct Processes {
     system_monitor: Mutex<Option<Pid>>,
     /// Set at the end of the node: processes that are killed then did not crash.
     halting: AtomicBool,
+    pub(crate) traced: Traced,
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
     /// Makes references hard to guess from outside.
@@ -155,6 +157,7 @@ impl Processes {
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
+            traced: Traced::default(),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
@@ -387,7 +390,7 @@ impl Processes {
             }
             return;
         }
-        self.deliver(Some(from), to, body.into_bytes().into());
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.traced.sends(from));
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
@@ -396,7 +399,7 @@ impl Processes {
         if self.is_elsewhere(to) {
             return self.router().is_some_and(|router| router.message_if_connected(from, to, body));
         }
-        self.deliver(Some(from), to, body.into_bytes().into());
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.traced.sends(from));
         true
     }
 
@@ -439,19 +442,30 @@ impl Processes {
         });
     }
 
+    /// For routers: the trace token that goes along with what `from` sends to another node now, where it has one.
+    #[inline]
+    pub fn trace_token(&self, from: Pid) -> Option<TraceToken> {
+        self.traced.sends(from)
+    }
+
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
+        self.deliver_with(from, to, payload, None);
+    }
+
+    /// As [`Self::deliver`], with a trace token; one that answers a call needs none, since who called has it still.
+    pub fn deliver_with(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<TraceToken>) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
                 self.alias_used(*alias, of);
-                self.push_encoded(of.pid, Encoded { from, payload })
+                self.push_encoded(of.pid, Encoded { from, payload }, token)
             }
             Dest::Alias(alias) => self.aliases.reply(*alias, payload),
             // A reply never reaches a mailbox, however it was addressed and however late it comes.
             Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
-                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }))
+                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }, token))
             }
         };
         if !delivered {
@@ -492,9 +506,12 @@ impl Processes {
     }
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
-    fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
+    fn push_encoded(&self, pid: Pid, encoded: Encoded, token: Option<TraceToken>) -> bool {
         let bytes = encoded.payload.memory();
-        let mut encoded = Some(Box::new(encoded));
+        let mut encoded = Some(match token {
+            None => Untyped::Encoded(Box::new(encoded)),
+            Some(token) => Untyped::Traced(Box::new((encoded, token))),
+        });
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
                 .any()
@@ -502,7 +519,7 @@ impl Processes {
             if let Verdict::Take | Verdict::DropOldest = verdict
                 && let Some(encoded) = encoded.take()
             {
-                visit.push_untyped(Untyped::Encoded(encoded));
+                visit.push_untyped(encoded);
             }
             visit.any().is_some_and(|(process, _)| process.guard().is_some())
         });

@@ -2,6 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::protocol::Mail;
+use crate::trace_token::TraceToken;
 use engset_etf::Payload;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
@@ -15,6 +16,8 @@ pub(crate) enum Signal<M> {
     Priority(Box<M>),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
+    /// The same, with a trace token.
+    Traced(Box<(Encoded, TraceToken)>),
     /// Everything that is not a message.
     Control(Box<ControlSignal>),
 }
@@ -25,6 +28,7 @@ impl<M> fmt::Debug for Signal<M> {
             Self::Mail(_) => f.write_str("Mail"),
             Self::Priority(_) => f.write_str("Priority"),
             Self::Encoded(encoded) => fmt::Debug::fmt(encoded, f),
+            Self::Traced(traced) => fmt::Debug::fmt(traced, f),
             Self::Control(signal) => fmt::Debug::fmt(signal, f),
         }
     }

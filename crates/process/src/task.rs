@@ -79,6 +79,8 @@ pub(crate) enum Untyped {
     Control(Box<crate::signal::ControlSignal>),
     /// A message in external term format.
     Encoded(Box<crate::signal::Encoded>),
+    /// The same, with a trace token.
+    Traced(Box<(crate::signal::Encoded, crate::trace_token::TraceToken)>),
 }
 
 /// What an inbox holds.
