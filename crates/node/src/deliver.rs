@@ -10,7 +10,7 @@ use crate::spawning::Wish;
 use engset_dist::connection::Received;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
 use engset_etf::{DecodeError, Payload};
-use engset_process::{ControlSignal, Dest, ExitReason, TraceToken};
+use engset_process::{ControlSignal, Dest, ExitReason, Mark, TraceToken};
 use engset_term::{NodeName, Pid, Reference, Term};
 use std::error::Error;
 use std::fmt;
@@ -63,8 +63,9 @@ impl Node {
             Control::AliasSend { from, to, token } => {
                 self.message(Some(from), &Dest::Alias(to), payload, token);
             }
-            Control::AltactSigSend { exit: false, from, to, token, .. } => {
-                self.message(Some(from), &altact_dest(to), payload, token);
+            Control::AltactSigSend { exit: false, priority, from, to, token } => {
+                let mark = Mark { priority, ..mark(token) };
+                self.processes().deliver_with(Some(from), &altact_dest(to), payload, mark);
             }
             Control::AltactSigSend { exit: true, from, to, .. } => {
                 let reason = reason(Reason::Payload)?;
@@ -114,10 +115,8 @@ impl Node {
         Ok(())
     }
 
-    /// What is no trace token is none.
     fn message(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<Term>) {
-        let token = token.and_then(|token| TraceToken::from_term(&token));
-        self.processes().deliver_with(from, to, payload, token);
+        self.processes().deliver_with(from, to, payload, mark(token));
     }
 
     fn act(&self, from: Pid, to: &Dest, signal: ControlSignal) {
@@ -180,6 +179,11 @@ impl Node {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// What is no trace token is none.
+fn mark(token: Option<Term>) -> Mark {
+    Mark { token: token.and_then(|token| TraceToken::from_term(&token)), priority: false }
 }
 
 /// The one term that a payload is.

@@ -102,7 +102,7 @@ pub use scheduler::{
     Threads, ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
 };
 pub use send_after::TimerRef;
-pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, SpawnRequest, Trapped};
+pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Mark, SpawnRequest, Trapped};
 pub use table::TooManyProcesses;
 pub use wait::{
     CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,

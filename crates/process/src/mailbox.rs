@@ -159,8 +159,8 @@ impl<M> Arrival<M> {
     pub(crate) fn push(&mut self, signal: Signal<M>) -> MailState {
         let mail = match &signal {
             Signal::Control(_) => MailState::Urgent,
-            // One with a token comes the same way: that of others has nothing to look at.
-            Signal::Priority(_) | Signal::Traced(_) => {
+            // All that is marked comes the same way, so that the way of others has nothing to look at.
+            Signal::Priority(_) | Signal::Marked(_) => {
                 self.messages_in += 1;
                 MailState::Urgent
             }
@@ -193,7 +193,7 @@ impl<M: Send + 'static> Inbox for Arrival<M> {
         self.push(match signal {
             Untyped::Control(signal) => Signal::Control(signal),
             Untyped::Encoded(encoded) => Signal::Encoded(encoded),
-            Untyped::Traced(traced) => Signal::Traced(traced),
+            Untyped::Marked(marked) => Signal::Marked(marked),
         })
     }
 }
@@ -362,9 +362,9 @@ impl<M> Mailbox<M> {
     }
 
     /// Puts a message before all that are not of priority.
-    pub(crate) fn push_priority(&mut self, mail: Mail<M>) {
+    pub(crate) fn push_priority(&mut self, mail: Mail<M>, token: Option<TraceToken>) {
         let waiting = self.waiting();
-        waiting.put(waiting.priorities, mail, None);
+        waiting.put(waiting.priorities, mail, token);
         waiting.priorities += 1;
         waiting.inserted = waiting.inserted.wrapping_add(1);
     }
@@ -560,7 +560,7 @@ mod tests {
         mailbox.push(Mail::Message(1));
         mailbox.push(Mail::Message(2));
         mailbox.push_traced(Mail::Message(3), token(3));
-        mailbox.push_priority(Mail::Message(4));
+        mailbox.push_priority(Mail::Message(4), None);
         mailbox.push_traced(Mail::Message(5), token(5));
         mailbox.push(Mail::Message(6));
         let mut received = |wanted: u32| {

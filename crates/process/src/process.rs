@@ -14,7 +14,7 @@ use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
-use crate::signal::{ControlSignal, Dest, Encoded, Signal};
+use crate::signal::{ControlSignal, Dest, Encoded, Marked, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
@@ -314,7 +314,7 @@ impl<M: Protocol> Process<M> {
         match signal {
             Signal::Mail(mail) => Some(mail),
             Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(*message)));
+                own.with(|own| own.mailbox.push_priority(Mail::Message(*message), None));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -343,10 +343,14 @@ impl<M: Protocol> Process<M> {
                 }
                 mail
             }
-            Signal::Traced(traced) => {
-                let (encoded, token) = *traced;
+            Signal::Marked(marked) => {
+                let Marked { encoded, mark } = *marked;
                 let mail = self.take(me, own, Signal::Encoded(Box::new(encoded)))?;
-                own.with(|own| own.mailbox.push_traced(mail, token));
+                own.with(|own| match mark.token {
+                    token if mark.priority => own.mailbox.push_priority(mail, token),
+                    Some(token) => own.mailbox.push_traced(mail, token),
+                    None => own.mailbox.push(mail),
+                });
                 None
             }
             Signal::Control(signal)
@@ -463,9 +467,9 @@ impl<M: Protocol> Process<M> {
                     dropped += 1;
                     drop(encoded);
                 }
-                Signal::Traced(traced) => {
+                Signal::Marked(marked) => {
                     dropped += 1;
-                    drop(traced);
+                    drop(marked);
                 }
             }
         }

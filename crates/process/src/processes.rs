@@ -16,7 +16,7 @@ use crate::protocol::Protocol;
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
 use crate::scheduler::Scheduler;
-use crate::signal::{ControlSignal, Dest, Encoded, Epoch, SpawnRequest};
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Mark, Marked, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
 use crate::trace_token::{TraceToken, Traced};
@@ -390,7 +390,11 @@ impl Processes {
             }
             return;
         }
-        self.deliver_with(Some(from), to, body.into_bytes().into(), self.traced.sends(from));
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.mark(from));
+    }
+
+    fn mark(&self, from: Pid) -> Mark {
+        Mark { token: self.traced.sends(from), priority: false }
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
@@ -399,7 +403,7 @@ impl Processes {
         if self.is_elsewhere(to) {
             return self.router().is_some_and(|router| router.message_if_connected(from, to, body));
         }
-        self.deliver_with(Some(from), to, body.into_bytes().into(), self.traced.sends(from));
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.mark(from));
         true
     }
 
@@ -450,22 +454,25 @@ impl Processes {
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
-        self.deliver_with(from, to, payload, None);
+        self.deliver_with(from, to, payload, Mark::default());
     }
 
-    /// As [`Self::deliver`], with a trace token; one that answers a call needs none, since who called has it still.
-    pub fn deliver_with(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<TraceToken>) {
+    /// As [`Self::deliver`], with what else there is to say of the message. The trace token of one that answers a call is
+    /// left out: who called has it still.
+    pub fn deliver_with(&self, from: Option<Pid>, to: &Dest, payload: Payload, mark: Mark) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
                 self.alias_used(*alias, of);
-                self.push_encoded(of.pid, Encoded { from, payload }, token)
+                let mark = Mark { priority: mark.priority && of.options.priority, ..mark };
+                self.push_encoded(of.pid, Encoded { from, payload }, mark)
             }
             Dest::Alias(alias) => self.aliases.reply(*alias, payload),
             // A reply never reaches a mailbox, however it was addressed and however late it comes.
             Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
-                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }, token))
+                let mark = Mark { priority: false, ..mark };
+                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }, mark))
             }
         };
         if !delivered {
@@ -506,12 +513,9 @@ impl Processes {
     }
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
-    fn push_encoded(&self, pid: Pid, encoded: Encoded, token: Option<TraceToken>) -> bool {
+    fn push_encoded(&self, pid: Pid, encoded: Encoded, mark: Mark) -> bool {
         let bytes = encoded.payload.memory();
-        let mut encoded = Some(match token {
-            None => Untyped::Encoded(Box::new(encoded)),
-            Some(token) => Untyped::Traced(Box::new((encoded, token))),
-        });
+        let mut encoded = Some(Marked::signal(encoded, mark));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
                 .any()
