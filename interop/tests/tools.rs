@@ -104,6 +104,24 @@ fn etop() {
 fn sys_and_supervisor() {
     let Some(stage) = Stage::new() else { return };
     stage.check("element(1, sys:get_status({counter, $N})).", "status");
+    // The nesting that observer and others take apart, with atoms where OTP has them.
+    stage.check(
+        "{status, St, {module, gen_server}, [PDict, running, Parent, [], [{header, Header}, {data, Facts}, {data, [{\"State\", _}]}]]} = \
+            sys:get_status({counter, $N}), {_, {Mod, init, 1}} = lists:keyfind('$initial_call', 1, PDict), \
+            {St =:= rpc:call($N, erlang, whereis, [counter]), is_atom(Mod), is_pid(Parent), Header, proplists:get_value(\"Status\", Facts), \
+            proplists:get_value(\"Parent\", Facts) =:= Parent, proplists:get_value(\"Logged events\", Facts)}.",
+        "{true,true,true,\"Status for generic server counter\",running,true,[]}",
+    );
+    stage.check("sys:statistics({counter, $N}, true).", "ok");
+    stage.check(
+        "gen_server:call({counter, $N}, get), {ok, [{start_time, {{Y, _, _}, {_, _, _}} = T0}, {current_time, T1}, {reductions, R}, {messages_in, In}, {messages_out, Out}]} = \
+            sys:statistics({counter, $N}, get), {{Y0, _, _}, _} = calendar:universal_time(), {T0 =< T1, abs(Y0 - Y) =< 1, is_integer(R), In, is_integer(Out)}.",
+        "{true,true,true,1,true}",
+    );
+    stage.check(
+        "{status, _, _, [_, _, _, [{statistics, {{{_, _, _}, {_, _, _}}, {reductions, _}, 1, _}}], _]} = sys:get_status({counter, $N}), sys:statistics({counter, $N}, false).",
+        "ok",
+    );
     stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
     stage.check("S = hd(element(2, rpc:call($N, erlang, process_info, [rpc:call($N, erlang, whereis, [counter]), links]))), lists:sort([I || {I, _, _, _} <- supervisor:which_children(S)]) =/= [].", "true");
     stage.check("proplists:get_value(workers, supervisor:count_children(S)) > 0.", "true");

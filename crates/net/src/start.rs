@@ -5,6 +5,7 @@ mod error;
 pub use error::{SetCookieError, StartNodeError};
 
 use crate::carrier::{Carrier, Listener, TlsConfig};
+use crate::clock;
 use crate::connect::Dialler;
 use crate::finding::{Finding, addresses};
 use crate::handshakes::{Handshakes, accept};
@@ -241,6 +242,7 @@ impl NodeBuilder {
         let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
+        node.processes().set_started_at(clock::started_at(&scheduler));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
         let keeper = presence.map(|presence| {
@@ -269,6 +271,7 @@ impl NodeBuilder {
         let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler, network);
+        node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         Ok(Up { node, keeper: None, handshakes })
     }

@@ -67,8 +67,8 @@ mod state;
 mod sync;
 mod table;
 mod task;
-mod trace_token;
 mod timer;
+mod trace_token;
 mod wait;
 #[cfg(test)]
 mod waiting_tests;
@@ -92,7 +92,6 @@ pub use processes::{
     Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,
 };
 pub use protocol::{EncodeError, Mail, Outgoing, Protocol, Rejected, SendError};
-pub use trace_token::TraceToken;
 pub use receive::{AnyMail, Receive, ReceiveTimeout, Select};
 pub use registry::RegisterError;
 pub use router::Router;
@@ -104,6 +103,7 @@ pub use scheduler::{
 pub use send_after::TimerRef;
 pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Mark, SpawnRequest, Trapped};
 pub use table::TooManyProcesses;
+pub use trace_token::TraceToken;
 pub use wait::{
     CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,
     send_request,

@@ -569,7 +569,8 @@ mod tests {
                 Mail::Message(number) if number == wanted => Ok(number),
                 mail => Err(mail),
             };
-            let found = mailbox.select(&mut 0, &mut select, |token| told = Some(token.map(|token| token.serial)));
+            let found =
+                mailbox.select(&mut 0, &mut select, |token| told = Some(token.map(|token| token.serial)));
             assert_eq!(found, Some(wanted));
             (told, mailbox.is_plain())
         };

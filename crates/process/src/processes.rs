@@ -57,6 +57,8 @@ pub struct Processes {
     pub(crate) traced: Traced,
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
+    /// Seconds since 1970 at the scheduler's beginning.
+    started_at: AtomicU64,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -158,6 +160,7 @@ impl Processes {
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
             traced: Traced::default(),
+            started_at: AtomicU64::new(0),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
@@ -171,6 +174,19 @@ impl Processes {
         if self.router.set(router).is_err() {
             tracing::warn!("a node's router is set once; the second one is ignored");
         }
+    }
+
+    /// Says which time it was at the scheduler's beginning, in seconds since 1970: for what is shown to people. Without,
+    /// that was in 1970.
+    pub fn set_started_at(&self, unix_seconds: u64) {
+        self.started_at.store(unix_seconds, Ordering::Relaxed);
+    }
+
+    /// The time by the scheduler's clock, in seconds since 1970.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        let started_at = self.started_at.load(Ordering::Relaxed);
+        started_at.saturating_add(self.scheduler.now().as_millis() / 1_000)
     }
 
     /// The node's name.

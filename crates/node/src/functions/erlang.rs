@@ -166,6 +166,11 @@ fn allow_changes(functions: &Functions) {
     change("erlang", "register", 2, |call| {
         let [name, pid] = call.take_args()?;
         let (Some(name), Some(pid)) = (name.as_atom(), pid.as_pid()) else { return Err(Raise::badarg()) };
+        // Who asks from a BEAM expects its rule: one name for a process, and none that says that there is none.
+        let has_one = call.node().processes().info(pid).is_some_and(|info| !info.names.is_empty());
+        if has_one || name.as_str() == "undefined" {
+            return Err(Raise::badarg());
+        }
         let registered = call.node().processes().register(name, pid);
         registered.map(|()| Term::atom("true")).map_err(|_error| Raise::badarg())
     });
