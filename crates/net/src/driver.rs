@@ -27,8 +27,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// Bytes read at a time from a peer that has not proven who it is.
 const HANDSHAKE_READ_BYTES: usize = 1024;
-/// Reads handled in one turn before others get theirs.
-const READS_PER_TURN: usize = 16;
+/// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
+const READS_PER_TURN: usize = 4;
 /// How long the last bytes of a handshake may take to be written.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -48,6 +48,7 @@ pub(crate) async fn drive(
         place,
         alarm: None,
         unwritten: VecDeque::new(),
+        pieces: Vec::new(),
         closing: None,
         last_words: None,
     };
@@ -72,6 +73,8 @@ struct Driver<'a, S> {
     /// Rings when the channel wants to hear of the time, which is this.
     alarm: Option<(Instant, engset_process::Sleep)>,
     unwritten: VecDeque<Bytes>,
+    /// What the channel gives, on its way to `unwritten`.
+    pieces: Vec<Bytes>,
     /// Decided to close.
     closing: Option<CloseReason>,
     /// The end of the patience with a peer that does not take the last bytes of a handshake.
@@ -207,11 +210,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         if !self.unwritten.is_empty() && self.closing.is_none() {
             return;
         }
-        let mut pieces = Vec::new();
-        if let Err(reason) = self.channel.poll_transmit(&mut pieces, task.waker()) {
+        if let Err(reason) = self.channel.poll_transmit(&mut self.pieces, task.waker()) {
             self.closing.get_or_insert(reason);
         }
-        self.unwritten.extend(pieces);
+        self.unwritten.extend(self.pieces.drain(..));
     }
 
     fn written(&mut self, mut written: usize) {

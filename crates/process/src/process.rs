@@ -14,6 +14,7 @@ use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
+use crate::scheduler::{Turn, unboxed};
 use crate::signal::{ControlSignal, Dest, Encoded, Marked, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
@@ -319,7 +320,7 @@ impl<M: Protocol> Process<M> {
             }
             Signal::Encoded(encoded) => {
                 let bytes = encoded.payload.len();
-                let decoded = self.decode(*encoded);
+                let decoded = self.decode(unboxed(encoded));
                 if let Some(guard) = &self.guard {
                     // From now on the value counts, not its encoding.
                     let size = decoded.as_ref().map_or(0, size_of_mail);
@@ -598,7 +599,8 @@ impl<M: Protocol> Program for Process<M> {
     type Own = Own<M>;
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.processes.scheduler().schedule(runnable, again, self.pid);
+        let turn = if again { Turn::Last } else { Turn::Next(self.pid) };
+        self.processes.scheduler().schedule(runnable, turn);
     }
 
     fn number(&self) -> u64 {

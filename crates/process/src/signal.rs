@@ -35,7 +35,7 @@ impl<M> fmt::Debug for Signal<M> {
 }
 
 /// A message in external term format, without the leading version byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoded {
     /// Who sent it, where the carrier tells.
     pub from: Option<Pid>,
@@ -70,7 +70,7 @@ impl Marked {
     /// A signal for the receiver of the message.
     pub(crate) fn signal(encoded: Encoded, mark: Mark) -> crate::task::Untyped {
         if mark.is_none() {
-            crate::task::Untyped::Encoded(Box::new(encoded))
+            crate::task::Untyped::Encoded(crate::scheduler::boxed(encoded))
         } else {
             crate::task::Untyped::Marked(Box::new(Self { encoded, mark }))
         }
