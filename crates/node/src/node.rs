@@ -25,7 +25,7 @@ use engset_term::{NodeName, Pid};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -69,6 +69,8 @@ pub struct Node {
     /// Locked after `peers`.
     pub(crate) watchers: Mutex<Watchers>,
     global: Global,
+    /// Set at the end of the node: it connects to nobody any more.
+    is_closed: AtomicBool,
     /// For a node that gets its name from a peer.
     own_name: Option<OwnName>,
     _name: engset_term::PinnedNodeName,
@@ -108,6 +110,7 @@ impl Node {
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             global,
+            is_closed: AtomicBool::new(false),
             own_name,
             _name: name,
         });
@@ -214,7 +217,7 @@ impl Node {
     /// A name for a peer on `host` that asks for one; `None` where it is not let in. `challenge` is a fresh random
     /// number.
     pub(crate) fn name_for(&self, host: &str, attempt: AttemptId, challenge: u32) -> Option<Given> {
-        if !self.access.lock().lets_in(host) {
+        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(host) {
             return None;
         }
         let random = mix(self.config.salt ^ mix((u64::from(challenge) << 32) ^ attempt.0));
@@ -338,6 +341,12 @@ impl Node {
         true
     }
 
+    /// Cuts all connections, and lets none be made any more.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.disconnect_all();
+    }
+
     /// Cuts all connections.
     pub fn disconnect_all(&self) {
         for name in self.known() {
@@ -417,7 +426,7 @@ impl Node {
 
     /// What to answer a peer of this name that dials us; `attempt` is its attempt.
     pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
-        if !self.access.lock().lets_in(peer) {
+        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(peer) {
             return Decision::NotAllowed;
         }
         let mut peers = self.peers.lock();
@@ -799,6 +808,9 @@ impl Node {
 
     /// Whether a connection to `peer` may be begun.
     fn check_new(&self, peers: &Peers, peer: NodeName) -> Result<(), DialError> {
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(Arc::new(Abandoned::Disconnected));
+        }
         self.access.lock().lets_out(peer).map_err(|error| Arc::new(error) as DialError)?;
         self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
     }

@@ -677,6 +677,12 @@ impl Processes {
         }
     }
 
+    /// Whether all processes are being killed, since the node ends.
+    #[must_use]
+    pub fn is_halting(&self) -> bool {
+        self.halting.load(Ordering::Relaxed)
+    }
+
     /// Whether a process that ends for this reason is worth a report.
     pub(crate) fn is_crash(&self, reason: &ExitReason) -> bool {
         let is_halt = *reason == ExitReason::Killed && self.halting.load(Ordering::Relaxed);

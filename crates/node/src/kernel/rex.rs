@@ -9,7 +9,7 @@
 use super::user;
 use crate::functions::{Refusal, RemoteCall, rpc_value, wanted};
 use crate::node::Node;
-use engset_otp::{Dynamic, Info, Reply, Server, StartError, start_on};
+use engset_otp::{Child, Dynamic, Info, Reply, Server};
 use engset_process::{Addr, Cx, Dest, Exit, SpawnOptions, SpawnedFor};
 use engset_term::{Atom, Pid, Term};
 use std::collections::VecDeque;
@@ -19,9 +19,10 @@ const NAME: Atom = Atom::from_static("rex");
 /// So many block calls wait for their turn; one more is answered with `{badrpc, {'EXIT', system_limit}}`.
 const BLOCK_CALLS_MAX: usize = 1_000;
 
-pub(super) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let rex = Rex { node: Arc::downgrade(node), blocked: VecDeque::new(), running: None };
-    start_on(node.processes(), Some(NAME), rex).await.map(|_addr| ())
+pub(super) fn child(node: &Weak<Node>) -> Child {
+    let node = Weak::clone(node);
+    let rex = move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), running: None };
+    Child::named_server(NAME, rex)
 }
 
 struct Rex {
