@@ -91,7 +91,10 @@ fn kernel_processes_are_supervised() {
         "lists:sort([I || {I, P, _, _} <- supervisor:which_children({kernel_sup, $N}), is_pid(P)]).",
         "[global_name_server,init,kernel_safe_sup,logger_sup,net_sup,rex,user]",
     );
-    stage.check("[{_, Pg, worker, _}] = supervisor:which_children({kernel_safe_sup, $N}), node(Pg) =:= $N.", "true");
+    stage.check(
+        "[{_, Pg, worker, _}] = supervisor:which_children({kernel_safe_sup, $N}), node(Pg) =:= $N.",
+        "true",
+    );
     // pg comes back.
     stage.check("W = fun(Name) -> rpc:call($N, erlang, whereis, [Name]) end, Kill = fun(Name) -> Old = W(Name), M = monitor(process, Old), exit(Old, kill), receive {'DOWN', M, _, _, _} -> Old end end, \
         P1 = Kill(pg), (fun Wait() -> case W(pg) of P2 when is_pid(P2), P2 =/= P1 -> true; _ -> Wait() end end)().", "true");

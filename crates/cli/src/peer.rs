@@ -27,7 +27,7 @@ pub(crate) struct PeerFlags {
     /// The name to appear under, name@host [default: engset-<pid>-<random>@<host>]
     ///
     /// Erlang nodes remember every name they have seen until they end: give a name where the command runs often.
-    #[arg(long, value_name = "NAME", value_parser = flags::node_name)]
+    #[arg(long, value_name = "NAME", value_parser = flags::own_name)]
     name: Option<NodeName>,
     /// Speak TLS, with the files that `engset cert` has made for --name in this directory
     #[arg(long, value_name = "D", requires = "name")]

@@ -225,7 +225,7 @@ impl NodeBuilder {
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
             return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
         };
-        let name = NodeName::new(name).map_err(StartNodeError::Name)?;
+        let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
         let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
         let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;

@@ -547,12 +547,7 @@ impl Node {
     }
 
     /// Where the name came over this connection, which is lost, the other connections go, too, and then the name.
-    fn name_lost(
-        &self,
-        mut peers: MutexGuard<'_, Peers>,
-        link: &Link,
-        reason: NodedownReason,
-    ) {
+    fn name_lost(&self, mut peers: MutexGuard<'_, Peers>, link: &Link, reason: NodedownReason) {
         let Some(name) = self.own_name.as_ref().and_then(|own| own.lost(link.attempt)) else { return };
         let (mut up, mut others): (Vec<Arc<Link>>, Vec<_>) = (Vec::new(), Vec::new());
         for (name, peer) in std::mem::take(&mut *peers) {

@@ -50,7 +50,13 @@ struct Shown {
 
 impl Appmon {
     /// Answers anew what a client shows; only where it has changed, unless it is asked for.
-    async fn look(&mut self, what: &Term, which: &Term, is_asked: bool, cx: &Cx<Dynamic>) -> Result<(), Exit> {
+    async fn look(
+        &mut self,
+        what: &Term,
+        which: &Term,
+        is_asked: bool,
+        cx: &Cx<Dynamic>,
+    ) -> Result<(), Exit> {
         let Some(node) = self.node.upgrade() else { return Err(Exit(ExitReason::Shutdown)) };
         let answer = match what.as_atom().map(Atom::as_str) {
             Some("app_ctrl") => applications(&node).await,

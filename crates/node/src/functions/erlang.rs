@@ -122,6 +122,13 @@ fn allow_others(functions: &Functions) {
     read("net_kernel", "get_net_ticktime", 0, |call| {
         Ok(facts::number(call.node().config().tick.net_ticktime.as_secs()))
     });
+    // Who is told is the process that runs the call, and that ends with it, here as in OTP.
+    read("net_kernel", "monitor_nodes", 1, |_call| Ok(Term::atom("ok")));
+    read("net_kernel", "monitor_nodes", 2, |_call| Ok(Term::atom("ok")));
+    read("erlang", "monitor_node", 2, |_call| Ok(Term::atom("true")));
+    read("net_kernel", "longnames", 0, |call| {
+        Ok(Term::atom(if call.node().name().host_part().contains('.') { "true" } else { "false" }))
+    });
     read("net_kernel", "nodename", 0, |call| Ok(facts::node_atom(call.node().name())));
     read("net_kernel", "nodes_info", 0, |call| {
         let info = |(name, visible)| {
