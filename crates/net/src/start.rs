@@ -33,6 +33,8 @@ pub struct NodeBuilder {
     name: Option<String>,
     /// The host of a node that gets its name from a peer.
     host: Option<String>,
+    /// Whether peers can connect to it.
+    listens: bool,
     cookie: Option<String>,
     visible: bool,
     threads: Option<ThreadsConfig>,
@@ -48,6 +50,7 @@ impl Default for NodeBuilder {
         Self {
             name: None,
             host: None,
+            listens: true,
             cookie: None,
             visible: false,
             threads: None,
@@ -88,6 +91,11 @@ impl NodeBuilder {
     /// ```
     pub fn name_from_peer(self, host: &str) -> Self {
         Self { host: Some(host.to_owned()), name: None, ..self }
+    }
+
+    /// Listens nowhere, as `erl -dist_listen false`: the node connects to others, and none to it. It is in no EPMD.
+    pub fn connect_only(self) -> Self {
+        Self { listens: false, ..self }
     }
 
     /// Sets the secret that all nodes of the cluster share.
@@ -214,7 +222,9 @@ impl NodeBuilder {
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
         if let Some(host) = self.host.clone() {
-            return self.bring_up_nameless(host, salt, scheduler).await;
+            // Any name at this host will do.
+            NodeName::new(&format!("n@{host}")).map_err(StartNodeError::Name)?;
+            return self.bring_up_unheard(NodeName::NONODE, Some(host), salt, scheduler).await;
         }
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
@@ -226,6 +236,9 @@ impl NodeBuilder {
             return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
         };
         let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
+        if !self.listens {
+            return self.bring_up_unheard(name, None, salt, scheduler).await;
+        }
         let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
         let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;
@@ -254,19 +267,26 @@ impl NodeBuilder {
         Ok(Up { node, keeper, handshakes })
     }
 
-    /// A node that gets its name from a peer.
-    async fn bring_up_nameless(
+    /// A node that listens nowhere; `host` is that of one which gets its name from a peer.
+    async fn bring_up_unheard(
         self,
-        host: String,
+        name: NodeName,
+        host: Option<String>,
         salt: u64,
         scheduler: Scheduler,
     ) -> Result<Up, StartNodeError> {
-        // Any name at this host will do.
-        NodeName::new(&format!("n@{host}")).map_err(StartNodeError::Name)?;
+        let creation = match &host {
+            Some(_) => 1,
+            None => random::creation().map_err(StartNodeError::System)?,
+        };
+        if let (None, Carrier::Tls(tls)) = (&host, &self.carrier) {
+            tls.check_own(name).map_err(StartNodeError::Certificate)?;
+        }
         let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
         let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
-        let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
-        config.asks_for_name_at = Some(host);
+        let mut config = NodeConfig::new(name, creation, cookie, salt);
+        config.visible = self.visible && host.is_none();
+        config.asks_for_name_at = host;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
         let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
