@@ -201,7 +201,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => self.written(written),
+                Poll::Ready(Ok(written)) => {
+                    self.scheduler.expect_answer();
+                    self.written(written);
+                }
             }
         }
     }

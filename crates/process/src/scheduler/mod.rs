@@ -101,6 +101,14 @@ impl Scheduler {
         plain::start(self.clone(), future).schedule();
     }
 
+    /// Tells the worker that runs this that something was sent by a socket, and that the answer may come at once: it
+    /// looks for it for a while before it sleeps ([`ThreadsConfig::busy_wait`]). Without effect on other threads.
+    pub fn expect_answer(&self) {
+        if let Self::Threads(threads) = self {
+            worker::expect_answer(threads);
+        }
+    }
+
     /// What the scheduler has done since it was made, and what it has to do now.
     ///
     /// Costs a look at each worker, and the workers nothing.
