@@ -2,32 +2,41 @@
 
 mod stage;
 
-use engset::net::DialError;
+use engset::net::{DialError, MonitorNodes, NodeType};
 use engset::{Atom, Dynamic, Node, NodeList, NodeName, Service, Term};
 use stage::{COOKIE, start_beam, start_canned};
 use std::time::Duration;
 
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn nameless(epmd_tcp_port: u16) -> Node {
     let builder = Node::builder().name_from_peer("127.0.0.1").cookie(COOKIE).epmd_tcp_port(epmd_tcp_port);
-    let node = builder.workers(2).start().unwrap();
+    let node = builder.workers(2).start().expect("it starts");
     interop::canned::allow(node.functions());
-    node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) })
-        .unwrap()
-        .unwrap();
+    let started = node.block_on(|cx| async move { interop::canned::start(cx.processes()).await.map(drop) });
+    started.expect("it runs").expect("they start");
     node
 }
 
 fn connect(node: &Node, peer: NodeName) -> Result<(), DialError> {
     let core = node.node().clone();
-    node.block_on(move |_cx| async move { core.connect_and_wait(peer).await }).unwrap()
+    node.block_on(move |_cx| async move { core.connect_and_wait(peer).await }).expect("it runs")
 }
 
+/// Waits until the node has lost all connections, and its name, of which it is told as of others.
 fn disconnected(node: &Node) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while !node.node().connected().is_empty() || node.node().name() != NodeName::NONODE {
-        assert!(std::time::Instant::now() < deadline, "still connected: {:?}", node.node().connected());
-        std::thread::yield_now();
-    }
+    let core = node.node().clone();
+    let gone = node.block_on(|mut cx| async move {
+        let all = MonitorNodes { node_type: Some(NodeType::All), ..MonitorNodes::default() };
+        core.monitor_nodes(cx.pid(), all).expect("there is room");
+        while !core.connected().is_empty() || core.name() != NodeName::NONODE {
+            if cx.recv_timeout(PATIENCE).await.is_none() {
+                return false;
+            }
+        }
+        true
+    });
+    assert_eq!(gone, Ok(true), "still connected");
 }
 
 #[test]

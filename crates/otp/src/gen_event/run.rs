@@ -86,7 +86,7 @@ impl<E: Send + Sync + 'static> Inspect for Manager<E> {
     }
 
     fn behaviour(&self) -> Behaviour {
-        Behaviour::GenEvent
+        Behaviour::Event
     }
 
     fn state(&self) -> Option<Term> {

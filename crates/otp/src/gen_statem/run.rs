@@ -119,7 +119,7 @@ impl<M: StateMachine> Inspect for Seen<'_, M> {
     }
 
     fn behaviour(&self) -> Behaviour {
-        Behaviour::GenStatem
+        Behaviour::Statem
     }
 
     fn state(&self) -> Option<Term> {

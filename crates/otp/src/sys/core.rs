@@ -256,7 +256,8 @@ impl Sys {
 /// `{{Year, Month, Day}, {Hour, Minute, Second}}` in UTC.
 fn date_time(unix_seconds: u64) -> Term {
     let (mut days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // In 400 years the calendar repeats.
     let mut year = 1970 + 400 * (days / 146_097);
     days %= 146_097;

@@ -12,7 +12,7 @@ pub(crate) trait Inspect {
     fn module(&self) -> &'static str;
     /// The module of OTP that serves processes of its kind.
     fn behaviour(&self) -> Behaviour {
-        Behaviour::GenServer
+        Behaviour::Server
     }
     /// Its state, where it shows it.
     fn state(&self) -> Option<Term>;
@@ -23,18 +23,18 @@ pub(crate) trait Inspect {
 /// What serves a process, in OTP's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    GenServer,
-    GenStatem,
-    GenEvent,
+    Server,
+    Statem,
+    Event,
 }
 
 impl Behaviour {
     /// The module, and what it calls its processes.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::GenServer => ("gen_server", "generic server"),
-            Self::GenStatem => ("gen_statem", "state machine"),
-            Self::GenEvent => ("gen_event", "event handler"),
+            Self::Server => ("gen_server", "generic server"),
+            Self::Statem => ("gen_statem", "state machine"),
+            Self::Event => ("gen_event", "event handler"),
         }
     }
 }
