@@ -9,20 +9,20 @@ use crate::global::Global;
 use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
-use crate::own_name::{Alias, OnlyOnDemand, OwnName};
+use crate::own_name::{OwnName, outward};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
-use crate::watchers::{Connection, NodedownReason, Watchers};
+use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
 use engset_dist::connection::{Outgoing, OutgoingConfig};
 use engset_dist::control::Control;
-use engset_dist::handshake::{Cookie, Decision, Established, LocalNode, Winner, simultaneous};
+use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous};
 use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,7 +72,7 @@ pub struct Node {
     /// Set at the end of the node: it connects to nobody any more.
     is_closed: AtomicBool,
     /// For a node that gets its name from a peer.
-    own_name: Option<OwnName>,
+    pub(crate) own_name: Option<OwnName>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -199,15 +199,6 @@ impl Node {
     /// When the list would have more than [`ALLOWED_MAX`](crate::ALLOWED_MAX) entries; it is as before then.
     pub fn allow(&self, entries: &[&str]) -> Result<(), TooManyEntries> {
         self.access.lock().allow(entries)
-    }
-
-    /// This node as it presents itself to `peer`, with the secret of the two.
-    pub(crate) fn local_node(&self, peer: &str) -> LocalNode {
-        let node = LocalNode { cookie: self.cookie(peer), ..self.config.local_node() };
-        match &self.own_name {
-            Some(own) => own.present(node),
-            None => node,
-        }
     }
 
     pub(crate) fn cookie(&self, peer: &str) -> Cookie {
@@ -546,41 +537,6 @@ impl Node {
         self.name_lost(peers, link, nodedown);
     }
 
-    /// Where the name came over this connection, which is lost, the other connections go, too, and then the name.
-    fn name_lost(&self, mut peers: MutexGuard<'_, Peers>, link: &Link, reason: NodedownReason) {
-        let Some(name) = self.own_name.as_ref().and_then(|own| own.lost(link.attempt)) else { return };
-        let (mut up, mut others): (Vec<Arc<Link>>, Vec<_>) = (Vec::new(), Vec::new());
-        for (name, peer) in std::mem::take(&mut *peers) {
-            match peer {
-                Peer::Up(link) => up.push(link),
-                Peer::Connecting(connecting) => others.push((name, connecting)),
-            }
-        }
-        up.sort_by_key(|link| link.peer);
-        others.sort_by_key(|(peer, _)| *peer);
-        up.iter().for_each(|link| self.link_lost(link, reason));
-        let told = self.watchers.lock().node_down(this_node(name, link.epoch), reason);
-        self.tell_watchers(told);
-        drop(peers);
-        tracing::info!(%name, "the name is gone with the connection that it came over");
-        for (peer, connecting) in others {
-            self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
-        }
-    }
-
-    /// The handshake succeeded: where it was to give this node a name, it has it from now on.
-    pub(crate) fn named(&self, attempt: AttemptId, established: &Established) -> Result<(), CloseReason> {
-        let Some(own) = &self.own_name else { return Ok(()) };
-        let named = own.established(attempt, established, self.config.creation);
-        if let Some(name) = named.map_err(CloseReason::OwnName)? {
-            tracing::info!(%name, by = established.peer, "this node has got a name");
-            let told = self.watchers.lock().node_up(this_node(name, Epoch::NONE));
-            self.tell_watchers(told);
-        }
-        // Where this node was told to disconnect meanwhile, the name is not its own.
-        if own.is(&established.local) { Ok(()) } else { Err(CloseReason::ClosedHere) }
-    }
-
     /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
     pub(crate) fn transmit(
         &self,
@@ -710,17 +666,6 @@ impl Node {
         Err(epoch)
     }
 
-    /// A signal for a process of this node by the name that it has from a peer.
-    fn to_itself(&self, signal: Option<(Control, Option<Body>)>) {
-        match signal {
-            Some((Control::RegSend { from, to, .. }, Some(body))) => {
-                self.processes.deliver(Some(from), &Dest::Name(to), body.into_bytes().into());
-            }
-            Some((control, _)) => self.refused(&control),
-            None => {}
-        }
-    }
-
     /// A new attempt, and what to dial for it: nothing where the peer is dialling us.
     fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
         let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
@@ -742,7 +687,7 @@ impl Node {
 
     /// Closes a link and tells its loss. Called with the peers locked, in one piece with the link's removal: nothing of a
     /// later connection can come in between.
-    fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
+    pub(crate) fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
         if let Some(concerned) = link.close(&self.processes) {
             self.tell_concerned(link.peer, link.epoch, &concerned);
             self.processes.aliases().node_down(link.peer, link.epoch);
@@ -751,7 +696,7 @@ impl Node {
         }
     }
 
-    fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+    pub(crate) fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
         if let Some(own) = &self.own_name {
             own.failed(connecting.attempt);
         }
@@ -810,33 +755,10 @@ impl Node {
         self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
     }
 
-    /// Whether a connection may be begun because something is to be sent: not where it would give this node its name.
-    fn check_demand(&self) -> Result<(), DialError> {
-        if self.own_name.is_some() { Err(Arc::new(OnlyOnDemand)) } else { Ok(()) }
-    }
-
     fn check_room(&self, peers: &Peers) -> Result<(), TooManyConnections> {
         let limit = self.config.connections_max;
         if peers.len() < limit { Ok(()) } else { Err(TooManyConnections { limit }) }
     }
-}
-
-/// A signal as the peers understand it; another than here only where they know this node by another name.
-#[inline]
-pub(crate) fn outward(
-    alias: Option<&Alias>,
-    control: Control,
-    payload: Option<Body>,
-) -> (Control, Option<Body>) {
-    match alias {
-        Some(alias) => alias.outward(control, payload),
-        None => (control, payload),
-    }
-}
-
-/// What watchers of nodes are told of a name of this node itself, as in OTP.
-fn this_node(name: NodeName, epoch: Epoch) -> Connection {
-    Connection { node: name, visible: true, is_full: false, epoch }
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

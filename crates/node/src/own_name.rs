@@ -8,14 +8,18 @@
 //! The name belongs to the connection that it came over. While that one is being made no other can be, since nobody
 //! could tell the second peer who we are; when it is lost, the other connections and the name go, too.
 
-use crate::peers::AttemptId;
+use crate::channel::CloseReason;
+use crate::node::Node;
+use crate::peers::{Abandoned, AttemptId, DialError, Link, Peer, Peers};
+use crate::watchers::{Connection, NodedownReason};
 use engset_dist::Flags;
 use engset_dist::connection::Received;
 use engset_dist::control::{AltactTarget, Control, Process, Reason, SpawnResult};
 use engset_dist::handshake::{Established, LocalNode};
 use engset_etf::{Body, DecodeError, Payload, encode_body};
+use engset_process::{Dest, Epoch};
 use engset_term::{NodeName, NodeNameError, Pid, PinnedNodeName, Reference, Term};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -206,6 +210,86 @@ impl Alias {
         };
         (NodeName::NONODE, inside)
     }
+}
+
+impl Node {
+    /// This node as it presents itself to `peer`, with the secret of the two.
+    pub(crate) fn local_node(&self, peer: &str) -> LocalNode {
+        let node = LocalNode { cookie: self.cookie(peer), ..self.config().local_node() };
+        match &self.own_name {
+            Some(own) => own.present(node),
+            None => node,
+        }
+    }
+
+    /// Where the name came over this connection, which is lost, the other connections go, too, and then the name.
+    pub(crate) fn name_lost(&self, mut peers: MutexGuard<'_, Peers>, link: &Link, reason: NodedownReason) {
+        let Some(name) = self.own_name.as_ref().and_then(|own| own.lost(link.attempt)) else { return };
+        let (mut up, mut others): (Vec<Arc<Link>>, Vec<_>) = (Vec::new(), Vec::new());
+        for (name, peer) in std::mem::take(&mut *peers) {
+            match peer {
+                Peer::Up(link) => up.push(link),
+                Peer::Connecting(connecting) => others.push((name, connecting)),
+            }
+        }
+        up.sort_by_key(|link| link.peer);
+        others.sort_by_key(|(peer, _)| *peer);
+        up.iter().for_each(|link| self.link_lost(link, reason));
+        let told = self.watchers.lock().node_down(this_node(name, link.epoch), reason);
+        self.tell_watchers(told);
+        drop(peers);
+        tracing::info!(%name, "the name is gone with the connection that it came over");
+        for (peer, connecting) in others {
+            self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
+        }
+    }
+
+    /// The handshake succeeded: where it was to give this node a name, it has it from now on.
+    pub(crate) fn named(&self, attempt: AttemptId, established: &Established) -> Result<(), CloseReason> {
+        let Some(own) = &self.own_name else { return Ok(()) };
+        let named = own.established(attempt, established, self.config().creation);
+        if let Some(name) = named.map_err(CloseReason::OwnName)? {
+            tracing::info!(%name, by = established.peer, "this node has got a name");
+            let told = self.watchers.lock().node_up(this_node(name, Epoch::NONE));
+            self.tell_watchers(told);
+        }
+        // Where this node was told to disconnect meanwhile, the name is not its own.
+        if own.is(&established.local) { Ok(()) } else { Err(CloseReason::ClosedHere) }
+    }
+
+    /// A signal for a process of this node by the name that it has from a peer.
+    pub(crate) fn to_itself(&self, signal: Option<(Control, Option<Body>)>) {
+        match signal {
+            Some((Control::RegSend { from, to, .. }, Some(body))) => {
+                self.processes().deliver(Some(from), &Dest::Name(to), body.into_bytes().into());
+            }
+            Some((control, _)) => self.refused(&control),
+            None => {}
+        }
+    }
+
+    /// Whether a connection may be begun because something is to be sent: not where it would give this node its name.
+    pub(crate) fn check_demand(&self) -> Result<(), DialError> {
+        if self.own_name.is_some() { Err(Arc::new(OnlyOnDemand)) } else { Ok(()) }
+    }
+}
+
+/// A signal as the peers understand it; another than here only where they know this node by another name.
+#[inline]
+pub(crate) fn outward(
+    alias: Option<&Alias>,
+    control: Control,
+    payload: Option<Body>,
+) -> (Control, Option<Body>) {
+    match alias {
+        Some(alias) => alias.outward(control, payload),
+        None => (control, payload),
+    }
+}
+
+/// What watchers of nodes are told of a name of this node itself, as in OTP.
+fn this_node(name: NodeName, epoch: Epoch) -> Connection {
+    Connection { node: name, visible: true, is_full: false, epoch }
 }
 
 /// Gives the identifiers of a control message to the nodes that `owner` says.

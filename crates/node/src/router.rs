@@ -1,6 +1,7 @@
 //! The way out: process signals become control messages for a peer.
 
-use crate::node::{Node, outward};
+use crate::node::Node;
+use crate::own_name::outward;
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::NodedownReason;

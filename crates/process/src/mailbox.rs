@@ -14,7 +14,7 @@
 
 use crate::chunks::Chunks;
 use crate::protocol::Mail;
-use crate::signal::Signal;
+use crate::signal::{Mark, Signal};
 use crate::task::{Inbox, MailState, Untyped};
 use crate::trace_token::{TraceToken, WaitingTokens};
 use std::collections::VecDeque;
@@ -348,6 +348,15 @@ impl<M> Mailbox<M> {
     pub(crate) fn push(&mut self, mail: Mail<M>) {
         let waiting = self.waiting();
         waiting.put(waiting.mail.len(), mail, None);
+    }
+
+    /// Puts a message where its mark says.
+    pub(crate) fn push_marked(&mut self, mail: Mail<M>, mark: Mark) {
+        match mark.token {
+            token if mark.priority => self.push_priority(mail, token),
+            Some(token) => self.push_traced(mail, token),
+            None => self.push(mail),
+        }
     }
 
     /// Appends a message with a trace token to what waits.

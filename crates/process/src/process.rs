@@ -347,11 +347,7 @@ impl<M: Protocol> Process<M> {
             Signal::Marked(marked) => {
                 let Marked { encoded, mark } = *marked;
                 let mail = self.take(me, own, Signal::Encoded(Box::new(encoded)))?;
-                own.with(|own| match mark.token {
-                    token if mark.priority => own.mailbox.push_priority(mail, token),
-                    Some(token) => own.mailbox.push_traced(mail, token),
-                    None => own.mailbox.push(mail),
-                });
+                own.with(|own| own.mailbox.push_marked(mail, mark));
                 None
             }
             Signal::Control(signal)
@@ -443,9 +439,7 @@ impl<M: Protocol> Process<M> {
             self.tell(*state, reason);
         }
         let mut dropped = 0;
-        if own.with(|own| own.mailbox.is_traced()) {
-            self.processes.traced.received(self.pid(), None);
-        }
+        self.processes.traced.ended(self.pid());
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
             for mail in waiting {
@@ -464,13 +458,9 @@ impl<M: Protocol> Process<M> {
                     dropped += 1;
                     drop_quietly(message);
                 }
-                Signal::Encoded(encoded) => {
+                signal @ (Signal::Encoded(_) | Signal::Marked(_)) => {
                     dropped += 1;
-                    drop(encoded);
-                }
-                Signal::Marked(marked) => {
-                    dropped += 1;
-                    drop(marked);
+                    drop(signal);
                 }
             }
         }

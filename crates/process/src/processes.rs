@@ -1,6 +1,7 @@
 //! The processes of one node, as a value: table, names, aliases, and the ways between processes.
 
 mod sending;
+mod telling;
 
 use crate::addr::Addr;
 use crate::alias::{AliasMode, Aliases, OfProcess, answered_alias};
@@ -19,7 +20,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Mark, Marked, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
-use crate::trace_token::{TraceToken, Traced};
+use crate::trace_token::Traced;
 use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
@@ -174,19 +175,6 @@ impl Processes {
         if self.router.set(router).is_err() {
             tracing::warn!("a node's router is set once; the second one is ignored");
         }
-    }
-
-    /// Says which time it was at the scheduler's beginning, in seconds since 1970: for what is shown to people. Without,
-    /// that was in 1970.
-    pub fn set_started_at(&self, unix_seconds: u64) {
-        self.started_at.store(unix_seconds, Ordering::Relaxed);
-    }
-
-    /// The time by the scheduler's clock, in seconds since 1970.
-    #[must_use]
-    pub fn unix_seconds(&self) -> u64 {
-        let started_at = self.started_at.load(Ordering::Relaxed);
-        started_at.saturating_add(self.scheduler.now().as_millis() / 1_000)
     }
 
     /// The node's name.
@@ -462,12 +450,6 @@ impl Processes {
         });
     }
 
-    /// For routers: the trace token that goes along with what `from` sends to another node now, where it has one.
-    #[inline]
-    pub fn trace_token(&self, from: Pid) -> Option<TraceToken> {
-        self.traced.sends(from)
-    }
-
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
         self.deliver_with(from, to, payload, Mark::default());
@@ -675,12 +657,6 @@ impl Processes {
             // One that ended meanwhile needs no killing.
             drop(self.push(pid, Untyped::Control(Box::new(kill))));
         }
-    }
-
-    /// Whether all processes are being killed, since the node ends.
-    #[must_use]
-    pub fn is_halting(&self) -> bool {
-        self.halting.load(Ordering::Relaxed)
     }
 
     /// Whether a process that ends for this reason is worth a report.

@@ -85,6 +85,13 @@ impl Traced {
         self.count.store(of.len(), Ordering::Relaxed);
     }
 
+    /// A process has ended.
+    pub(crate) fn ended(&self, pid: Pid) {
+        if self.count.load(Ordering::Relaxed) > 0 {
+            self.received(pid, None);
+        }
+    }
+
     /// The token for a message that a process sends now.
     #[inline]
     pub(crate) fn sends(&self, pid: Pid) -> Option<TraceToken> {
