@@ -134,8 +134,8 @@ pub mod net {
     };
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
-        HoldsTooMuch, MonitorNodes, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType, NotAllowed,
-        TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
+        HoldsTooMuch, MonitorNodes, NameAwaited, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType,
+        NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
     };
 }
 

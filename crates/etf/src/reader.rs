@@ -87,6 +87,11 @@ impl<'a> Reader<'a> {
     {
         Reader::shared(body, self.limits).with_atoms(self.atoms)
     }
+
+    /// A reader of the bytes from `from` to `to`, with this reader's settings.
+    pub(crate) fn part(&self, from: usize, to: usize) -> Self {
+        Reader::with_limits(self.between(from, to), self.limits).with_atoms(self.atoms)
+    }
 }
 
 /// Where the reader is.

@@ -5,6 +5,7 @@ mod error;
 pub use error::{SetCookieError, StartNodeError};
 
 use crate::carrier::{Carrier, Listener, TlsConfig};
+use crate::clock;
 use crate::connect::Dialler;
 use crate::finding::{Finding, addresses};
 use crate::handshakes::{Handshakes, accept};
@@ -30,6 +31,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `start`"]
 pub struct NodeBuilder {
     name: Option<String>,
+    /// The host of a node that gets its name from a peer.
+    host: Option<String>,
+    /// Whether peers can connect to it.
+    listens: bool,
     /// Does not print.
     cookie: Option<Result<Cookie, CookieError>>,
     visible: bool,
@@ -45,6 +50,8 @@ impl Default for NodeBuilder {
     fn default() -> Self {
         Self {
             name: None,
+            host: None,
+            listens: true,
             cookie: None,
             visible: false,
             threads: None,
@@ -60,7 +67,36 @@ impl Default for NodeBuilder {
 impl NodeBuilder {
     /// Names the node `name@host`, so that others can reach it. Without a name it is alone.
     pub fn name(self, name: &str) -> Self {
-        Self { name: Some(name.to_owned()), ..self }
+        Self { name: Some(name.to_owned()), host: None, ..self }
+    }
+
+    /// Lets the first peer that the node is [connected](Node::connect) to name it, as `erl -name undefined@HOST` does:
+    /// the name is one that nobody else has, `...@host`. For a program that joins a cluster for a while, and any number
+    /// of them on one machine.
+    ///
+    /// As in OTP such a node is hidden, listens nowhere and has no EPMD, makes a connection only where it is told to, and
+    /// has the name for as long as the connection that it came over is up: with it go its other connections, and the
+    /// next one brings another name. While it has none, [`Node::name`] is `nonode@nohost`; a second connection cannot be
+    /// begun before the first is up ([`NameAwaited`](engset_node::NameAwaited)). Its own processes see it as
+    /// `nonode@nohost` all the time, so that their pids outlive its names; peers see the name.
+    ///
+    /// ```no_run
+    /// # use engset_net::RunningNode;
+    /// # use engset_term::NodeName;
+    /// let node = RunningNode::builder().name_from_peer("127.0.0.1").cookie("a secret").start()?;
+    /// let peer = NodeName::new("shop@127.0.0.1")?;
+    /// let shop = node.node().clone();
+    /// node.block_on(|_cx| async move { shop.connect_and_wait(peer).await })?.map_err(|error| error.to_string())?;
+    /// println!("we are {}", node.node().name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn name_from_peer(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), name: None, ..self }
+    }
+
+    /// Listens nowhere, as `erl -dist_listen false`: the node connects to others, and none to it. It is in no EPMD.
+    pub fn connect_only(self) -> Self {
+        Self { listens: false, ..self }
     }
 
     /// Sets the secret that all nodes of the cluster share.
@@ -186,6 +222,11 @@ impl NodeBuilder {
 
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
+        if let Some(host) = self.host.clone() {
+            // Any name at this host will do.
+            NodeName::new(&format!("n@{host}")).map_err(StartNodeError::Name)?;
+            return self.bring_up_unheard(NodeName::NONODE, Some(host), salt, scheduler).await;
+        }
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
             let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
@@ -195,7 +236,10 @@ impl NodeBuilder {
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
             return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
         };
-        let name = NodeName::new(name).map_err(StartNodeError::Name)?;
+        let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
+        if !self.listens {
+            return self.bring_up_unheard(name, None, salt, scheduler).await;
+        }
         let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;
         let presence = self.presence(name, listen, &listener, &scheduler).await?;
@@ -211,6 +255,7 @@ impl NodeBuilder {
         let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
+        node.processes().set_started_at(clock::started_at(&scheduler));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
         let keeper = presence.map(|presence| {
@@ -220,6 +265,34 @@ impl NodeBuilder {
             Keeper { _gone: gone }
         });
         Ok(Up { node, keeper, handshakes })
+    }
+
+    /// A node that listens nowhere; `host` is that of one which gets its name from a peer.
+    async fn bring_up_unheard(
+        self,
+        name: NodeName,
+        host: Option<String>,
+        salt: u64,
+        scheduler: Scheduler,
+    ) -> Result<Up, StartNodeError> {
+        let creation = match &host {
+            Some(_) => 1,
+            None => random::creation().map_err(StartNodeError::System)?,
+        };
+        if let (None, Carrier::Tls(tls)) = (&host, &self.carrier) {
+            tls.check_own(name).map_err(StartNodeError::Certificate)?;
+        }
+        let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
+        let mut config = NodeConfig::new(name, creation, cookie, salt);
+        config.visible = self.visible && host.is_none();
+        config.asks_for_name_at = host;
+        self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
+        let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
+        let node = Node::new(config, scheduler, network);
+        node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
+        node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
+        Ok(Up { node, keeper: None, handshakes })
     }
 
     /// Where the node `name` listens, and listens there.

@@ -88,6 +88,8 @@ pub enum CloseReason {
     Refused,
     /// The peer's name cannot be used.
     PeerName(NodeNameError),
+    /// The name that the peer gave this node, which had asked for one, cannot be used.
+    OwnName(NodeNameError),
     /// The peer gives a name that its carrier knows not to be its own; it was told that it is not allowed.
     Impostor(Arc<dyn Error + Send + Sync>),
     /// There are too many connections.
@@ -114,6 +116,9 @@ impl fmt::Display for CloseReason {
             Self::Handshake(error) => fmt::Display::fmt(error, f),
             Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
             Self::Refused => f.write_str("this node refused the peer's attempt to connect"),
+            Self::OwnName(error) => {
+                write!(f, "the name that the peer gave this node cannot be used: {error}")
+            }
             Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
             Self::Impostor(error) => write!(f, "a peer was refused that gives a name not its own: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
@@ -351,6 +356,7 @@ impl Channel {
                 InitiatorEvent::Established(established) => {
                     let mut unsent = Vec::new();
                     initiator.poll_transmit(&mut unsent);
+                    self.node.named(self.attempt, &established)?;
                     let peer = self.dialled.map_or_else(|| NodeName::new(&established.peer), Ok);
                     self.up(now, peer.map_err(CloseReason::PeerName)?, &established, unsent)?;
                 }
@@ -446,6 +452,10 @@ impl Up {
             if self.link.is_closed() {
                 return Err(CloseReason::ClosedHere);
             }
+            let received = match &self.link.alias {
+                Some(alias) => alias.inward(received),
+                None => received,
+            };
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         if let Some(fault) = self.incoming.fault() {

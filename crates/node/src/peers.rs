@@ -8,6 +8,7 @@
 //! it closed looks again.
 
 use crate::node::Dial;
+use crate::own_name::Alias;
 use crate::watchers::Connection;
 use engset_dist::Flags;
 use engset_dist::connection::Outgoing;
@@ -140,6 +141,8 @@ pub(crate) struct Link {
     pub(crate) flags: Flags,
     pub(crate) visible: bool,
     pub(crate) state: Mutex<LinkState>,
+    /// What this node is called on the other side, where it got its name from a peer.
+    pub(crate) alias: Option<Arc<Alias>>,
     /// The same as in `state`, under whose lock it is set.
     closed: AtomicBool,
     /// Keeps the peer's name from being forgotten.
@@ -163,6 +166,7 @@ impl Link {
         (epoch, attempt): (Epoch, AttemptId),
         peer: NodeName,
         (flags, visible): (Flags, bool),
+        alias: Option<Arc<Alias>>,
         outgoing: Outgoing,
         concerned: Concerned,
     ) -> Arc<Self> {
@@ -175,7 +179,7 @@ impl Link {
             senders: Vec::new(),
         };
         let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
-        Arc::new(Self { epoch, attempt, peer, flags, visible, state, closed, _pin: peer.pin() })
+        Arc::new(Self { epoch, attempt, peer, flags, visible, alias, state, closed, _pin: peer.pin() })
     }
 
     /// What watchers of nodes are told of it.

@@ -1,26 +1,29 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::own_name::outward;
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::NodedownReason;
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
-use engset_term::{Atom, NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::sync::Arc;
 use std::task::Waker;
 
 impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
-        self.transmit(peer, None, send_control(from, to), Some(body));
+        let control = send_control(from, to, self.token(from));
+        self.transmit(peer, None, control, Some(body));
     }
 
     fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
         let Some(peer) = to.node() else { return false };
         let Some(link) = self.link(peer) else { return false };
-        self.transmit_over(&link, None, &mut Some((send_control(from, to), Some(body))))
+        let control = send_control(from, to, self.token(from));
+        self.transmit_over(&link, None, &mut Some((control, Some(body))))
     }
 
     fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
@@ -54,7 +57,7 @@ impl Router for Node {
 
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
         let (control, args) = request_control(from, request);
-        if node != self.name() {
+        if node != self.here() {
             return self.transmit(node, None, control, Some(args));
         }
         if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
@@ -77,6 +80,12 @@ impl Router for Node {
 }
 
 impl Node {
+    /// The trace token that goes along with what a process sends now.
+    #[inline]
+    fn token(&self, from: Pid) -> Option<Term> {
+        self.processes().trace_token(from).map(|token| token.to_term())
+    }
+
     /// Takes a signal and sends it over this connection; false where that is lost, and the signal is left then.
     pub(crate) fn transmit_over(
         &self,
@@ -93,6 +102,7 @@ impl Node {
                 state.concerned.pids.insert(pid);
             }
             let Some((control, payload)) = signal.take() else { return true };
+            let (control, payload) = outward(link.alias.as_deref(), control, payload);
             match state.outgoing.send(&control, payload) {
                 Ok(()) => {
                     if state.outgoing.is_busy_for_some() {
@@ -139,13 +149,11 @@ impl Node {
     }
 }
 
-fn send_control(from: Pid, to: &Dest) -> Control {
+fn send_control(from: Pid, to: &Dest, token: Option<Term>) -> Control {
     match to {
-        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
-        Dest::Name(name) | Dest::RemoteName(name, _) => {
-            Control::RegSend { from, to: name.clone(), token: None }
-        }
-        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
+        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token },
+        Dest::Name(name) | Dest::RemoteName(name, _) => Control::RegSend { from, to: name.clone(), token },
+        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token },
     }
 }
 

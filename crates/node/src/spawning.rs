@@ -74,7 +74,7 @@ impl Node {
         (linked, monitored): (bool, bool),
         result: SpawnResult,
     ) {
-        let node = link.map_or_else(|| self.name(), |link| link.peer);
+        let node = link.map_or_else(|| self.here(), |link| link.peer);
         let pid = match result {
             SpawnResult::Spawned(pid) => pid,
             SpawnResult::Error(error) => {
@@ -159,12 +159,13 @@ impl Work {
             Err(raised) => Err(raised),
         };
         drop(place);
-        end(&processes, me, &entry, outcome)
+        end(&node, &processes, me, &entry, outcome)
     }
 }
 
-/// The reason to end with; what is a crash is told of as one.
+/// The reason to end with; what is a crash is told of as one, where the group leader is.
 fn end(
+    node: &Node,
     processes: &engset_process::Processes,
     me: Pid,
     entry: &Entry,
@@ -172,8 +173,11 @@ fn end(
 ) -> ExitReason {
     let (reason, is_quiet) = exit_reason(entry, outcome);
     if !is_quiet {
-        let info = processes.info(me);
-        let label = info.and_then(|info| info.label).unwrap_or_default();
+        let (leader, label) = processes.info(me).map_or((None, None), |info| (info.group_leader, info.label));
+        if leader.is_some_and(|leader| node.log_at_leader(me, leader, &reason)) {
+            return reason;
+        }
+        let label = label.unwrap_or_default();
         tracing::error!(pid = %me, function = label, %reason, "a function called by another process failed");
     }
     reason
