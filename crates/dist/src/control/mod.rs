@@ -295,7 +295,6 @@ impl Control {
             | Self::Exit { from, .. }
             | Self::Unlink { from, .. }
             | Self::RegSend { from, .. }
-            | Self::GroupLeader { from, .. }
             | Self::Exit2 { from, .. }
             | Self::MonitorP { from, .. }
             | Self::DemonitorP { from, .. }
@@ -307,7 +306,9 @@ impl Control {
             | Self::UnlinkIdAck { from, .. }
             | Self::AltactSigSend { from, .. } => Some(*from),
             Self::Send { from, .. } => *from,
-            Self::NodeLink
+            // The new leader, which may be of any node, does not send this itself.
+            Self::GroupLeader { .. }
+            | Self::NodeLink
             | Self::MonitorPExit { from: Process::Name(_), .. }
             | Self::SpawnReply { result: SpawnResult::Error(_), .. } => None,
         }

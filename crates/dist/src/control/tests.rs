@@ -236,7 +236,7 @@ fn reasons_move_into_the_tuple_for_old_peers() {
 #[test]
 fn the_sender_is_known_where_the_signal_names_it() {
     for (op, control) in every_operation() {
-        let unknown = [2, 5, 12].contains(&op)
+        let unknown = [2, 5, 7, 12].contains(&op)
             || matches!(control, Control::MonitorPExit { from: Process::Name(_), .. })
             || matches!(control, Control::SpawnReply { result: SpawnResult::Error(_), .. });
         assert_eq!(control.sender(), if unknown { None } else { Some(pid(1)) }, "{op}");
