@@ -5,6 +5,7 @@
 //! races produce it.
 
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use crate::spawning::Wish;
 use engset_dist::connection::Received;
@@ -143,7 +144,7 @@ impl Node {
                     reference,
                     reason: Reason::Inline(ExitReason::NoProc.to_term()),
                 };
-                self.transmit(link.peer, None, control, None);
+                self.transmit(link.peer, None, Outbound::new(control, None));
             }
         }
     }

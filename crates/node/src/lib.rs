@@ -15,6 +15,7 @@ mod hooks;
 mod kernel;
 mod node;
 mod nodes;
+mod outbound;
 mod peers;
 mod router;
 mod spawning;

@@ -6,6 +6,7 @@
 
 use crate::functions::{Entry, Place, Raised, Refusal, RemoteCall, SpawnPlan, entry, exit_reason, plan};
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use engset_dist::control::{Control, Mfa, SpawnResult};
 use engset_etf::{Body, Payload};
@@ -215,7 +216,7 @@ impl Answer {
         let token = self.token.take();
         let (request, to) = (self.request, self.to);
         let reply = Control::SpawnReply { request, to, linked, monitored, result, token };
-        self.node.transmit(link.peer, None, reply, None);
+        self.node.transmit(link.peer, None, Outbound::new(reply, None));
     }
 }
 
