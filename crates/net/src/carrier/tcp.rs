@@ -2,23 +2,20 @@
 
 use super::Carried;
 use crate::connect::{ConnectError, Step, within};
-use crate::finding::{Finding, find};
 use engset_dist::handshake::Framing;
 use engset_process::Scheduler;
-use engset_term::NodeName;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-/// Connects to where the peer listens. Where that is not said by an EPMD, each address of the host is tried.
+/// Connects to where the peer listens: the first of these addresses that answers.
 pub(super) async fn dial(
     scheduler: &Scheduler,
-    finding: Finding,
-    peer: NodeName,
+    addresses: &[SocketAddr],
 ) -> Result<(SocketAddr, TcpStream), ConnectError> {
     let mut first_error = None;
-    for at in find(scheduler, finding, peer).await? {
+    for at in addresses.iter().copied() {
         let tried = within(scheduler, Step::Tcp, Some(at), TcpStream::connect(at)).await;
         match tried {
             Ok(Ok(stream)) => return Ok((at, stream)),
