@@ -143,10 +143,14 @@ impl Peer {
 }
 
 pub(crate) fn initiator(name: &str, peer: &str, cookie: &str) -> Initiator {
+    initiator_with(name, peer, cookie, Framing::Two)
+}
+
+pub(crate) fn initiator_with(name: &str, peer: &str, cookie: &str, framing: Framing) -> Initiator {
     let cookie = Cookie::new(cookie).expect("a valid cookie");
     let local =
         LocalNode { name: name.to_owned(), flags: Flags::OURS, creation: CREATION, cookie, visible: false };
-    Initiator::new(Instant::ZERO, local, peer, 0x1357_9BDF, Framing::Two).expect("valid names")
+    Initiator::new(Instant::ZERO, local, peer, 0x1357_9BDF, framing).expect("valid names")
 }
 
 pub(crate) fn connect(at: SocketAddr) -> TcpStream {
