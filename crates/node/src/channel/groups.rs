@@ -46,8 +46,8 @@ impl Groups {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        let read = self.streams.iter_mut().filter(|stream| !stream.is_paused);
-        read.map(|stream| stream.incoming.handle_timeout(now)).collect()
+        let mut read = self.streams.iter_mut().filter(|stream| !stream.is_paused);
+        read.try_for_each(|stream| stream.incoming.handle_timeout(now))
     }
 
     /// When bytes last came on any of them.
