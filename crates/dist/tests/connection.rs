@@ -11,6 +11,7 @@ use engset_dist::connection::{
 };
 use engset_dist::control::{Control, Process, Reason};
 use engset_dist::frame::{FRAME_BYTES_MAX_LOWEST, Frame, FrameReader, FrameTooLong};
+use engset_etf::Body;
 use engset_term::{Atom, Instant, NodeName, Pid, Reference, Term};
 
 const NOW: Instant = Instant::ZERO;
@@ -231,6 +232,30 @@ fn large_payloads_are_not_copied_on_the_way_out() {
         back.handle_bytes(NOW, &all).unwrap();
         assert_eq!(events(&mut back)[0].payload, Some(payload.clone().into()));
     }
+}
+
+#[test]
+fn what_was_written_is_filled_again() {
+    let mut out = outgoing(UNCACHED);
+    let fill = |out: &mut Outgoing| {
+        for _ in 0..200 {
+            out.send(&send(1), Some(Body::of(&Term::binary(vec![1; 1024])))).unwrap();
+        }
+        let mut pieces = Vec::new();
+        while !out.is_empty() {
+            out.poll_chunks(&mut pieces);
+        }
+        pieces
+    };
+    let places = |pieces: &[Bytes]| pieces.iter().map(|piece| piece.as_ptr()).collect::<Vec<_>>();
+    let first = fill(&mut out);
+    let being_written = places(&first);
+    let second = fill(&mut out);
+    assert!(places(&second).iter().all(|place| !being_written.contains(place)));
+    drop(first);
+    let third = places(&fill(&mut out));
+    assert_eq!(third[0], being_written[0]);
+    assert_eq!(third[1], being_written[1]);
 }
 
 #[test]

@@ -66,5 +66,6 @@ pub use payload::Payload;
 pub use reader::Reader;
 pub use write::{
     put_atom, put_atom_reference, put_big, put_binary, put_float, put_int, put_list_header, put_map_header,
-    put_nil, put_pid, put_pid_with, put_port_id, put_reference, put_reference_with, put_tuple_header,
+    put_nil, put_node, put_pid, put_pid_with, put_port_id, put_reference, put_reference_with,
+    put_tuple_header,
 };

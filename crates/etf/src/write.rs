@@ -113,13 +113,13 @@ pub fn put_atom_reference(out: &mut Vec<u8>, index: u8) {
 
 /// A pid.
 pub fn put_pid(out: &mut Vec<u8>, pid: Pid) {
-    put_pid_with(out, pid, put_atom);
+    put_pid_with(out, pid, put_node);
 }
 
 /// A pid whose node's name is put by `put_node`.
-pub fn put_pid_with(out: &mut Vec<u8>, pid: Pid, put_node: impl FnOnce(&mut Vec<u8>, &str)) {
+pub fn put_pid_with(out: &mut Vec<u8>, pid: Pid, put_node: impl FnOnce(&mut Vec<u8>, NodeName)) {
     out.push(tags::NEW_PID);
-    pid.node().with_text(|text| put_node(out, text));
+    put_node(out, pid.node());
     let [a, b, c, d] = pid.id().to_be_bytes();
     let [e, f, g, h] = pid.serial().to_be_bytes();
     let [i, j, k, l] = pid.creation().to_be_bytes();
@@ -128,19 +128,19 @@ pub fn put_pid_with(out: &mut Vec<u8>, pid: Pid, put_node: impl FnOnce(&mut Vec<
 
 /// A reference.
 pub fn put_reference(out: &mut Vec<u8>, reference: &Reference) {
-    put_reference_with(out, reference, put_atom);
+    put_reference_with(out, reference, put_node);
 }
 
 /// A reference whose node's name is put by `put_node`.
 pub fn put_reference_with(
     out: &mut Vec<u8>,
     reference: &Reference,
-    put_node: impl FnOnce(&mut Vec<u8>, &str),
+    put_node: impl FnOnce(&mut Vec<u8>, NodeName),
 ) {
     let words = reference.words();
     let len = u16::try_from(words.len()).unwrap_or(0);
     put_tagged(out, tags::NEWER_REFERENCE, len.to_be_bytes());
-    reference.node().with_text(|text| put_node(out, text));
+    put_node(out, reference.node());
     out.extend_from_slice(&reference.creation().to_be_bytes());
     for word in words {
         out.extend_from_slice(&word.to_be_bytes());
@@ -170,6 +170,7 @@ fn put_tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
     out.extend_from_slice(&bytes);
 }
 
-fn put_node(out: &mut Vec<u8>, node: NodeName) {
+/// A node's name, an atom.
+pub fn put_node(out: &mut Vec<u8>, node: NodeName) {
     node.with_text(|text| put_atom(out, text));
 }

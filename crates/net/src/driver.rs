@@ -70,6 +70,7 @@ pub(crate) async fn drive(
         place,
         alarm: None,
         unwritten: VecDeque::new(),
+        pieces: Vec::new(),
         closing: None,
         last_words: None,
     };
@@ -95,6 +96,8 @@ struct Driver<'a, S> {
     /// Rings when the channel wants to hear of the time, which is this.
     alarm: Option<(Instant, engset_process::Sleep)>,
     unwritten: VecDeque<Bytes>,
+    /// What the channel gives, on its way to `unwritten`.
+    pieces: Vec<Bytes>,
     /// Decided to close.
     closing: Option<CloseReason>,
     /// The end of the patience with a peer that does not take the last bytes of a handshake.
@@ -260,11 +263,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         if !self.unwritten.is_empty() && self.closing.is_none() {
             return;
         }
-        let mut pieces = Vec::new();
-        if let Err(reason) = self.channel.poll_transmit(&mut pieces, task.waker()) {
+        if let Err(reason) = self.channel.poll_transmit(&mut self.pieces, task.waker()) {
             self.closing.get_or_insert(reason);
         }
-        self.unwritten.extend(pieces);
+        self.unwritten.extend(self.pieces.drain(..));
     }
 
     fn written(&mut self, mut written: usize) {

@@ -124,7 +124,7 @@ async fn shake_hands(connection: quinn::Connection, name: &str) -> Result<Peer, 
         while let Some(event) = initiator.poll_event() {
             match event {
                 InitiatorEvent::AskAlive => {
-                    initiator.answer_alive(true).map_err(|error| error.to_string())?
+                    initiator.answer_alive(true).map_err(|error| error.to_string())?;
                 }
                 InitiatorEvent::WaitForOther => return Err("it dials us".to_owned()),
                 InitiatorEvent::Established(_) => return Ok(Peer { connection, main }),

@@ -420,9 +420,10 @@ impl Channel {
             .established(self.attempt, peer, (established, self.groups))
             .map_err(CloseReason::TooMany)?;
         let config = self.node.config();
-        let incoming = Incoming::new(now, established.flags, &config.incoming);
+        let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
-        let groups = Groups::new(now, established.flags, &config.incoming, self.groups);
+        let groups =
+            Groups::new(now, established.flags, &config.incoming, self.groups).between([config.name, peer]);
         let mut up = Box::new(Up { link, incoming, groups, held: self.node.held(), ticker, unsent });
         self.node.challenge_closed(self.attempt);
         let begun = up.handle_bytes(&self.node, now, &established.leftover);
@@ -440,17 +441,18 @@ impl Channel {
 
 impl Up {
     fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
-        let read = self.incoming.handle_bytes(now, bytes);
-        self.received(node, read)
+        // What is wrong with them is told after what came before.
+        drop(self.incoming.handle_bytes(now, bytes));
+        self.received(node)
     }
 
     fn handle_read(&mut self, node: &Arc<Node>, now: Instant, bytes: usize) -> Result<(), CloseReason> {
-        let read = self.incoming.handle_read(now, bytes);
-        self.received(node, read)
+        self.incoming.handle_read(now, bytes);
+        self.received(node)
     }
 
     /// Lets what has arrived act, up to the fault in it, if there is one.
-    fn received(&mut self, node: &Arc<Node>, read: Result<(), ConnectionError>) -> Result<(), CloseReason> {
+    fn received(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
         while let Some(received) = self.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.
             if self.link.is_closed() {
@@ -458,7 +460,9 @@ impl Up {
             }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
-        read.map_err(CloseReason::Connection)?;
+        if let Some(fault) = self.incoming.fault() {
+            return Err(CloseReason::Connection(fault.clone()));
+        }
         self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 

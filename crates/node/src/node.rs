@@ -10,7 +10,7 @@ use crate::hooks::Hooks;
 use crate::kernel;
 use crate::outbound::Outbound;
 use crate::peers::{
-    Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, TooManyConnections, Waiter,
+    Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
@@ -50,7 +50,7 @@ pub struct Node {
     config: NodeConfig,
     processes: Arc<Processes>,
     network: Arc<dyn Network>,
-    pub(crate) peers: Mutex<BTreeMap<NodeName, Peer>>,
+    pub(crate) peers: Mutex<Peers>,
     /// Names claimed by those who dial us and have not proven anything yet, by their text: they get no table entry.
     /// Locked after `peers`.
     accepting: Mutex<BTreeMap<String, AttemptId>>,
@@ -227,12 +227,12 @@ impl Node {
             Peer::Up(link) => Some((link.peer, link.visible)),
             Peer::Connecting(_) => None,
         });
-        up.collect()
+        sorted(up)
     }
 
     /// The nodes that are connected, or being connected to.
     pub(crate) fn known(&self) -> Vec<NodeName> {
-        self.peers.lock().keys().copied().collect()
+        sorted(self.peers.lock().keys().copied())
     }
 
     /// How many attempts of peers to connect to this node are under way; for checking that none is kept in vain.
@@ -316,8 +316,7 @@ impl Node {
 
     /// Cuts all connections.
     pub fn disconnect_all(&self) {
-        let names: Vec<NodeName> = self.peers.lock().keys().copied().collect();
-        for name in names {
+        for name in self.known() {
             self.disconnect(name);
         }
     }
@@ -400,22 +399,20 @@ impl Node {
         let mut peers = self.peers.lock();
         // A name that is not in the table yet belongs to nobody we know: no entry is made for it before it proves
         // that it knows the cookie.
-        let known = peers.iter_mut().find(|(name, _)| name.text() == peer);
+        let known = NodeName::find(peer).and_then(|name| peers.get_mut(&name));
         match known {
             None => {
                 // Signals for this peer wait for its attempt: two connections that cross would end each other.
                 self.accepting.lock().insert(peer.to_owned(), attempt);
                 Decision::Ok
             }
-            Some((_, Peer::Up(_))) => Decision::Alive,
+            Some(Peer::Up(_)) => Decision::Alive,
             // We are not dialling: another attempt in this peer's name came first, and may be a stranger's.
-            Some((_, Peer::Connecting(connecting)))
-                if connecting.awaits_peer || connecting.ours.is_none() =>
-            {
+            Some(Peer::Connecting(connecting)) if connecting.awaits_peer || connecting.ours.is_none() => {
                 connecting.attempt = attempt;
                 Decision::Ok
             }
-            Some((_, Peer::Connecting(connecting))) => match simultaneous(&self.config.name.text(), peer) {
+            Some(Peer::Connecting(connecting)) => match simultaneous(&self.config.name.text(), peer) {
                 Winner::Ours => Decision::Nok,
                 Winner::Theirs => {
                     connecting.attempt = attempt;
@@ -709,15 +706,21 @@ impl Node {
     }
 
     /// Whether a connection to `peer` may be begun.
-    fn check_new(&self, peers: &BTreeMap<NodeName, Peer>, peer: NodeName) -> Result<(), DialError> {
+    fn check_new(&self, peers: &Peers, peer: NodeName) -> Result<(), DialError> {
         self.access.lock().lets_out(peer).map_err(|error| Arc::new(error) as DialError)?;
         self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
     }
 
-    fn check_room(&self, peers: &BTreeMap<NodeName, Peer>) -> Result<(), TooManyConnections> {
+    fn check_room(&self, peers: &Peers) -> Result<(), TooManyConnections> {
         let limit = self.config.connections_max;
         if peers.len() < limit { Ok(()) } else { Err(TooManyConnections { limit }) }
     }
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items
 }
 
 /// A number in which each bit depends on all bits of `seed` (splitmix64).

@@ -115,7 +115,9 @@ impl Node {
             Peer::Up(link) if link.connection().is_full => Some(link.peer),
             Peer::Up(_) | Peer::Connecting(_) => None,
         });
-        full.collect()
+        let mut full: Vec<NodeName> = full.collect();
+        full.sort();
+        full
     }
 
     /// Ends the subscriptions that `pid` made with the same `options`; how many there were.

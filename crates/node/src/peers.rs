@@ -15,9 +15,10 @@ use engset_dist::connection::OutgoingStreams;
 use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
@@ -69,6 +70,28 @@ impl Error for Abandoned {}
 
 /// Called once with how an attempt to connect ended.
 pub(crate) type Waiter = Box<dyn FnOnce(Result<(), DialError>) + Send>;
+
+/// The other nodes, found without a look at the text of a name. Whoever goes through all of them in an order that can be
+/// seen sorts them.
+pub(crate) type Peers = HashMap<NodeName, Peer, BuildHasherDefault<NameHasher>>;
+
+/// Hashes the numbers of a node name. Peers do not choose them.
+#[derive(Debug, Default)]
+pub(crate) struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u16(u16::from(*byte)));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.0 = (self.0.rotate_left(16) ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// What is known of another node.
 pub(crate) enum Peer {

@@ -14,6 +14,7 @@ use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
+use crate::scheduler::Turn;
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
@@ -581,7 +582,8 @@ impl<M: Protocol> Program for Process<M> {
     type Own = Own<M>;
 
     fn schedule(&self, runnable: Runnable, again: bool) {
-        self.processes.scheduler().schedule(runnable, again, self.pid);
+        let turn = if again { Turn::Last } else { Turn::Next(self.pid) };
+        self.processes.scheduler().schedule(runnable, turn);
     }
 
     fn number(&self) -> u64 {

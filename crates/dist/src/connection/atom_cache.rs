@@ -5,10 +5,11 @@
 //! payload needs of it goes along with the payload.
 
 use super::error::AtomCacheFault;
+use crate::control::Named;
 use crate::cursor::Cursor;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use engset_term::Atom;
+use engset_term::{Atom, NodeName};
 
 /// How many slots a cache has, in each direction: eight segments of 256.
 pub const ATOM_CACHE_SLOTS: usize = 2_048;
@@ -17,15 +18,32 @@ pub const ATOM_CACHE_SLOTS: usize = 2_048;
 #[derive(Debug, Default)]
 pub(super) struct IncomingCache {
     /// As long as the highest slot in use asks for.
-    slots: Vec<Option<Atom>>,
+    slots: Vec<Option<Cached>>,
     /// What the header of the frame at hand names, in order.
     named: Vec<Atom>,
+    /// Which of these are names of `known`.
+    named_nodes: Vec<Option<NodeName>>,
+    /// The nodes whose names are looked out for.
+    known: Vec<NodeName>,
+}
+
+#[derive(Debug, Clone)]
+struct Cached {
+    atom: Atom,
+    /// The node of this name, if it is one of those looked out for.
+    node: Option<NodeName>,
 }
 
 impl IncomingCache {
+    /// Looks out for the names of these nodes from now on.
+    pub(super) fn look_out_for(&mut self, nodes: impl IntoIterator<Item = NodeName>) {
+        self.known.extend(nodes);
+    }
+
     /// Reads the atom section of a header, and moves the cursor behind it.
     pub(super) fn read_section(&mut self, cursor: &mut Cursor<'_>) -> Result<(), AtomCacheFault> {
         self.named.clear();
+        self.named_nodes.clear();
         let count = usize::from(cursor.u8().ok_or(AtomCacheFault::Truncated)?);
         if count == 0 {
             return Ok(());
@@ -41,22 +59,20 @@ impl IncomingCache {
             let flags = half(at);
             let index = cursor.u8().ok_or(AtomCacheFault::Truncated)?;
             let slot = (u16::from(flags & 7) << 8) | u16::from(index);
-            let atom = if flags & 8 == 0 {
-                let known = self.slots.get(usize::from(slot)).and_then(Option::as_ref);
-                known.cloned().ok_or(AtomCacheFault::EmptySlot { slot })?
-            } else {
-                let atom = read_text(cursor, long_atoms)?;
-                self.fill(slot, atom.clone());
-                atom
-            };
-            self.named.push(atom);
+            if flags & 8 != 0 {
+                self.fill(slot, read_text(cursor, long_atoms)?);
+            }
+            let cached = self.slots.get(usize::from(slot)).and_then(Option::as_ref);
+            let cached = cached.ok_or(AtomCacheFault::EmptySlot { slot })?;
+            self.named.push(cached.atom.clone());
+            self.named_nodes.push(cached.node);
         }
         Ok(())
     }
 
     /// What the header at hand names, in order.
-    pub(super) fn named(&self) -> &[Atom] {
-        &self.named
+    pub(super) fn named(&self) -> Named<'_> {
+        Named { atoms: &self.named, nodes: &self.named_nodes }
     }
 
     /// As [`Self::named`], to go along with a payload.
@@ -70,7 +86,8 @@ impl IncomingCache {
             self.slots.resize(slot.saturating_add(1), None);
         }
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(atom);
+            let node = self.known.iter().find(|node| node.with_text(|text| atom == text)).copied();
+            *place = Some(Cached { atom, node });
         }
     }
 }
@@ -89,9 +106,10 @@ mod tests {
     use crate::cursor::Cursor;
     use alloc::vec;
     use alloc::vec::Vec;
+    use engset_term::NodeName;
 
     fn names(cache: &IncomingCache) -> Vec<&str> {
-        cache.named().iter().map(engset_term::Atom::as_str).collect()
+        cache.named().atoms.iter().map(engset_term::Atom::as_str).collect()
     }
 
     /// Reads one section; what is left behind it.
@@ -112,7 +130,7 @@ mod tests {
             assert_eq!(read(&mut cache, &bytes[..len]), Err(AtomCacheFault::Truncated));
         }
         assert_eq!(read(&mut cache, &[0, 1, 2]), Ok(2));
-        assert!(cache.named().is_empty() && cache.shared().is_none());
+        assert!(cache.named().atoms.is_empty() && cache.shared().is_none());
     }
 
     #[test]
@@ -139,6 +157,23 @@ mod tests {
         assert_eq!(names(&cache), ["a", "b", "b"]);
         assert_eq!(first[0], "a");
         assert_eq!(read(&mut cache, &[1, 0x00, 5]), Err(AtomCacheFault::EmptySlot { slot: 5 }));
+    }
+
+    #[test]
+    fn the_nodes_looked_out_for_are_known_by_their_slot() {
+        let node = NodeName::new("cache@test").unwrap();
+        let mut cache = IncomingCache::default();
+        cache.look_out_for([node]);
+        let mut bytes = vec![2, 0x88, 0x00, 3, 10];
+        bytes.extend(*b"cache@test");
+        bytes.extend([4, 1, b'x']);
+        assert_eq!(read(&mut cache, &bytes), Ok(0));
+        assert_eq!(cache.named().nodes, [Some(node), None]);
+        assert_eq!(read(&mut cache, &[2, 0x00, 0x00, 4, 3]), Ok(0));
+        assert_eq!(cache.named().nodes, [None, Some(node)]);
+        assert_eq!(read(&mut cache, &[1, 0x08, 3, 1, b'y']), Ok(0));
+        assert_eq!(cache.named().nodes, [None]);
+        assert_eq!(names(&cache), ["y"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use core::time::Duration;
 use engset_etf::{Payload, tags};
-use engset_term::Instant;
+use engset_term::{Instant, NodeName};
 
 /// Limits of the receiving side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,13 +92,27 @@ impl Incoming {
         }
     }
 
+    /// Tells which nodes are connected, so that signals between them are read with less work. Their names have to stay
+    /// [pinned](NodeName::pin) meanwhile.
+    #[must_use]
+    pub fn between(mut self, nodes: [NodeName; 2]) -> Self {
+        if let Some(cache) = &mut self.cache {
+            cache.look_out_for(nodes);
+        }
+        self
+    }
+
     /// Takes bytes from the peer. Drain [`Self::poll_event`] before the next bytes.
     ///
     /// # Errors
     /// The connection is to be closed. Signals before the fault are still in `poll_event`.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ConnectionError> {
         self.frames.handle_bytes(bytes);
-        self.handle_read(now, bytes.len())
+        self.handle_read(now, bytes.len());
+        while let Some(received) = self.next_signal() {
+            self.events.push_back(received);
+        }
+        self.fault().cloned().map_or(Ok(()), Err)
     }
 
     /// Where to read the next bytes from the peer to, instead of a buffer that is copied: put them behind those that are
@@ -107,20 +121,18 @@ impl Incoming {
         self.frames.room()
     }
 
-    /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`] before the next bytes.
-    ///
-    /// # Errors
-    /// As [`Self::handle_bytes`].
-    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), ConnectionError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        if bytes > 0 {
+    /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`], and see whether there is a
+    /// [`fault`](Self::fault), before the next bytes. Each frame is looked at when its signal is asked for.
+    pub fn handle_read(&mut self, now: Instant, bytes: usize) {
+        if bytes > 0 && self.failed.is_none() {
             self.last_received = now;
         }
-        let result = self.take_frames(now);
-        self.failed = result.clone().err();
-        result
+    }
+
+    /// Why the connection is to be closed, if it is.
+    #[must_use]
+    pub fn fault(&self) -> Option<&ConnectionError> {
+        self.failed.as_ref()
     }
 
     /// Nothing more has come for now: memory that is not needed is given back.
@@ -130,7 +142,7 @@ impl Incoming {
 
     /// The next signal.
     pub fn poll_event(&mut self) -> Option<Received> {
-        self.events.pop_front()
+        if self.events.is_empty() { self.next_signal() } else { self.events.pop_front() }
     }
 
     /// When bytes last came from the peer; ticks count.
@@ -168,17 +180,24 @@ impl Incoming {
         self.frames.held_bytes().saturating_add(self.assembler.held_bytes())
     }
 
-    fn take_frames(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        while let Some(frame) = self.frames.poll_frame().map_err(ConnectionError::FrameTooLong)? {
-            match frame {
-                Frame::Tick => {}
-                Frame::Body(body) => self.handle_frame(now, body)?,
+    /// The signal of the next frame that is one, or the last fragment of one.
+    fn next_signal(&mut self) -> Option<Received> {
+        while self.failed.is_none() {
+            match self.frames.poll_frame().map_err(ConnectionError::FrameTooLong) {
+                Ok(None) => return None,
+                Ok(Some(Frame::Tick)) => {}
+                Ok(Some(Frame::Body(body))) => match self.handle_frame(body) {
+                    Ok(None) => {}
+                    Ok(received) => return received,
+                    Err(error) => self.failed = Some(error),
+                },
+                Err(error) => self.failed = Some(error),
             }
         }
-        Ok(())
+        None
     }
 
-    fn handle_frame(&mut self, now: Instant, body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_frame(&mut self, body: Bytes) -> Result<Option<Received>, ConnectionError> {
         let (first, second) = (body.first().copied().unwrap_or(0), body.get(1).copied());
         match (self.form, first, second) {
             (Form::PassThrough, PASS_THROUGH, Some(VERSION)) => self.handle_pass_through(body),
@@ -186,19 +205,17 @@ impl Incoming {
             (Form::PassThrough, VERSION, Some(tag @ (NORMAL_HEADER | FIRST_FRAGMENT | NEXT_FRAGMENT))) => {
                 Err(ConnectionError::HeaderNotNegotiated { tag })
             }
-            (Form::Header { .. }, VERSION, Some(NORMAL_HEADER)) => self.handle_normal(&body),
+            (Form::Header { .. }, VERSION, Some(NORMAL_HEADER)) => self.handle_normal(body),
             (Form::Header { fragments: false }, VERSION, Some(FIRST_FRAGMENT | NEXT_FRAGMENT)) => {
                 Err(ConnectionError::FragmentsNotNegotiated)
             }
-            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => {
-                self.handle_first(now, &body)
-            }
-            (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(now, &body),
+            (Form::Header { fragments: true }, VERSION, Some(FIRST_FRAGMENT)) => self.handle_first(body),
+            (Form::Header { fragments: true }, VERSION, Some(NEXT_FRAGMENT)) => self.handle_next(&body),
             (_, first, second) => Err(ConnectionError::UnknownFrame { first, second }),
         }
     }
 
-    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<(), ConnectionError> {
+    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         body.advance(2.min(body.len()));
         let (control, used) = Control::decode(&body)?;
         let mut payload = body.slice(used.min(body.len())..);
@@ -209,90 +226,88 @@ impl Incoming {
                 Some(&got) => return Err(ConnectionError::BadPayloadVersion { got }),
             }
         }
-        self.receive(control, payload.into())
+        received(control, payload.into()).map(Some)
     }
 
-    fn handle_normal(&mut self, body: &Bytes) -> Result<(), ConnectionError> {
-        let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
-        let (control, _, payload) = self.open(&mut cursor, body, NORMAL_HEADER)?;
-        self.receive(control, payload)
+    fn handle_normal(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
+        body.advance(2.min(body.len()));
+        let (control, _, payload) = self.open(body, NORMAL_HEADER)?;
+        received(control, payload).map(Some)
     }
 
-    fn handle_first(&mut self, now: Instant, body: &Bytes) -> Result<(), ConnectionError> {
+    fn handle_first(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
         let (sequence, number) = fragment_ids(&mut cursor, FIRST_FRAGMENT)?;
+        let left = cursor.rest().len();
+        keep_last(&mut body, left);
         if number == 0 {
             return Err(ConnectionError::FragmentZero { sequence });
         }
-        let (control, used, payload) = self.open(&mut cursor, body, FIRST_FRAGMENT)?;
+        let (control, used, payload) = self.open(body, FIRST_FRAGMENT)?;
         if number == 1 {
-            return self.receive(control, payload);
+            return received(control, payload).map(Some);
         }
         if !control.has_payload() {
             return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
         }
-        self.assembler.begin(now, (sequence, number), (control, used), &payload)
+        let now = self.last_received;
+        self.assembler.begin(now, (sequence, number), (control, used), &payload)?;
+        Ok(None)
     }
 
-    fn handle_next(&mut self, now: Instant, body: &[u8]) -> Result<(), ConnectionError> {
+    fn handle_next(&mut self, body: &[u8]) -> Result<Option<Received>, ConnectionError> {
         let mut cursor = Cursor::new(body.get(2..).unwrap_or_default());
         let ids = fragment_ids(&mut cursor, NEXT_FRAGMENT)?;
-        match self.assembler.go_on(now, ids, cursor.rest())? {
-            Some((control, payload)) => self.receive(control, payload),
-            None => Ok(()),
-        }
+        let whole = self.assembler.go_on(self.last_received, ids, cursor.rest())?;
+        whole.map(|(control, payload)| received(control, payload)).transpose()
     }
 
-    /// The atoms, the control message and the beginning of the payload of a frame with a header. Also tells how many
-    /// bytes the control message took.
-    fn open(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        body: &Bytes,
-        tag: u8,
-    ) -> Result<(Control, usize, Payload), ConnectionError> {
+    /// The atoms, the control message and the beginning of the payload of a frame with a header, from the atoms on. Also
+    /// tells how many bytes the control message took.
+    fn open(&mut self, mut body: Bytes, tag: u8) -> Result<(Control, usize, Payload), ConnectionError> {
+        let mut cursor = Cursor::new(&body);
         let Some(cache) = &mut self.cache else {
             let references = usize::from(cursor.u8().ok_or(ConnectionError::BadHeader { tag })?);
             if references > 0 {
                 return Err(ConnectionError::AtomCacheNotNegotiated { references });
             }
             let (control, used) = Control::decode(cursor.rest())?;
-            let payload = tail(body, cursor.rest().len().saturating_sub(used));
-            return Ok((control, used, payload.into()));
+            let left = cursor.rest().len().saturating_sub(used);
+            keep_last(&mut body, left);
+            return Ok((control, used, body.into()));
         };
-        cache.read_section(cursor)?;
-        let (control, used) = Control::decode_with(cursor.rest(), cache.named())?;
-        let payload = tail(body, cursor.rest().len().saturating_sub(used));
+        cache.read_section(&mut cursor)?;
+        let (control, used) = Control::decode_named(cursor.rest(), cache.named())?;
+        let left = cursor.rest().len().saturating_sub(used);
+        keep_last(&mut body, left);
         // What comes in fragments may refer to an atom further on.
-        let may_refer = tag == FIRST_FRAGMENT || payload.contains(&tags::ATOM_CACHE_REF);
+        let may_refer = tag == FIRST_FRAGMENT || body.contains(&tags::ATOM_CACHE_REF);
         let atoms = if control.has_payload() && may_refer { cache.shared() } else { None };
         let payload = match atoms {
-            Some(atoms) => Payload::with_atoms(payload, atoms),
-            None => payload.into(),
+            Some(atoms) => Payload::with_atoms(body, atoms),
+            None => body.into(),
         };
         Ok((control, used, payload))
     }
+}
 
-    fn receive(&mut self, control: Control, payload: Payload) -> Result<(), ConnectionError> {
-        let payload = match (control.has_payload(), payload.is_empty()) {
-            (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
-            (false, false) => {
-                return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
-            }
-            (true, false) => Some(payload),
-            (false, true) => None,
-        };
-        self.events.push_back(Received { control, payload });
-        Ok(())
-    }
+fn received(control: Control, payload: Payload) -> Result<Received, ConnectionError> {
+    let payload = match (control.has_payload(), payload.is_empty()) {
+        (true, true) => return Err(ConnectionError::MissingPayload { op: control.op() }),
+        (false, false) => {
+            return Err(ConnectionError::UnexpectedPayload { op: control.op(), len: payload.len() });
+        }
+        (true, false) => Some(payload),
+        (false, true) => None,
+    };
+    Ok(Received { control, payload })
 }
 
 fn fragment_ids(cursor: &mut Cursor<'_>, tag: u8) -> Result<(u64, u64), ConnectionError> {
     cursor.u64().zip(cursor.u64()).ok_or(ConnectionError::BadHeader { tag })
 }
 
-/// The last `len` bytes of a frame, without copying.
-fn tail(body: &Bytes, len: usize) -> Bytes {
-    let start = body.len().saturating_sub(len);
-    body.slice(start..)
+/// Leaves the last `len` bytes of a frame.
+fn keep_last(body: &mut Bytes, len: usize) {
+    body.advance(body.len().saturating_sub(len));
 }

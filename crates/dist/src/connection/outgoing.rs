@@ -26,6 +26,11 @@ const COPY_BYTES_MAX: usize = 4 * 1024;
 /// Payloads longer than this go in fragments, in bytes. A binary that just fills a fragment goes whole, with what is
 /// around it.
 pub const WHOLE_BYTES_MAX: usize = FRAGMENT_BYTES + FRAGMENT_BYTES / 2;
+/// Room for a frame or two, where nothing waits.
+const TAIL_BYTES_FIRST: usize = 256;
+/// So many pieces of joined frames are kept after they were given out, to be filled again once they are written: fresh
+/// memory costs more than what is put into it.
+const LENT_MAX: usize = 32;
 /// A frame's length field.
 const LENGTH_BYTES: usize = 4;
 /// The head of a further fragment: length, two tag bytes, sequence and number.
@@ -111,6 +116,8 @@ pub struct Outgoing {
     scratch: Vec<u8>,
     /// The newest frames that may leave at once, joined.
     tail: Vec<u8>,
+    /// Full pieces given out, oldest first; those that nobody else has any more are filled again.
+    lent: VecDeque<Bytes>,
     bulk: VecDeque<Bulk>,
     /// How many entries of `bulk` each sender has.
     bulk_senders: BTreeMap<u64, usize>,
@@ -198,6 +205,7 @@ impl Outgoing {
             ready: VecDeque::new(),
             inside_frame: false,
             tail: Vec::new(),
+            lent: VecDeque::new(),
             bulk: VecDeque::new(),
             bulk_senders: BTreeMap::new(),
             bulk_anonymous: 0,
@@ -326,6 +334,7 @@ impl Outgoing {
     /// A tick interval is over ([`Tick::Send`](super::Tick::Send)): queues a tick if nothing was written in it and
     /// nothing waits. Gives whether it did.
     pub fn tick_due(&mut self) -> bool {
+        self.lent.clear();
         let written = core::mem::replace(&mut self.written_since_tick, false);
         if written || self.queued > 0 {
             return false;
@@ -367,6 +376,9 @@ impl Outgoing {
 
     /// Queues a whole frame among those that leave first.
     fn send_at_once(&mut self, payload: Body) -> Result<(), SendError> {
+        if self.tail.capacity() == 0 {
+            self.tail = self.spare_tail();
+        }
         let start = self.tail.len();
         let mut tail = core::mem::take(&mut self.tail);
         let put = self.put_head(None, payload.len(), &mut tail);
@@ -507,8 +519,28 @@ impl Outgoing {
     fn freeze_tail(&mut self, ends_frame: bool) {
         if !self.tail.is_empty() {
             let bytes = Bytes::from(core::mem::take(&mut self.tail));
+            if bytes.len() >= FRAGMENT_BYTES {
+                if self.lent.len() >= LENT_MAX {
+                    self.lent.pop_front();
+                }
+                self.lent.push_back(bytes.clone());
+            }
             self.ready.push_back(Piece { bytes, ends_frame });
         }
+    }
+
+    /// Memory for the next frames: a piece given out that has been written, where there is one.
+    fn spare_tail(&mut self) -> Vec<u8> {
+        if self.lent.front().is_some_and(Bytes::is_unique)
+            && let Some(mut written) = self.lent.pop_front()
+        {
+            // What is kept is copied, onto itself.
+            written.truncate(1);
+            let mut tail = Vec::from(written);
+            tail.clear();
+            return tail;
+        }
+        Vec::with_capacity(TAIL_BYTES_FIRST)
     }
 
     /// The next piece of `ready`: all of it, or `room` bytes if no fragment can come in between.

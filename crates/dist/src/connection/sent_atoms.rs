@@ -5,10 +5,12 @@
 
 use super::ATOM_CACHE_SLOTS;
 use alloc::vec::Vec;
-use engset_term::Atom;
+use engset_term::{Atom, NodeName};
 
 /// How many of the slots are used for sending: enough for the hot atoms, at 40 bytes each.
 pub(super) const SENT_SLOTS: usize = 512;
+/// So many node names are found without a look at their text: most pids are of the two nodes of the connection.
+const NODES: usize = 4;
 /// How many atoms one header can name.
 const NAMED_MAX: usize = 255;
 const _: () = assert!(SENT_SLOTS <= ATOM_CACHE_SLOTS, "the peer has a slot for each entry");
@@ -22,11 +24,17 @@ pub(crate) struct SentAtoms {
     frame: u64,
     /// What its header names, in order.
     named: Vec<Named>,
+    /// The node names looked up last, and the place of each.
+    nodes: [Option<(NodeName, usize)>; NODES],
+    /// Which of `nodes` makes room for the next.
+    oldest: usize,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Slot {
     atom: Option<Atom>,
+    /// The node whose name that is, if it was looked up as one.
+    node: Option<NodeName>,
     /// The last frame that named it, and where in its header.
     frame: u64,
     index: u8,
@@ -53,21 +61,53 @@ impl SentAtoms {
         let at = place(text);
         let slot = self.slots.get_mut(at)?;
         let is_known = slot.atom.as_ref().is_some_and(|atom| atom.as_str() == text);
-        if slot.frame == self.frame {
-            // Another atom of the same place came first: one slot has one meaning in a frame.
-            return is_known.then_some(slot.index);
-        }
-        if self.named.len() >= NAMED_MAX {
-            return None;
-        }
         if !is_known {
+            if slot.frame == self.frame || self.named.len() >= NAMED_MAX {
+                // Another atom of the same place came first: one slot has one meaning in a frame.
+                return None;
+            }
             slot.atom = Some(Atom::new(text).ok()?);
+            slot.node = None;
         }
-        slot.frame = self.frame;
-        slot.index = u8::try_from(self.named.len()).ok()?;
-        let index = slot.index;
-        self.named.push(Named { slot: at, is_new: !is_known });
+        self.name(at, !is_known)
+    }
+
+    /// As [`Self::reference`], of the node's name.
+    pub(crate) fn reference_to_node(&mut self, node: NodeName) -> Option<u8> {
+        if let Some((_, at)) = self.nodes.iter().flatten().find(|(known, _)| *known == node)
+            && let Some(slot) = self.slots.get(*at)
+            && slot.node == Some(node)
+        {
+            return self.name(*at, false);
+        }
+        self.look_up_node(node)
+    }
+
+    #[inline(never)]
+    fn look_up_node(&mut self, node: NodeName) -> Option<u8> {
+        let (index, at) = node.with_text(|text| (self.reference(text), place(text)));
+        let index = index?;
+        let slot = self.slots.get_mut(at)?;
+        slot.node = Some(node);
+        if let Some(entry) = self.nodes.get_mut(self.oldest % NODES) {
+            *entry = Some((node, at));
+        }
+        self.oldest = self.oldest.wrapping_add(1);
         Some(index)
+    }
+
+    /// The place in the header of what is in a slot.
+    fn name(&mut self, at: usize, is_new: bool) -> Option<u8> {
+        let slot = self.slots.get_mut(at)?;
+        if slot.frame != self.frame {
+            if self.named.len() >= NAMED_MAX {
+                return None;
+            }
+            slot.frame = self.frame;
+            slot.index = u8::try_from(self.named.len()).ok()?;
+            self.named.push(Named { slot: at, is_new });
+        }
+        Some(slot.index)
     }
 
     /// Appends the atom section of the frame's header.
@@ -110,6 +150,7 @@ impl SentAtoms {
                 && let Some(slot) = self.slots.get_mut(named.slot)
             {
                 slot.atom = None;
+                slot.node = None;
             }
         }
         self.named.clear();
@@ -144,6 +185,7 @@ mod tests {
     use alloc::format;
     use alloc::string::String;
     use alloc::vec::Vec;
+    use engset_term::NodeName;
 
     /// Sends one frame that names these atoms; what the other side takes them for.
     fn exchange(sent: &mut SentAtoms, received: &mut IncomingCache, texts: &[String]) -> Vec<Option<String>> {
@@ -154,7 +196,7 @@ mod tests {
         let mut cursor = Cursor::new(&section);
         received.read_section(&mut cursor).unwrap();
         assert!(cursor.is_empty());
-        let named = received.named();
+        let named = received.named().atoms;
         places.iter().map(|place| place.map(|at| String::from(named[usize::from(at)].as_str()))).collect()
     }
 
@@ -172,6 +214,33 @@ mod tests {
         let mut section = Vec::new();
         sent.put_section(&mut section);
         assert_eq!((section.len(), section[0]), (1 + 2 + 3, 3));
+    }
+
+    #[test]
+    fn a_node_is_named_as_its_name_also_after_another_atom_took_its_place() {
+        let (mut sent, mut received) = (SentAtoms::default(), IncomingCache::default());
+        let text = String::from("sent-atoms@test");
+        let node = NodeName::new(&text).unwrap();
+        let rival =
+            (0..).map(|number| format!("rival{number}")).find(|text| place(text) == place("sent-atoms@test"));
+        let rival = rival.unwrap();
+        let mut says = |what: &str, as_node: bool| {
+            sent.begin();
+            let at = if as_node { sent.reference_to_node(node) } else { sent.reference(what) }.unwrap();
+            let mut section = Vec::new();
+            sent.put_section(&mut section);
+            received.read_section(&mut Cursor::new(&section)).unwrap();
+            assert_eq!(received.named().atoms[usize::from(at)].as_str(), what);
+            section.len()
+        };
+        let new = says(&text, true);
+        assert!(says(&text, true) < new && says(&text, false) < new);
+        says(&rival, false);
+        assert_eq!(says(&text, true), new);
+        assert!(says(&text, true) < new);
+        says(&rival, false);
+        assert_eq!(says(&text, false), new);
+        assert!(says(&text, true) < new);
     }
 
     #[test]

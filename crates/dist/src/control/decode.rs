@@ -1,5 +1,6 @@
 //! Control messages to signals: strict on arity, types and sizes.
 
+use super::quick::{self, Named};
 use super::{
     ALTACT_ALIAS, ALTACT_EXIT, ALTACT_NAME, ALTACT_PRIORITY, ALTACT_TOKEN, AltactTarget, Control, Mfa,
     Process, Reason, SPAWN_LINKED, SPAWN_MONITORED, SpawnResult,
@@ -109,6 +110,17 @@ impl Control {
         let (elements, used) = read_elements(bytes, atoms)?;
         let control = from_elements(elements)?;
         Ok((control, used))
+    }
+
+    /// As [`Self::decode_with`], with less work for common messages between the nodes that are known.
+    ///
+    /// # Errors
+    /// As [`Self::decode_with`].
+    pub(crate) fn decode_named(bytes: &[u8], named: Named<'_>) -> Result<(Self, usize), ControlError> {
+        match quick::decode(bytes, named) {
+            Some(read) => Ok(read),
+            None => Self::decode_with(bytes, named.atoms),
+        }
     }
 }
 

@@ -8,9 +8,10 @@ use crate::connection::SentAtoms;
 use crate::flags::Flags;
 use alloc::vec::Vec;
 use engset_etf::{
-    encode_body, put_atom, put_atom_reference, put_int, put_pid_with, put_reference_with, put_tuple_header,
+    encode_body, put_atom, put_atom_reference, put_int, put_node, put_pid_with, put_reference_with,
+    put_tuple_header,
 };
-use engset_term::{Atom, Pid, Reference, Term};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 
 /// The unused second element of `SEND` and third of `REG_SEND`.
 const UNUSED: Atom = Atom::from_static("");
@@ -150,6 +151,13 @@ fn put_cached(out: &mut Vec<u8>, sent: &mut Option<&mut SentAtoms>, text: &str) 
     }
 }
 
+fn put_cached_node(out: &mut Vec<u8>, sent: &mut Option<&mut SentAtoms>, node: NodeName) {
+    match sent.as_mut().and_then(|sent| sent.reference_to_node(node)) {
+        Some(index) => put_atom_reference(out, index),
+        None => put_node(out, node),
+    }
+}
+
 /// Writes the elements of a tuple one after the other.
 struct Elements<'a> {
     sent: Option<&'a mut SentAtoms>,
@@ -171,7 +179,7 @@ impl<'a> Elements<'a> {
 
     fn pid(&mut self, pid: Pid) -> &mut Self {
         let sent = &mut self.sent;
-        put_pid_with(self.out, pid, |out, node| put_cached(out, sent, node));
+        put_pid_with(self.out, pid, |out, node| put_cached_node(out, sent, node));
         self
     }
 
@@ -182,7 +190,7 @@ impl<'a> Elements<'a> {
 
     fn reference(&mut self, reference: &Reference) -> &mut Self {
         let sent = &mut self.sent;
-        put_reference_with(self.out, reference, |out, node| put_cached(out, sent, node));
+        put_reference_with(self.out, reference, |out, node| put_cached_node(out, sent, node));
         self
     }
 

@@ -5,8 +5,10 @@
 
 mod decode;
 mod encode;
+mod quick;
 
 pub use decode::ControlError;
+pub(crate) use quick::Named;
 
 use crate::flags::Flags;
 use engset_term::{Atom, Pid, Reference, Term};

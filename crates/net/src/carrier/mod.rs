@@ -81,7 +81,7 @@ pub(crate) enum Guest {
     Tcp(TcpStream),
     Unix(UnixStream),
     #[cfg(feature = "quic")]
-    Quic(quinn::Incoming),
+    Quic(Box<quinn::Incoming>),
 }
 
 /// From where a guest comes, as it is logged.
@@ -130,7 +130,7 @@ impl Carrier {
         match (self, guest) {
             #[cfg(feature = "quic")]
             (Self::Quic(quic), Guest::Quic(incoming)) => tokio::select! {
-                carried = quic.welcome(incoming) => carried.map_err(io::Error::other),
+                carried = quic.welcome(*incoming) => carried.map_err(io::Error::other),
                 () = scheduler.sleep(limit) => late(),
             },
             #[cfg(feature = "quic")]
@@ -222,7 +222,7 @@ impl Listener {
             Self::Quic(quic) => {
                 let incoming = quic.accept().await;
                 let from = From::Quic(incoming.remote_address());
-                Ok((Guest::Quic(incoming), from))
+                Ok((Guest::Quic(Box::new(incoming)), from))
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::node::Node;
 use bytes::{Bytes, BytesMut};
 use engset_dist::Flags;
 use engset_dist::connection::{ConnectionError, Incoming, IncomingConfig};
-use engset_term::Instant;
+use engset_term::{Instant, NodeName};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -38,6 +38,12 @@ impl Groups {
     pub(super) fn new(now: Instant, flags: Flags, config: &IncomingConfig, count: usize) -> Self {
         let stream = |_| Stream { incoming: Incoming::new(now, flags, config), is_paused: false };
         Self { streams: (0..count).map(stream).collect(), held_max: held_max(config) }
+    }
+
+    /// Tells which nodes are connected ([`Incoming::between`]).
+    pub(super) fn between(self, nodes: [NodeName; 2]) -> Self {
+        let between = |stream: Stream| Stream { incoming: stream.incoming.between(nodes), ..stream };
+        Self { streams: self.streams.into_iter().map(between).collect(), ..self }
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -150,7 +156,7 @@ impl Up {
         bytes: usize,
     ) -> Result<(), CloseReason> {
         let Some(stream) = self.groups.streams.get_mut(group) else { return Ok(()) };
-        let read = stream.incoming.handle_read(now, bytes);
+        stream.incoming.handle_read(now, bytes);
         while let Some(received) = stream.incoming.poll_event() {
             // The loss has been told: nothing of this connection may act after it.
             if self.link.is_closed() {
@@ -158,7 +164,9 @@ impl Up {
             }
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
-        read.map_err(CloseReason::Connection)?;
+        if let Some(fault) = stream.incoming.fault() {
+            return Err(CloseReason::Connection(fault.clone()));
+        }
         self.groups.pace(now);
         self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }

@@ -76,7 +76,7 @@ const OPERATIONS: [(u8, &[Field], bool); 35] = {
         (4, &[Sender, Receiver], false),
         (5, &[], false),
         (6, &[Sender, Unused, Name], true),
-        (7, &[Sender, Receiver], false),
+        (7, &[Leader, Receiver], false),
         (8, &[Sender, Receiver, Any], false),
         (12, &[Unused, Receiver, Any], true),
         (13, &[Sender, Receiver, Any, Any], false),

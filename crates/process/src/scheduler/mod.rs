@@ -160,10 +160,10 @@ impl Scheduler {
         }
     }
 
-    /// Puts the task of this number into a run queue; behind all others there, where it runs `again` at once.
-    pub(crate) fn schedule(&self, runnable: Runnable, again: bool, number: u64) {
+    /// Puts a task into a run queue.
+    pub(crate) fn schedule(&self, runnable: Runnable, turn: Turn) {
         match self {
-            Self::Threads(threads) => threads.schedule(runnable, again, number),
+            Self::Threads(threads) => threads.schedule(runnable, turn),
             Self::Seeded(seeded) => seeded.schedule(runnable),
         }
     }
@@ -176,6 +176,18 @@ impl fmt::Debug for Scheduler {
             Self::Seeded(seeded) => fmt::Debug::fmt(seeded, f),
         }
     }
+}
+
+/// When a task that is to run gets its turn. The number says by which the task is found in a worker's slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    /// Next: it was woken by what the worker does now.
+    Next(u64),
+    /// Next where no other waits at the worker, and behind the others otherwise: what it does is better done once for
+    /// all of them.
+    AfterOthers(u64),
+    /// Behind all others.
+    Last,
 }
 
 /// Where a timer that was set is found.

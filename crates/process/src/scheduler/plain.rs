@@ -1,6 +1,6 @@
 //! Tasks that are no processes, such as the drivers of connections: a future, and nothing that arrives.
 
-use super::Scheduler;
+use super::{Scheduler, Turn};
 use crate::process::AnyProcess;
 use crate::task::{Code, Door, Inbox, MailState, OwnCell, Program, Runnable, TaskRef, Untyped};
 use pin_project_lite::pin_project;
@@ -40,7 +40,9 @@ impl Program for Plain {
 
     fn schedule(&self, runnable: Runnable, again: bool) {
         // Nobody could find a task without a number in a slot.
-        self.scheduler.schedule(runnable, again || self.number == 0, self.number);
+        let is_last = again || self.number == 0;
+        let turn = if is_last { Turn::Last } else { Turn::AfterOthers(self.number) };
+        self.scheduler.schedule(runnable, turn);
     }
 
     fn number(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! This file is what they share: queues, timers, who sleeps; their beginning and their end. `worker.rs` is what each of
 //! them does, `watchdog.rs` looks after those that are stuck, `blocking.rs` has threads for what may block.
 
+use super::Turn;
 use super::blocking::BlockingThreads;
 use super::numbered::Numbered;
 use super::parked::Parked;
@@ -204,7 +205,7 @@ impl Threads {
         self.live.fetch_sub(1, Ordering::SeqCst);
     }
 
-    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable, again: bool, number: u64) {
+    pub(super) fn schedule(self: &Arc<Self>, runnable: Runnable, turn: Turn) {
         let mut runnable = Some(runnable);
         // The thread may be ending, its local values gone.
         worker::with_local(|local| {
@@ -212,7 +213,7 @@ impl Threads {
                 && Arc::ptr_eq(&local.threads, self)
                 && let Some(runnable) = runnable.take()
             {
-                local.push(runnable, again, number);
+                local.push(runnable, turn);
             }
         });
         if let Some(runnable) = runnable {

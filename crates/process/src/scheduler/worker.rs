@@ -11,6 +11,7 @@
 //! A spare worker that is not needed any more takes no work: what its sockets and timers wake goes to the common queue.
 //! Its thread stays, because sockets that were opened on it live on its I/O driver.
 
+use super::Turn;
 use super::clock::Clock;
 use super::pulse::{NOTHING, Pulse};
 use super::threads::{RUNS_PER_POLL, Threads, bits, retry, run_caught};
@@ -136,15 +137,29 @@ pub(super) fn hand_over(threads: &Threads) {
 
 impl Local {
     #[inline]
-    pub(super) fn push(&self, runnable: Runnable, again: bool, number: u64) {
-        if again || !self.in_root.get() {
-            return self.push_behind(runnable);
+    pub(super) fn push(&self, runnable: Runnable, turn: Turn) {
+        match turn {
+            Turn::Next(number) if self.in_root.get() => {
+                self.slot_is_fresh.set(true);
+                self.pulse.show_slot(number);
+                if let Some(before) = self.slot.replace(Some(runnable)) {
+                    self.push_behind(before);
+                }
+            }
+            Turn::AfterOthers(number) if self.in_root.get() => self.push_after_others(runnable, number),
+            Turn::Next(_) | Turn::AfterOthers(_) | Turn::Last => self.push_behind(runnable),
         }
-        self.slot_is_fresh.set(true);
-        self.pulse.show_slot(number);
-        if let Some(before) = self.slot.replace(Some(runnable)) {
-            self.push_behind(before);
+    }
+
+    /// Puts a task behind those that wait here, into the slot where none does.
+    #[inline(never)]
+    fn push_after_others(&self, runnable: Runnable, number: u64) {
+        let next = self.slot.take();
+        if next.is_none() && self.queue.is_empty() {
+            return self.push(runnable, Turn::Next(number));
         }
+        self.slot.set(next);
+        self.push_behind(runnable);
     }
 
     /// Puts a task behind the others, and sees to it that somebody comes to it.
