@@ -50,9 +50,14 @@ fn a_process_of_ours_writes_to_any_group_leader() {
 #[test]
 fn any_process_becomes_group_leader_of_any() {
     let Some(stage) = Stage::new() else { return };
-    stage.eval("[U, P] = [rpc:call($N, erlang, whereis, [Name]) || Name <- [user, rex]], monitor_node($N, true).");
+    stage.eval(
+        "[U, P] = [rpc:call($N, erlang, whereis, [Name]) || Name <- [user, rex]], monitor_node($N, true).",
+    );
     stage.check("[node(U), node(P)] =:= [$N, $N] andalso group_leader(U, P).", "true");
-    stage.check("{rpc:call($N, erlang, node, []), receive {nodedown, N} -> N after 0 -> kept end} =:= {$N, kept}.", "true");
+    stage.check(
+        "{rpc:call($N, erlang, node, []), receive {nodedown, N} -> N after 0 -> kept end} =:= {$N, kept}.",
+        "true",
+    );
 }
 
 /// What a process of the Erlang node writes to ours as its group leader.
