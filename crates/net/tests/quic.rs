@@ -13,9 +13,10 @@ use engset_node::{CloseReason, DialError};
 use engset_process::{Cx, Dest, Exit, ExitReason, Mail, SpawnOptions};
 use engset_term::{Atom, NodeName, Pid, Term};
 use peer::{COOKIE, free_tcp_port};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const A: &str = "a@127.0.0.1";
@@ -117,6 +118,27 @@ fn a_node_that_comes_back_is_connected_to_anew() {
         dial(&a, B).expect_err("it is not there");
     }
     assert_eq!(counts(&a), QuicCounts { dialled: 3, ..QuicCounts::default() });
+}
+
+/// Two nodes that dial each other at once get one connection.
+#[test]
+fn nodes_that_dial_each_other_at_once_are_connected_once() {
+    let (a, b) = pair();
+    for _ in 0..20 {
+        let (sender, receiver) = mpsc::channel();
+        for (from, to) in [(&a, B), (&b, A)] {
+            let sender = sender.clone();
+            from.node().connect(name(to), move |result| drop(sender.send(result.is_ok())));
+        }
+        for _ in 0..2 {
+            assert!(receiver.recv_timeout(PATIENCE).expect("an attempt ends"));
+        }
+        assert_eq!((a.node().connected().len(), b.node().connected().len()), (1, 1));
+        a.node().disconnect_all();
+        b.node().disconnect_all();
+    }
+    assert_eq!((counts(&a).detours, counts(&b).detours), (0, 0));
+    until(&a, || a.handshakes_open() + b.handshakes_open() == 0);
 }
 
 /// What is wrong when `a` with this certificate dials `b` with that one, and what it says.
@@ -290,18 +312,98 @@ fn to(name: &'static str, node: &str) -> Dest {
     Dest::RemoteName(Atom::from_static(name), NodeName::new(node).expect("a name"))
 }
 
-const SENDERS: u64 = 200;
-const ROUNDS: u64 = 50;
-
 /// Each of many processes sends small and large messages, then ends: what it sent comes in order, and its end last.
 #[test]
 fn the_signals_of_each_of_many_senders_come_in_order_and_the_end_last() {
     let (a, b) = pair();
+    check_order(&a, &b, B, 200, 50);
+    assert_eq!(counts(&a).dialled, 1);
+}
+
+/// Passes datagrams on between whoever sends to the first address and the second one; of twenty it loses one and delays
+/// another.
+struct LossyPath {
+    is_over: Arc<AtomicBool>,
+    ways: Vec<JoinHandle<()>>,
+}
+
+impl LossyPath {
+    fn new(front: SocketAddr, back: SocketAddr) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let front = Arc::new(UdpSocket::bind(front).expect("it is free"));
+        let out = Arc::new(UdpSocket::bind((back.ip(), 0)).expect("it is free"));
+        out.connect(back).expect("a good address");
+        let guest = Arc::new(Mutex::new(None::<SocketAddr>));
+        let mut ways = Vec::new();
+        for is_in in [true, false] {
+            let (front, out, guest, is_over) =
+                (Arc::clone(&front), Arc::clone(&out), Arc::clone(&guest), Arc::clone(&is_over));
+            let from = if is_in { &front } else { &out };
+            from.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket has a time limit");
+            ways.push(std::thread::spawn(move || {
+                let from = if is_in { &front } else { &out };
+                let mut buffer = [0; 2048];
+                let mut delayed: Option<Vec<u8>> = None;
+                let pass = |datagram: &[u8]| match (is_in, *guest.lock().expect("nobody panics")) {
+                    (true, _) => drop(out.send(datagram)),
+                    (false, Some(guest)) => drop(front.send_to(datagram, guest)),
+                    (false, None) => {}
+                };
+                for number in 0_u64.. {
+                    if is_over.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let Ok((len, sender)) = from.recv_from(&mut buffer) else { continue };
+                    if is_in {
+                        *guest.lock().expect("nobody panics") = Some(sender);
+                    }
+                    match number % 20 {
+                        7 => {}
+                        13 => delayed = Some(buffer[..len].to_vec()),
+                        _ => {
+                            pass(&buffer[..len]);
+                            delayed.take().into_iter().for_each(|late| pass(&late));
+                        }
+                    }
+                }
+            }));
+        }
+        Self { is_over, ways }
+    }
+}
+
+impl Drop for LossyPath {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.ways.drain(..).for_each(|way| way.join().expect("it ends"));
+    }
+}
+
+/// On a path that loses and reorders datagrams all is as it should be, only later.
+#[test]
+fn order_and_messages_survive_a_path_that_loses_datagrams() {
+    let authority = Authority::new("cluster");
+    let port = free_tcp_port();
+    // The name of the second leads to the path, which leads to where it listens.
+    let (near, far) = ("near@127.0.9.61", "far@127.0.9.62");
+    let node = |name: &str, listen: [u8; 4]| {
+        let builder = builder(name, 1).no_epmd(port).listen(listen.into());
+        builder.quic(tls(&authority, &authority.node(name))).start().expect("it starts")
+    };
+    let (a, b) = (node(near, [127, 0, 9, 61]), node(far, [127, 0, 9, 63]));
+    let _path = LossyPath::new(([127, 0, 9, 62], port).into(), ([127, 0, 9, 63], port).into());
+    dial(&a, far).expect("by the path");
+    check_order(&a, &b, far, 40, 30);
+    assert_eq!(counts(&a), QuicCounts { dialled: 1, ..QuicCounts::default() });
+}
+
+/// Lets so many processes of `a` send so many messages each to one of `b`.
+fn check_order(a: &RunningNode, b: &RunningNode, b_name: &'static str, senders: u64, rounds: u64) {
     let (told, heard) = mpsc::channel();
-    let sink = serve(&b, "sink", move |mut cx| async move {
+    let sink = serve(b, "sink", move |mut cx| async move {
         let mut next = std::collections::BTreeMap::<Pid, u64>::new();
         let mut ended = 0;
-        while ended < SENDERS {
+        while ended < senders {
             match cx.recv_timeout(PATIENCE).await {
                 Some(Mail::Message(message)) => {
                     let parts = message.as_tuple().expect("a tuple");
@@ -324,13 +426,13 @@ fn the_signals_of_each_of_many_senders_come_in_order_and_the_end_last() {
         told.send(next.into_values().collect::<Vec<_>>()).expect("the test waits");
         Ok(())
     });
-    for sender in 0..SENDERS {
+    for sender in 0..senders {
         let body = move |mut cx: Cx<Term>| async move {
-            for round in 0..ROUNDS {
+            for round in 0..rounds {
                 let len = if (round + sender) % 10 == 9 { 200_000 } else { 10 };
                 let parts = [Term::from(cx.pid()), Term::from(round), Term::binary(vec![0; len])];
                 // By name first, then by pid: it is one process.
-                let to = if round == 0 { to("sink", B) } else { Dest::Pid(sink) };
+                let to = if round == 0 { to("sink", b_name) } else { Dest::Pid(sink) };
                 cx.ready(to.clone()).await;
                 cx.send(to, Term::tuple(parts)).expect("a term");
                 if round == 0 {
@@ -342,8 +444,7 @@ fn the_signals_of_each_of_many_senders_come_in_order_and_the_end_last() {
         a.processes().spawn(SpawnOptions::default(), body).expect("there is room");
     }
     let counts = heard.recv_timeout(PATIENCE).expect("all come");
-    assert_eq!(counts, vec![ROUNDS; usize::try_from(SENDERS).unwrap()]);
-    assert_eq!(self::counts(&a).dialled, 1);
+    assert_eq!(counts, vec![rounds; usize::try_from(senders).expect("a small number")]);
 }
 
 /// While a message of 64 MiB is under way, processes of other groups talk on.
