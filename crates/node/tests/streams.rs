@@ -160,33 +160,33 @@ fn numbers(message: &Term) -> (usize, usize) {
 type Notes = Arc<Mutex<BTreeMap<usize, Vec<Option<usize>>>>>;
 
 /// Monitors each worker by its name, lets it go, and notes what comes.
-fn watch(
-    notes: &Notes,
-) -> impl FnOnce(Cx<Term>) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Exit>> + Send>> {
-    let notes = Arc::clone(notes);
-    move |mut cx| {
-        Box::pin(async move {
-            let mut monitors = BTreeMap::new();
-            for worker in 0..WORKERS {
-                let name = format!("worker{worker}");
-                monitors.insert(cx.monitor(remote(&name, "a@h")), worker);
-                cx.send(remote(&name, "a@h"), Term::from(cx.pid())).unwrap();
-            }
-            loop {
-                match cx.recv().await {
-                    Mail::Message(message) => {
-                        let (worker, message) = numbers(&message);
-                        notes.lock().entry(worker).or_default().push(Some(message));
-                    }
-                    Mail::Down(down) => {
-                        assert_eq!(down.reason, ExitReason::Normal);
-                        notes.lock().entry(monitors[&down.reference]).or_default().push(None);
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-        })
+async fn watch(mut cx: Cx<Term>, notes: Notes) -> Result<(), Exit> {
+    let mut monitors = BTreeMap::new();
+    for worker in 0..WORKERS {
+        let name = format!("worker{worker}");
+        monitors.insert(cx.monitor(remote(&name, "a@h")), worker);
+        cx.send(remote(&name, "a@h"), Term::from(cx.pid())).unwrap();
     }
+    loop {
+        match cx.recv().await {
+            Mail::Message(message) => {
+                let (worker, message) = numbers(&message);
+                notes.lock().entry(worker).or_default().push(Some(message));
+            }
+            Mail::Down(down) => {
+                assert_eq!(down.reason, ExitReason::Normal);
+                notes.lock().entry(monitors[&down.reference]).or_default().push(None);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Starts the watcher on the second node.
+fn start_watcher(world: &World) -> (Pid, Notes) {
+    let notes = Notes::default();
+    let noted = Arc::clone(&notes);
+    (world.sides[1].spawn(None, move |cx| watch(cx, noted)), notes)
 }
 
 /// Sends small and large messages to whoever lets it go, and ends.
@@ -210,8 +210,7 @@ fn whatever_arrives_first_the_signals_of_a_sender_are_in_order_and_its_end_is_la
         println!("seed {seed}");
         let mut world = World::new(seed);
         (0..WORKERS).for_each(|worker| work(&world, worker));
-        let notes = Notes::default();
-        world.sides[1].spawn(None, watch(&notes));
+        let (_, notes) = start_watcher(&world);
         world.run();
         let expected: Vec<_> = (0..MESSAGES).map(Some).chain([None]).collect();
         let notes = notes.lock();
@@ -230,8 +229,7 @@ fn a_stream_that_stands_still_holds_up_its_group_only() {
         group_of(world.sides[0].node.processes().whereis(&name).unwrap(), SENDER_GROUPS)
     };
     let groups: Vec<_> = (0..WORKERS).map(|worker| group(&world, worker)).collect();
-    let notes = Notes::default();
-    let watcher = world.sides[1].spawn(None, watch(&notes));
+    let (watcher, notes) = start_watcher(&world);
     let slow = (0..SENDER_GROUPS).find(|slow| *slow != group_of(watcher, SENDER_GROUPS)).unwrap();
     while world.step(|stream| stream != slow + 1) {}
     for (worker, group) in groups.iter().enumerate() {
