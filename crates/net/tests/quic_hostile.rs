@@ -9,7 +9,7 @@ use engset_dist::handshake::{Framing, InitiatorEvent};
 use engset_net::{QUIC_PROTOCOL, RunningNode, TlsConfig};
 use engset_process::Scheduler;
 use engset_term::NodeName;
-use peer::{COOKIE, free_tcp_port, initiator_with};
+use peer::{COOKIE, free_fixed_port, initiator_with};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::rustls::crypto::ring;
 use quinn::rustls::pki_types::pem::PemObject;
@@ -42,7 +42,7 @@ fn tls(authority: &Authority, certificate: &Certificate) -> TlsConfig {
 impl Scene {
     fn new() -> Self {
         let authority = Authority::new("cluster");
-        let port = free_tcp_port();
+        let port = free_fixed_port();
         let builder = RunningNode::builder().name(NODE).cookie(COOKIE).workers(2).no_epmd(port);
         let builder = builder.adjust(|config| config.handshake_timeout = Duration::from_millis(500));
         let node = builder.quic(tls(&authority, &authority.node(NODE))).start().expect("it starts");
