@@ -27,8 +27,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// Bytes read at a time from a peer that has not proven who it is.
 const HANDSHAKE_READ_BYTES: usize = 1024;
-/// Reads handled in one turn before others get theirs.
-const READS_PER_TURN: usize = 16;
+/// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
+const READS_PER_TURN: usize = 4;
 /// Turns in which what came on other streams is read after the end of the main one.
 const LAST_TURNS: usize = 1024;
 /// How long the last bytes of a handshake may take to be written.
@@ -254,7 +254,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => self.written(written),
+                Poll::Ready(Ok(written)) => {
+                    self.scheduler.expect_answer();
+                    self.written(written);
+                }
             }
         }
     }

@@ -160,7 +160,8 @@ async fn eviction(evicted: oneshot::Receiver<()>) {
 async fn receive(guest: Guest, from: From, carrier: Carrier, node: Arc<Node>, place: Place) {
     let scheduler = node.processes().scheduler().clone();
     let limit = node.config().handshake_timeout;
-    let carried = match carrier.welcome(guest, &scheduler, limit).await {
+    // Boxed: it is over soon, and of some carriers much longer than what follows.
+    let carried = match Box::pin(carrier.welcome(guest, &scheduler, limit)).await {
         Ok(carried) => carried,
         Err(error) => return tracing::info!(%from, "a connection is of no use: {error}"),
     };

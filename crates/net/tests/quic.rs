@@ -336,7 +336,7 @@ impl LossyPath {
                 (Arc::clone(&front), Arc::clone(&out), Arc::clone(&guest), Arc::clone(&is_over));
             let from = if is_in { &front } else { &out };
             from.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket has a time limit");
-            ways.push(std::thread::spawn(move || {
+            let way = move || {
                 let from = if is_in { &front } else { &out };
                 let mut buffer = [0; 2048];
                 let mut delayed: Option<Vec<u8>> = None;
@@ -362,7 +362,8 @@ impl LossyPath {
                         }
                     }
                 }
-            }));
+            };
+            ways.push(std::thread::Builder::new().spawn(way).expect("a thread"));
         }
         Self { is_over, ways }
     }

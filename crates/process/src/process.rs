@@ -14,7 +14,7 @@ use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
 use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
-use crate::scheduler::Turn;
+use crate::scheduler::{Turn, unboxed};
 use crate::signal::{ControlSignal, Dest, Encoded, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
@@ -320,7 +320,7 @@ impl<M: Protocol> Process<M> {
             }
             Signal::Encoded(encoded) => {
                 let bytes = encoded.payload.len();
-                let decoded = self.decode(*encoded);
+                let decoded = self.decode(unboxed(encoded));
                 if let Some(guard) = &self.guard {
                     // From now on the value counts, not its encoding.
                     let size = decoded.as_ref().map_or(0, size_of_mail);

@@ -15,7 +15,7 @@ use crate::process::{AnyProcess, Birth, Process, Relations, Seen};
 use crate::protocol::Protocol;
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, boxed};
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
@@ -494,7 +494,7 @@ impl Processes {
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
     fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
         let bytes = encoded.payload.memory();
-        let mut encoded = Some(Box::new(encoded));
+        let mut encoded = Some(boxed(encoded));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
                 .any()

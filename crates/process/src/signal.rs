@@ -31,7 +31,7 @@ impl<M> fmt::Debug for Signal<M> {
 }
 
 /// A message in external term format, without the leading version byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoded {
     /// Who sent it, where the carrier tells.
     pub from: Option<Pid>,

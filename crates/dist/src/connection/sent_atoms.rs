@@ -7,7 +7,7 @@ use super::ATOM_CACHE_SLOTS;
 use alloc::vec::Vec;
 use engset_term::{Atom, NodeName};
 
-/// How many of the slots are used for sending: enough for the hot atoms, at 40 bytes each.
+/// How many of the slots are used for sending, at most: enough for the hot atoms.
 pub(super) const SENT_SLOTS: usize = 512;
 /// So many node names are found without a look at their text: most pids are of the two nodes of the connection.
 const NODES: usize = 4;
@@ -18,7 +18,9 @@ const _: () = assert!(SENT_SLOTS <= ATOM_CACHE_SLOTS, "the peer has a slot for e
 /// What the peer has been told.
 #[derive(Debug, Default)]
 pub(crate) struct SentAtoms {
-    /// Empty until the first atom; an atom has one place, by its text.
+    /// Which slot an atom has, less one; by its text it has one place. Empty until the first atom.
+    places: Vec<u16>,
+    /// The slots that are in use.
     slots: Vec<Slot>,
     /// Which frame is being built.
     frame: u64,
@@ -55,10 +57,7 @@ impl SentAtoms {
 
     /// The place of an atom in the header of the frame; `None` where it has to be written out.
     pub(crate) fn reference(&mut self, text: &str) -> Option<u8> {
-        if self.slots.is_empty() {
-            self.slots.resize(SENT_SLOTS, Slot::default());
-        }
-        let at = place(text);
+        let at = self.slot_for(text)?;
         let slot = self.slots.get_mut(at)?;
         let is_known = slot.atom.as_ref().is_some_and(|atom| atom.as_str() == text);
         if !is_known {
@@ -85,8 +84,8 @@ impl SentAtoms {
 
     #[inline(never)]
     fn look_up_node(&mut self, node: NodeName) -> Option<u8> {
-        let (index, at) = node.with_text(|text| (self.reference(text), place(text)));
-        let index = index?;
+        let (index, at) = node.with_text(|text| (self.reference(text), self.slot_for(text)));
+        let (index, at) = (index?, at?);
         let slot = self.slots.get_mut(at)?;
         slot.node = Some(node);
         if let Some(entry) = self.nodes.get_mut(self.oldest % NODES) {
@@ -94,6 +93,19 @@ impl SentAtoms {
         }
         self.oldest = self.oldest.wrapping_add(1);
         Some(index)
+    }
+
+    /// The slot of all atoms that have the place of this one.
+    fn slot_for(&mut self, text: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            self.places.resize(SENT_SLOTS, 0);
+        }
+        let slot = self.places.get_mut(place(text))?;
+        if *slot == 0 {
+            self.slots.push(Slot::default());
+            *slot = u16::try_from(self.slots.len()).ok()?;
+        }
+        usize::from(*slot).checked_sub(1)
     }
 
     /// The place in the header of what is in a slot.
@@ -214,6 +226,8 @@ mod tests {
         let mut section = Vec::new();
         sent.put_section(&mut section);
         assert_eq!((section.len(), section[0]), (1 + 2 + 3, 3));
+        // Memory is for what was named.
+        assert_eq!(sent.slots.len(), 3);
     }
 
     #[test]

@@ -9,6 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
+/// So much that cannot leave yet is given to the operating system, in bytes (`TCP_NOTSENT_LOWAT`).
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT_BYTES: u32 = 256 * 1024;
+
 /// Connects to where the peer listens: the first of these addresses that answers.
 pub(super) async fn dial(
     scheduler: &Scheduler,
@@ -33,7 +37,17 @@ pub(super) async fn dial(
 
 /// The stream, ready for the handshake.
 pub(super) fn carried(stream: TcpStream) -> io::Result<Carried> {
+    prepare(&stream)?;
+    Ok(Carried::new(stream, Framing::Two, None))
+}
+
+/// Sets what the signals of a node want of TCP.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     // Small signals must not wait for each other's acknowledgements.
     stream.set_nodelay(true)?;
-    Ok(Carried::new(stream, Framing::Two, None))
+    // Nor behind the megabytes that the operating system would take of a large one: its fragments are ours to order
+    // until they can leave.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod parked;
 mod plain;
 mod pulse;
 mod seeded;
+mod spares;
 mod stats;
 mod threads;
 mod watch;
@@ -31,6 +32,7 @@ pub use blocking::{BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, Bloc
 pub use config::{OnStuck, SPARE_WORKERS_MAX, Stuck, StuckIn, ThreadsConfig, WORKERS_MAX};
 pub(crate) use numbered::Home;
 pub use seeded::{Seeded, Step};
+pub(crate) use spares::{boxed, unboxed};
 pub use stats::{BlockingStats, SchedulerStats, WorkerStats};
 pub use threads::BUSY_WAIT;
 pub use threads::Threads;
@@ -97,6 +99,14 @@ impl Scheduler {
     /// Runs a future that is no process, such as the driver of a connection.
     pub fn spawn_task(&self, future: impl Future<Output = ()> + Send + 'static) {
         plain::start(self.clone(), future).schedule();
+    }
+
+    /// Tells the worker that runs this that something was sent by a socket, and that the answer may come at once: it
+    /// looks for it for a while before it sleeps ([`ThreadsConfig::busy_wait`]). Without effect on other threads.
+    pub fn expect_answer(&self) {
+        if let Self::Threads(threads) = self {
+            worker::expect_answer(threads);
+        }
     }
 
     /// What the scheduler has done since it was made, and what it has to do now.

@@ -14,6 +14,7 @@
 use super::Turn;
 use super::clock::Clock;
 use super::pulse::{NOTHING, Pulse};
+use super::spares::Spares;
 use super::threads::{RUNS_PER_POLL, Threads, bits, retry, run_caught};
 use crate::task::Runnable;
 use crossbeam_deque::Worker as Queue;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+/// Between two looks at the sockets of a worker that something reached, and that has nothing to do: what comes meanwhile
+/// is taken in at once.
+const LOOK_NANOS: u64 = 20_000;
 /// Runs from the slot in a row before the other tasks get their turn.
 const SLOT_RUNS: u32 = 32;
 /// Every so many runs the common queue is looked at first.
@@ -53,10 +57,17 @@ pub(super) struct Local {
     inside_left: Cell<u32>,
     /// Whether this is a spare worker that is not needed.
     is_retired: Cell<bool>,
-    /// Whether a socket or a timer of tokio's woke a task since the root future was polled last.
+    /// Whether something was sent whose answer may come at once, since the worker last had nothing to do.
+    expects: Cell<bool>,
+    /// Whether a socket or a timer of tokio's woke a task since then.
     was_reached: Cell<bool>,
-    /// Until when the worker looks at the sockets again and again before it sleeps, by its clock.
+    /// When tokio last looked at the sockets, by the worker's clock; as are the next two.
+    looked: Cell<u64>,
+    /// Until when the worker looks at the sockets as often as it can before it sleeps.
+    eager_until: Cell<u64>,
+    /// Until when it does so now and then.
     busy_until: Cell<u64>,
+    pub(super) spares: Spares,
 }
 
 thread_local! {
@@ -72,6 +83,15 @@ pub(super) fn with_local<R>(body: impl FnOnce(Option<&Local>) -> R) -> Option<R>
 /// The place of the running worker among those of its scheduler; `None` on other threads.
 pub(crate) fn worker_index() -> Option<usize> {
     with_local(|local| local.map(|local| local.index)).flatten()
+}
+
+/// An answer may come at once to the worker that runs this.
+pub(super) fn expect_answer(threads: &Threads) {
+    with_local(|local| {
+        if let Some(local) = local.filter(|local| local.threads.epoch == threads.epoch) {
+            local.expects.set(true);
+        }
+    });
 }
 
 /// What a worker sleeps in.
@@ -99,8 +119,12 @@ pub(super) fn run(
         depth: Cell::new(0),
         inside_left: Cell::new(0),
         is_retired: Cell::new(false),
+        expects: Cell::new(false),
         was_reached: Cell::new(false),
+        looked: Cell::new(0),
+        eager_until: Cell::new(0),
         busy_until: Cell::new(0),
+        spares: Spares::default(),
     };
     LOCAL.with(|place| {
         let local = place.get_or_init(|| local);
@@ -177,14 +201,38 @@ impl Local {
         }
     }
 
-    /// Whether something from outside reached this worker so short a time ago that more may follow at once: being woken
-    /// from sleep takes longer than many an answer.
-    fn waits_busily(&self) -> bool {
+    /// When to look at the sockets again instead of sleeping: at once, where something was sent so short a time ago that
+    /// the answer may come at once, since being woken takes longer than many an answer; after a while, where something
+    /// came, since more may follow, and is best taken in many at a time.
+    fn next_look(&self) -> Option<u64> {
         let now = self.clock.now();
-        if self.was_reached.take() {
-            self.busy_until.set(now.saturating_add(self.threads.busy_wait_nanos));
+        let later = now.saturating_add(self.threads.busy_wait_nanos);
+        if self.expects.take() {
+            self.eager_until.set(later);
         }
-        now < self.busy_until.get()
+        if self.was_reached.take() {
+            self.busy_until.set(later);
+        }
+        if now < self.eager_until.get() {
+            Some(now)
+        } else if now < self.busy_until.get() {
+            Some(self.looked.get().saturating_add(LOOK_NANOS))
+        } else {
+            None
+        }
+    }
+
+    /// Lets other programs of the machine go first until it is time to look at the sockets, or there is something to do.
+    fn wait_busily(&self, next_look: u64) {
+        loop {
+            std::thread::yield_now();
+            if self.clock.now() >= next_look
+                || self.threads.has_work_for_others()
+                || self.threads.stopping.load(Ordering::Relaxed)
+            {
+                return;
+            }
+        }
     }
 
     /// Runs a task that the worker chose.
@@ -275,7 +323,9 @@ async fn root(local: &Local) {
     let mut alarm = Alarm::new(threads);
     poll_fn(|task| {
         note_waker(threads, index, task);
-        local.pulse.wakes(local.clock.now());
+        let now = local.clock.now();
+        local.looked.set(now);
+        local.pulse.wakes(now);
         threads.parked.leave(index);
         threads.dog.notice();
         let takes_work = threads.active.load(Ordering::SeqCst) & (1 << index) != 0;
@@ -307,12 +357,11 @@ fn work(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
             return Poll::Ready(());
         }
         run_some(local, &mut left);
-        let waits_busily = left > 0 && local.waits_busily();
-        if waits_busily {
-            // Other programs of the machine come first.
-            std::thread::yield_now();
+        let next_look = if left > 0 { local.next_look() } else { None };
+        if let Some(next_look) = next_look {
+            local.wait_busily(next_look);
         }
-        if left == 0 || waits_busily {
+        if left == 0 || next_look.is_some() {
             // Others may have work too; tokio gets a look at the sockets first.
             task.waker().wake_by_ref();
             return Poll::Pending;

@@ -53,6 +53,11 @@ impl Farewell {
         Arc::new(Self { connection, scheduler, places, groups: Mutex::default() })
     }
 
+    /// What the connection's tasks run on.
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
     /// The driver is done with the streams for groups.
     pub(super) fn leave_groups(&self, groups: impl IntoIterator<Item = SendStream>) {
         self.groups.lock().extend(groups);

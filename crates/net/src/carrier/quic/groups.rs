@@ -121,6 +121,7 @@ impl Groups {
 
     /// Writes what the streams take.
     fn write(&mut self, channel: &mut Channel, task: &mut Context<'_>) -> Result<(), CloseReason> {
+        let scheduler = self.farewell.scheduler();
         for (group, Sending { stream, unwritten }) in self.sending.iter_mut().enumerate() {
             loop {
                 if unwritten.is_empty() {
@@ -135,6 +136,7 @@ impl Groups {
                 let Poll::Ready(written) = written else { break };
                 let written = written.map_err(|error| closed(channel, Ended::of_write(error)))?;
                 unwritten.drain(..written.chunks);
+                scheduler.expect_answer();
             }
         }
         Ok(())

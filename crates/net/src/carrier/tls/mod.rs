@@ -15,7 +15,7 @@ pub use identity::NODE_URI_SCHEME;
 #[cfg(feature = "quic")]
 pub(super) use identity::Identity as PeerIdentity;
 
-use super::Carried;
+use super::{Carried, tcp};
 use engset_dist::handshake::Framing;
 use engset_node::NameCheck;
 use engset_term::NodeName;
@@ -35,7 +35,7 @@ pub(super) async fn connect(
     stream: TcpStream,
     peer: NodeName,
 ) -> Result<Carried, TlsError> {
-    stream.set_nodelay(true)?;
+    tcp::prepare(&stream)?;
     let host = identity::host(&peer.host_part())?;
     let secured = TlsConnector::from(config.client()).connect(host, stream).await?;
     let identity = Identity::of(secured.get_ref().1.peer_certificates())?;
@@ -46,7 +46,7 @@ pub(super) async fn connect(
 
 /// Makes TLS of a connection that a peer has opened.
 pub(super) async fn accept(config: &TlsConfig, stream: TcpStream) -> Result<Carried, TlsError> {
-    stream.set_nodelay(true)?;
+    tcp::prepare(&stream)?;
     let secured = TlsAcceptor::from(config.server()).accept(stream).await?;
     let identity = Identity::of(secured.get_ref().1.peer_certificates())?;
     let names = NameCheck::new(move |name| identity.check(name).map_err(|error| Arc::new(error) as _));
