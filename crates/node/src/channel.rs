@@ -227,6 +227,7 @@ impl Channel {
     /// # Errors
     /// As [`Self::handle_bytes`].
     pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+        self.node.count_bytes(bytes, 0);
         let result = match &mut self.phase {
             Phase::Up(up) => up.handle_read(&self.node, now, bytes),
             Phase::Dialling(_) | Phase::Accepting(_) => Ok(()),

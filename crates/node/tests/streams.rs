@@ -82,7 +82,13 @@ impl Side {
         };
         let bytes = bytes.min(front.len());
         match stream.checked_sub(1) {
-            None => channel.handle_bytes(Instant::ZERO, &front[..bytes]).unwrap(),
+            None => match channel.room() {
+                Some(room) => {
+                    room.extend_from_slice(&front[..bytes]);
+                    channel.handle_read(Instant::ZERO, bytes).unwrap();
+                }
+                None => channel.handle_bytes(Instant::ZERO, &front[..bytes]).unwrap(),
+            },
             Some(group) => {
                 let Some(room) = channel.group_room(group) else { return };
                 room.extend_from_slice(&front[..bytes]);
@@ -212,6 +218,8 @@ fn whatever_arrives_first_the_signals_of_a_sender_are_in_order_and_its_end_is_la
         (0..WORKERS).for_each(|worker| work(&world, worker));
         let (_, notes) = start_watcher(&world);
         world.run();
+        let [a, b] = [0, 1].map(|side| world.sides[side].node.bytes());
+        assert_eq!((a.0, a.1), (b.1, b.0), "each byte is counted on both sides");
         let expected: Vec<_> = (0..MESSAGES).map(Some).chain([None]).collect();
         let notes = notes.lock();
         assert_eq!(notes.len(), WORKERS);
