@@ -181,7 +181,10 @@ fn no_epmd() {
     assert!(ping(&other, "rust@127.0.9.31"));
     beam.eval("erlang:disconnect_node('rust@127.0.9.31').").unwrap();
     // What goes over the old connection would be lost with it.
+    let clock = node.processes().scheduler().clone();
+    let due = clock.now().saturating_add(Duration::from_secs(30));
     while node.node().connected().iter().any(|(peer, _)| peer.text() == "beam@127.0.9.33") {
+        assert!(clock.now() < due, "the connection is still there");
         std::thread::yield_now();
     }
     assert!(ping(&node, "beam@127.0.9.33"));

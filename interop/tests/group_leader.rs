@@ -46,20 +46,6 @@ fn a_process_of_ours_writes_to_any_group_leader() {
     stage.check("receive {put, C} -> C end.", "\"one\"");
 }
 
-/// The new leader need not be of the node of whoever sets it.
-#[test]
-fn any_process_becomes_group_leader_of_any() {
-    let Some(stage) = Stage::new() else { return };
-    stage.eval(
-        "[U, P] = [rpc:call($N, erlang, whereis, [Name]) || Name <- [user, rex]], monitor_node($N, true).",
-    );
-    stage.check("[node(U), node(P)] =:= [$N, $N] andalso group_leader(U, P).", "true");
-    stage.check(
-        "{rpc:call($N, erlang, node, []), receive {nodedown, N} -> N after 0 -> kept end} =:= {$N, kept}.",
-        "true",
-    );
-}
-
 /// What a process of the Erlang node writes to ours as its group leader.
 #[test]
 fn the_node_s_user_is_a_group_leader() {
@@ -116,4 +102,24 @@ fn init_and_net_kernel_answer() {
     stage.node.node().on_stop(move |how| *wish.lock().unwrap() = Some(how));
     stage.check("rpc:call($N, init, restart, []).", "ok");
     assert_eq!(*stopped.lock().unwrap(), Some(engset::StopWish::Restart));
+}
+
+/// `erlang:group_leader(Leader, Pid)` sends the leader's pid alone, of whatever node it is.
+#[test]
+fn the_leader_may_be_of_any_node() {
+    let Some(stage) = Stage::new() else { return };
+    stage.spawn_puppet("P");
+    stage.eval("erlang:monitor_node($N, true), Ours = rpc:call($N, erlang, whereis, [user]).");
+    // {third@127.0.0.1, 7, 5} as a pid.
+    stage.eval("Third = binary_to_term(<<131, 88, 119, 15, \"third@127.0.0.1\", 0:24, 7, 0:32, 0:24, 5>>).");
+    // It acts when the puppet runs next, which may be after the question.
+    stage.eval(
+        "Is = fun Is(_, 0) -> false; Is(L, Left) -> rpc:call($N, erlang, process_info, [P, group_leader]) =:= {group_leader, L} \
+         orelse receive after 10 -> Is(L, Left - 1) end end.",
+    );
+    for leader in ["Ours", "Third", "group_leader()"] {
+        let set = format!("group_leader({leader}, P), Is({leader}, 1000).");
+        stage.check(&set, "true");
+    }
+    stage.check("receive {nodedown, $N} -> lost after 0 -> kept end.", "kept");
 }

@@ -4,6 +4,7 @@ mod stage;
 
 use engset::NodeName;
 use stage::Stage;
+use std::time::Duration;
 
 /// `rpc_SUITE` `call`; `erpc_SUITE` `call`: values and exceptions of all classes, as from an Erlang node.
 #[test]
@@ -120,6 +121,50 @@ fn multicall() {
     stage.check("erpc:multicall([$N, $N], canned, sleep, [1], 5000).", "[{ok,ok},{ok,ok}]");
     stage.check("erpc:multicast([$N, $N], canned, send, [self(), hi]).", "ok");
     stage.check("[receive {P, hi} when is_pid(P) -> ok end || _ <- [1, 2]].", "[ok,ok]");
+}
+
+/// `erpc_SUITE` `multicall_recv_opt`: many answers, past thousands of messages that the caller has not read.
+#[test]
+fn multicall_recv_opt() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("[self() ! {unread, N} || N <- lists:seq(1, 10000)], ok.");
+    stage.eval("Many = lists:duplicate(1000, $N).");
+    stage.check(
+        "lists:usort(erpc:multicall(Many, canned, echo, [x])) =:= [{ok, x}] andalso length(Many).",
+        "1000",
+    );
+    stage.check("lists:usort(erpc:multicall(Many, canned, raise, [throw, up])) =:= [{throw, up}].", "true");
+    stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,10000}");
+    assert_eq!(stage.node.functions().running(), 0);
+}
+
+/// `erpc_SUITE` `multicall_recv_opt2`: among many nodes are some that are not there, and functions that are not.
+#[test]
+fn multicall_recv_opt2() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("Mixed = lists:append(lists:duplicate(200, [$N, 'no@127.0.0.1', node()])).");
+    stage.eval("Answers = erpc:multicall(Mixed, canned, echo, [x]).");
+    // In the order of the nodes; there is no such module at the Erlang node.
+    stage.check(
+        "Sorts = [case A of {ok, x} -> ok; {error, {erpc, R}} -> R; {error, {exception, E, _}} -> E end || A <- Answers], \
+         Sorts =:= lists:append(lists:duplicate(200, [ok, noconnection, undef])).",
+        "true",
+    );
+    stage.check("erlang:process_info(self(), message_queue_len).", "{message_queue_len,0}");
+}
+
+/// `erpc_SUITE` `multicall_recv_opt3`: answers that come too late are nobody's.
+#[test]
+fn multicall_recv_opt3() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("Late = lists:duplicate(100, $N), erlang:send(self(), unread).");
+    stage.check(
+        "lists:usort(erpc:multicall(Late, canned, sleep, [300], 20)) =:= [{error, {erpc, timeout}}].",
+        "true",
+    );
+    // Behind all late answers, since what is asked later ends later.
+    stage.check("erpc:multicall([$N], canned, sleep, [600]).", "[{ok,ok}]");
+    stage.check("erlang:process_info(self(), messages).", "{messages,[unread]}");
 }
 
 /// `rpc_SUITE` `multicall_timeout`, `multicall_dies`; `erpc_SUITE` `multicall_reqtmo`.
@@ -239,7 +284,10 @@ fn called_node_dies() {
     let name = stage::RUST;
     beam.eval(&format!("K = rpc:async_call('{name}', canned, wait, []).")).unwrap();
     beam.eval(&format!("pong = net_adm:ping('{name}'), erlang:monitor_node('{name}', true).")).unwrap();
+    let clock = node.processes().scheduler().clone();
+    let due = clock.now().saturating_add(Duration::from_secs(30));
     while node.functions().running() == 0 {
+        assert!(clock.now() < due, "the function was not begun");
         std::thread::yield_now();
     }
     node.stop();
@@ -257,7 +305,16 @@ fn a_denied_peer_is_told_so_and_limits_hold() {
     stage.node.functions().deny(peer);
     stage.check("rpc:call($N, erlang, node, []).", "{badrpc,notsup}");
     stage.check("try erpc:call($N, erlang, node, []) catch error:E -> E end.", "{erpc,notsup}");
-    assert_eq!(stage.node.functions().counts().denied, 2);
+    stage.check("gen_server:cast({rex, $N}, {cast, erlang, node, [], user}).", "ok");
+    // In the name of another, as a C node may ask.
+    stage.check(
+        "{rex, $N} ! {rpc:call(node(), erlang, whereis, [init]), {call, erlang, node, [], user}}, ok.",
+        "ok",
+    );
+    let called = "gen_server:call({rex, $N}, {call, erlang, node, [], user}).";
+    stage.check(called, "{badrpc,{'EXIT',notsup}}");
+    assert_eq!(stage.node.functions().counts().denied, 5);
+    assert_eq!(stage.node.functions().counts().begun, 0);
     assert!(stage.node.functions().permit(peer));
     stage.check("rpc:call($N, erlang, node, []) =:= $N.", "true");
     stage.check(

@@ -7,6 +7,7 @@
 
 mod stage;
 
+use engset::rpc::{self, RpcError, SpawnOn};
 use stage::{COOKIE, RUST, Stage};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -105,6 +106,12 @@ fn sys_and_supervisor() {
     let Some(stage) = Stage::new() else { return };
     stage.check("element(1, sys:get_status({counter, $N})).", "status");
     stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
+    // Those that every node has, too.
+    let servers = "[rex, net_kernel, global_name_server, pg]";
+    stage.check(
+        &format!("[element(1, sys:get_status({{Name, $N}}, 10000)) || Name <- {servers}]."),
+        "[status,status,status,status]",
+    );
     stage.check("S = hd(element(2, rpc:call($N, erlang, process_info, [rpc:call($N, erlang, whereis, [counter]), links]))), lists:sort([I || {I, _, _, _} <- supervisor:which_children(S)]) =/= [].", "true");
     stage.check("proplists:get_value(workers, supervisor:count_children(S)) > 0.", "true");
     stage.check(
@@ -155,6 +162,55 @@ fn smoke() {
     assert!(ok && text.contains(RUST), "{text}");
     let Some((_, text)) = erl_call(&stage, &["-a", "no_mod f []"]) else { return };
     assert!(text.contains("undef"), "{text}");
+}
+
+/// `erl_call_SUITE` `timeout`: a call that takes longer than erl_call waits; the node is none the worse.
+#[test]
+fn timeout() {
+    let Some(stage) = Stage::new() else { return };
+    let Some((ok, text)) = erl_call(&stage, &["-timeout", "1", "-a", "canned wait"]) else { return };
+    assert!(!ok, "{text}");
+    // The function waits yet, for a message that nobody will send.
+    assert_eq!(stage.node.functions().running(), 1);
+    let Some((ok, text)) = erl_call(&stage, &["-timeout", "20", "-a", "canned echo [in_time]"]) else {
+        return;
+    };
+    assert!(ok && text.contains("in_time"), "{text}");
+}
+
+/// `erpc_SUITE` `call_against_ei_node`, `send_request_against_ei_node`: a node made with ei starts no processes for
+/// others, and who calls it is told so at once, by either kind of node.
+#[test]
+fn call_against_ei_node() {
+    let Some(stage) = Stage::new() else { return };
+    let Some((_, _)) = erl_call(&stage, &["-a", "erlang node"]) else { return };
+    let mut ei = Command::new("erl_call")
+        .env("ERL_EPMD_PORT", stage.epmd_tcp_port.to_string())
+        .args(["-c", COOKIE, "-name", RUST, "-h", "ei", "-a", "canned wait"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It stays for as long as the function runs.
+    let name = loop {
+        match stage.node.node().connected().first() {
+            Some((name, _)) if stage.node.functions().running() > 0 => break *name,
+            _ => std::thread::yield_now(),
+        }
+    };
+    assert!(name.text().starts_with("ei@"), "{name}");
+    let answers = stage.node.block_on(move |_| async move {
+        let called = rpc::call(name, "erlang", "node", []).no_timeout().await;
+        let many = rpc::multicall([name], "erlang", "node", []).await;
+        let spawned = rpc::spawn_on(name, "erlang", "node", [], SpawnOn::default()).await;
+        (called, many, spawned.map(drop))
+    });
+    let (called, many, spawned) = answers.unwrap();
+    assert_eq!(called, Err(RpcError::Unreachable));
+    assert_eq!(many, [(name, Err(RpcError::Unreachable))]);
+    assert_eq!(spawned, Err(RpcError::Unreachable));
+    assert!(stage.node.node().connected().iter().any(|(peer, _)| *peer == name), "the connection is kept");
+    ei.kill().unwrap();
+    ei.wait().unwrap();
 }
 
 /// `erl_call_SUITE` `test_fetch_stdout`.

@@ -13,7 +13,7 @@ pub(crate) const COOKIE_VARIABLE: &str = "ENGSET_COOKIE";
 const COOKIE_FILE_BYTES_MAX: u64 = 4096;
 
 /// How to say which cookie.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 pub(crate) struct CookieFlags {
     /// The cookie. Others on this machine see it in the list of processes: prefer a file
     #[arg(long, global = true, value_name = "COOKIE", conflicts_with = "cookie_file")]
@@ -90,6 +90,12 @@ impl Cookie {
         });
         let folded = (hash >> 48) ^ (hash >> 32) ^ (hash >> 16) ^ hash;
         format!("{:04x}", folded & 0xffff)
+    }
+}
+
+impl fmt::Debug for CookieFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieFlags").field("cookie_file", &self.cookie_file).finish_non_exhaustive()
     }
 }
 

@@ -122,3 +122,28 @@ fn an_erlang_node_answers_and_refuses_a_wrong_cookie() {
     let said = failure(wrong, 5, "cookie");
     assert!(said.starts_with("error: a@127.0.0.1 refused us: the cookies differ\n"), "{said}");
 }
+
+/// A host that is cut off, and a firewall that drops what goes to the node.
+#[cfg(target_os = "linux")]
+#[test]
+fn dropped_packets_are_timeouts_of_the_step_that_they_belong_to() {
+    use engset_testkit::{Network, require_network};
+    if require_erl().is_none() || require_network().is_none() {
+        return;
+    }
+    let network = Network::new(2).unwrap();
+    let hosts = network.hosts();
+    let beam = Beam::builder().name("a@10.83.0.2").cookie("secret").host(&hosts[1]);
+    let beam = beam.erl_args(["-kernel", "inet_dist_listen_min", "9100", "inet_dist_listen_max", "9100"]);
+    let _beam = beam.start().unwrap();
+    let ping = |timeout: &str| {
+        let args = ["ping", "--cookie", "secret", "a@10.83.0.2", "--timeout", timeout];
+        Engset::on(&hosts[0]).args(args).run()
+    };
+    assert_eq!(ping("20").status, Some(0));
+    network.drop_tcp_port(1, 9100).unwrap();
+    // Longer than the step may take: below, it is the time of the whole that is over.
+    failure(ping("20"), 4, "timeout (tcp)");
+    network.cut(0, 1).unwrap();
+    failure(ping("1"), 4, "timeout (epmd)");
+}

@@ -2,9 +2,11 @@
 
 use crate::request::{Errors, first_span, type_segment};
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::parse::Parser;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Path, Result, Token, parse_quote};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Meta, Path, Result, Token, parse_quote,
+};
 
 /// What stands in the parentheses of `#[term(…)]` on a type.
 struct Options {
@@ -195,7 +197,11 @@ fn says_default(field: &Field) -> bool {
         .attrs
         .iter()
         .filter(|attribute| attribute.path().is_ident("serde"))
-        .any(|attribute| attribute.meta.to_token_stream().to_string().contains("default"))
+        .filter_map(|attribute| {
+            attribute.parse_args_with(syn::punctuated::Punctuated::<Meta, Token![,]>::parse_terminated).ok()
+        })
+        .flatten()
+        .any(|word| word.path().is_ident("default"))
 }
 
 /// Derives that the type does not have, and where their code finds serde.

@@ -117,6 +117,26 @@ fn fields_of_variants_are_marked_too() {
     assert!(made.contains("conventions::nil\")]#[serde(default)]x:Option<u8>"), "{made}");
 }
 
+/// A field that is called so, or renamed to it, has no default for that.
+#[test]
+fn the_word_default_elsewhere_is_no_default() {
+    let made = made(
+        quote!(elixir = "MyApp.User"),
+        quote!(
+            struct User {
+                #[serde(rename = "default")]
+                usual: Option<u8>,
+                #[serde(alias = "default", default)]
+                other: Option<u8>,
+            }
+        ),
+    );
+    let with = "#[serde(with=\"::engset::__private::conventions::nil\")]";
+    let usual = format!("#[serde(rename=\"default\")]{with}#[serde(default)]usual");
+    let other = format!("#[serde(alias=\"default\",default)]{with}other");
+    assert!(made.contains(&usual) && made.contains(&other), "{made}");
+}
+
 #[test]
 fn what_cannot_be_is_told() {
     let user = || {

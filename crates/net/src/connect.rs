@@ -153,7 +153,10 @@ impl fmt::Display for ConnectError {
                     "no EPMD answers at {at}: {error}; is a node running there, and is ERL_EPMD_PORT the same on both sides?"
                 )
             }
-            Self::Epmd { at, error } => write!(f, "the EPMD at {at} answered wrongly: {error}"),
+            Self::Epmd { at, error } => write!(
+                f,
+                "the EPMD at {at} answered wrongly: {error}; if something else listens there, set ERL_EPMD_PORT on both sides"
+            ),
             Self::UnknownNode { name, at } => {
                 write!(f, "the EPMD at {at} knows no node {name}; `engset names` lists those it knows")
             }
@@ -174,8 +177,18 @@ impl fmt::Display for ConnectError {
                 f,
                 "the node at {at} began no TLS in time; it hangs, or it is a node without TLS: all nodes of a cluster use the same carrier"
             ),
-            Self::Timeout { step, at: Some(at) } => write!(f, "no answer from {at} in time (step {step})"),
-            Self::Timeout { step, at: None } => write!(f, "no answer in time (step {step})"),
+            Self::Timeout { step, at: Some(at) } => write!(
+                f,
+                "no answer from {at} in time (step {step}): look at whether that machine is up, whether a firewall between drops packets, and whether what listens there hangs"
+            ),
+            Self::Timeout { step: Step::Resolve, at: None } => write!(
+                f,
+                "no answer in time (step {}): look at this machine's DNS, which is asked for the part after the @",
+                Step::Resolve
+            ),
+            Self::Timeout { step, at: None } => {
+                write!(f, "no answer in time (step {step}): look at whether the peer hangs")
+            }
             Self::Random(error) => write!(f, "this machine gives no random numbers: {error}"),
         }
     }

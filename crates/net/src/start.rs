@@ -15,7 +15,7 @@ use crate::handshakes::{Handshakes, accept};
 use crate::random;
 use crate::registration::{EpmdPlace, Registered, keep_registered, register};
 use engset_dist::epmd::NodeEntry;
-use engset_dist::handshake::Cookie;
+use engset_dist::handshake::{Cookie, CookieError};
 use engset_node::{AdmissionCounts, Functions, Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
@@ -34,7 +34,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `start`"]
 pub struct NodeBuilder {
     name: Option<String>,
-    cookie: Option<String>,
+    /// Does not print.
+    cookie: Option<Result<Cookie, CookieError>>,
     visible: bool,
     threads: Option<ThreadsConfig>,
     listen: Option<IpAddr>,
@@ -73,7 +74,7 @@ impl NodeBuilder {
 
     /// Sets the secret that all nodes of the cluster share.
     pub fn cookie(self, cookie: &str) -> Self {
-        Self { cookie: Some(cookie.to_owned()), ..self }
+        Self { cookie: Some(Cookie::new(cookie)), ..self }
     }
 
     /// Makes the node visible: peers list it in `nodes()`. Without, it is hidden.
@@ -219,8 +220,7 @@ impl NodeBuilder {
             return Ok(Up::new(node, None, handshakes));
         };
         let name = NodeName::new(name).map_err(StartNodeError::Name)?;
-        let cookie = self.cookie.as_deref().ok_or(StartNodeError::NoCookie)?;
-        let cookie = Cookie::new(cookie).map_err(StartNodeError::Cookie)?;
+        let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;
         #[cfg(feature = "quic")]
         let udp_port = self.udp_port(listen, &listener)?;
@@ -497,5 +497,18 @@ impl Drop for RunningNode {
 fn stop_scheduler(scheduler: &Scheduler) {
     if let Scheduler::Threads(threads) = scheduler {
         threads.shutdown();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeBuilder;
+
+    #[test]
+    fn a_builder_does_not_print_its_cookie() {
+        for cookie in ["hush", "", "no\ncookie"] {
+            let told = format!("{:?}", NodeBuilder::default().name("a@h").cookie(cookie));
+            assert!(!told.contains("hush") && !told.contains("no\\n") && told.contains("a@h"), "{told}");
+        }
     }
 }

@@ -13,6 +13,8 @@ const PEER: &str = "deaf@127.0.0.1";
 const FLOOD_BYTES: usize = 32 << 20;
 /// Looks of the node at a connection, after which it has written what the sockets take.
 const LOOKS: usize = 50;
+/// A node that has not looked by then does not.
+const LOOK_WITHIN: Duration = Duration::from_secs(30);
 /// A node that has not closed by then does not.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -32,7 +34,10 @@ fn flooded(stage: &Stage) -> Peer {
     for look in 1..=LOOKS {
         // That the node has counted a term that is none shows that it has looked at the connection once more.
         peer.write(&wire::normal(&peer.to_net_kernel(), &[255]));
+        let begun = stage.now();
         while stage.rejected() < look as u64 {
+            let took = stage.now().saturating_duration_since(begun);
+            assert!(took < LOOK_WITHIN, "the term is not counted after {took:?}");
             std::thread::yield_now();
         }
     }

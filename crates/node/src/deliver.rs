@@ -144,7 +144,8 @@ impl Node {
                     reference,
                     reason: Reason::Inline(ExitReason::NoProc.to_term()),
                 };
-                self.transmit(link.peer, None, Outbound::new(control, None));
+                // Over this connection or not at all: who asked is told of its loss.
+                self.transmit_over(link, None, &mut Some(Outbound::new(control, None)));
             }
         }
     }

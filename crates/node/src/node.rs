@@ -467,9 +467,9 @@ impl Node {
             Some(Peer::Connecting(connecting)) => connecting,
             Some(Peer::Up(old)) => {
                 self.link_lost(&old, NodedownReason::ConnectionClosed);
-                Connecting::new(self.new_attempt(), self.new_epoch())
+                Connecting::new(peer, self.new_attempt(), self.new_epoch())
             }
-            None => Connecting::new(self.new_attempt(), self.new_epoch()),
+            None => Connecting::new(peer, self.new_attempt(), self.new_epoch()),
         };
         if connecting.is_busy {
             self.processes.link_is_calm();
@@ -632,9 +632,9 @@ impl Node {
     fn begin(&self, peer: NodeName) -> (Connecting, Option<Dial>) {
         let accepted = peer.with_text(|text| self.accepting.lock().get(text).copied());
         match accepted {
-            Some(attempt) => (Connecting::new(attempt, self.new_epoch()), None),
+            Some(attempt) => (Connecting::new(peer, attempt, self.new_epoch()), None),
             None => {
-                let mut connecting = Connecting::new(self.new_attempt(), self.new_epoch());
+                let mut connecting = Connecting::new(peer, self.new_attempt(), self.new_epoch());
                 let dial = connecting.dial(peer, connecting.attempt);
                 (connecting, Some(dial))
             }

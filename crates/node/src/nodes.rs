@@ -108,7 +108,13 @@ impl Node {
     /// is said among kernel processes would confuse others: a program in C takes the first message for its answer.
     pub(crate) fn watch_full_nodes(&self, pid: Pid) -> Vec<NodeName> {
         let peers = self.peers.lock();
-        if let Err(error) = self.watchers.lock().subscribe_to_full_nodes(pid) {
+        let mut watchers = self.watchers.lock();
+        let subscribed = watchers.subscribe_to_full_nodes(pid).or_else(|_| {
+            watchers.sweep(|pid| self.processes().is_alive(pid));
+            watchers.subscribe_to_full_nodes(pid)
+        });
+        drop(watchers);
+        if let Err(error) = subscribed {
             tracing::error!(%pid, "a process does not hear of other nodes: {error}");
         }
         let full = peers.values().filter_map(|peer| match peer {
@@ -159,7 +165,8 @@ impl Node {
         for (pid, message) in told.into_iter().filter(|(pid, _)| self.processes().is_alive(*pid)) {
             let mut body = Vec::new();
             engset_etf::encode_body(&message, &mut body);
-            self.processes().deliver(None, &Dest::Pid(pid), body.into());
+            // In the name of the watcher itself, which no peer can speak for: it may want to know what is no forgery.
+            self.processes().deliver(Some(pid), &Dest::Pid(pid), body.into());
         }
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Connecting {
     pub(crate) waiters: Vec<Waiter>,
     /// Woken when the queue is gone.
     pub(crate) senders: Vec<Waker>,
+    /// Keeps the peer's name from being forgotten.
+    _pin: PinnedNodeName,
 }
 
 /// Which local processes must hear of the loss of a connection.
@@ -216,7 +218,7 @@ impl Link {
 }
 
 impl Connecting {
-    pub(crate) fn new(attempt: AttemptId, epoch: Epoch) -> Self {
+    pub(crate) fn new(peer: NodeName, attempt: AttemptId, epoch: Epoch) -> Self {
         Self {
             epoch,
             attempt,
@@ -229,6 +231,7 @@ impl Connecting {
             concerned: Concerned::default(),
             waiters: Vec::new(),
             senders: Vec::new(),
+            _pin: peer.pin(),
         }
     }
 

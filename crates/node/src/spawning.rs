@@ -216,7 +216,7 @@ impl Answer {
         let token = self.token.take();
         let (request, to) = (self.request, self.to);
         let reply = Control::SpawnReply { request, to, linked, monitored, result, token };
-        self.node.transmit(link.peer, None, Outbound::new(reply, None));
+        self.node.transmit_over(link, None, &mut Some(Outbound::new(reply, None)));
     }
 }
 

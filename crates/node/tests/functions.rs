@@ -2,18 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::handshake::Cookie;
-use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig};
+use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig, Raise};
 use engset_otp::rpc::{self, RpcError, SpawnOn};
 use engset_otp::{Dynamic, io};
-use engset_process::{Cx, ExitReason, Mail, Scheduler, Service};
-use engset_term::{Atom, NodeName, Term};
+use engset_process::{Cx, Dest, ExitReason, Mail, Scheduler, Service};
+use engset_term::{Atom, NodeName, Pid, Term};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-struct Nobody;
+/// Nobody is there; says whom it was to reach.
+#[derive(Default)]
+struct Nobody(Mutex<Vec<String>>);
 
 impl Network for Nobody {
     fn dial(&self, node: Arc<Node>, dial: Dial) {
+        self.0.lock().unwrap().push(dial.peer.to_string());
         node.dial_failed(dial.peer, dial.attempt, Arc::new(std::io::Error::other("nobody is there")));
     }
 }
@@ -25,7 +28,7 @@ fn name() -> NodeName {
 fn node(limits: FunctionLimits) -> Arc<Node> {
     let mut config = NodeConfig::new(name(), 7, Cookie::new("secret").unwrap(), 1);
     config.functions = limits;
-    let node = Node::new(config, Scheduler::seeded(1), Arc::new(Nobody));
+    let node = Node::new(config, Scheduler::seeded(1), Arc::new(Nobody::default()));
     node.functions().allow("m", "wait", 0, |mut call| async move {
         match call.cx().recv().await {
             Mail::Message(message) => Ok(message),
@@ -99,4 +102,220 @@ fn block_calls_wait_in_a_bounded_queue() {
         Dynamic::call(&rex, Term::tuple(parts)).await
     });
     assert_eq!(last.unwrap().unwrap().to_string(), "{badrpc,{'EXIT',system_limit}}");
+}
+
+/// Calls nest as deep as terms may; what runs them must not take a bit of the thread's stack for each.
+#[test]
+fn nested_applies_do_not_nest_on_the_stack() {
+    let node = node(FunctionLimits::default());
+    let results = node.processes().block_on(|_: Cx<Term>| async {
+        let nested = |function: &'static str| {
+            let mut args = [Term::atom("erlang"), Term::atom(function), Term::Nil];
+            for _ in 0..9_000 {
+                args = [Term::atom("erlang"), Term::atom("apply"), Term::list(args)];
+            }
+            rpc::call(name(), "erlang", "apply", args)
+        };
+        (nested("node").await, nested("no_such").await.unwrap_err().is_undefined())
+    });
+    assert_eq!(results.unwrap(), (Ok(Term::Atom(Atom::from(name()))), true));
+}
+
+/// What the dashboard says of an earlier answer is whatever a peer says.
+#[test]
+fn any_count_of_an_earlier_answer_can_be_compared() {
+    let node = node(FunctionLimits::default());
+    let answers = node.processes().block_on(|cx: Cx<Term>| async move {
+        let mut answers = Vec::new();
+        for (before, direction) in [(i64::MIN, "asc"), (i64::MIN, "desc"), (i64::MAX, "desc")] {
+            let before = Term::map([(Term::Pid(cx.pid()), Term::from(before))]);
+            let args =
+                [Term::atom("nil"), Term::atom("reductions"), Term::atom(direction), Term::from(9), before];
+            let module = "Elixir.Phoenix.LiveDashboard.SystemInfo";
+            answers.push(rpc::call(name(), module, "processes_callback", args).await);
+        }
+        answers
+    });
+    for answer in answers.unwrap() {
+        assert!(answer.as_ref().is_ok_and(|answer| answer.as_tuple().is_some()), "{answer:?}");
+    }
+}
+
+/// What `rex` gets from the process `from`, as over a connection to its node.
+fn to_rex(node: &Arc<Node>, from: Option<Pid>, message: &Term) {
+    let mut body = Vec::new();
+    engset_etf::encode_body(message, &mut body);
+    node.processes().deliver(from, &Dest::Name(Atom::from_static("rex")), body.into());
+}
+
+fn request(tag: &'static str, function: &'static str, args: Term, leader: &'static str) -> Term {
+    Term::tuple([Term::atom(tag), Term::atom("m"), Term::atom(function), args, Term::atom(leader)])
+}
+
+fn cast(request: Term) -> Term {
+    Term::tuple([Term::atom("$gen_cast"), request])
+}
+
+/// A peer that may call nothing gets nothing done by casts, nor by naming others as callers, nor without a name.
+#[test]
+fn rex_runs_nothing_for_a_denied_peer() {
+    let node = node(FunctionLimits::default());
+    let denied = NodeName::new("denied@127.0.0.1").unwrap();
+    node.functions().deny(denied);
+    node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
+    let there = Arc::clone(&node);
+    let answers = node.processes().block_on(move |mut cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let peer = Some(Pid::new(denied, 7, 1, 0));
+        let call = || request("call", "done", Term::Nil, "user");
+        let from = |from| Term::tuple([Term::Pid(from), call()]);
+        let gen_call = |from| {
+            let caller = Term::tuple([Term::Pid(from), Term::from(cx.processes().new_reference())]);
+            Term::tuple([Term::atom("$gen_call"), caller, call()])
+        };
+        let other = Pid::new(NodeName::new("other@127.0.0.1").unwrap(), 7, 1, 0);
+        to_rex(&there, peer, &cast(request("cast", "done", Term::Nil, "user")));
+        for named in [other, cx.pid()] {
+            to_rex(&there, peer, &from(named));
+            to_rex(&there, peer, &gen_call(named));
+            to_rex(&there, None, &from(named));
+        }
+        to_rex(&there, None, &gen_call(other));
+        // A request of this node's own comes last.
+        to_rex(&there, Some(cx.pid()), &from(cx.pid()));
+        let mut answers = Vec::new();
+        while !answers.contains(&"{rex,[]}".to_owned()) {
+            let Mail::Message(answer) = cx.recv().await else { continue };
+            answers.push(answer.to_string());
+        }
+        answers
+    });
+    let answers = answers.unwrap();
+    assert_eq!(node.functions().counts().begun, 1, "{answers:?}");
+    assert!(answers.contains(&"{rex,{badrpc,{'EXIT',notsup}}}".to_owned()), "{answers:?}");
+}
+
+/// The limit of arguments holds for every way in.
+#[test]
+fn rex_takes_no_longer_arguments_than_the_limit_says() {
+    let node = node(FunctionLimits { args_bytes_max: 1_000, ..FunctionLimits::default() });
+    node.functions().allow("m", "size", 1, |mut call| async move {
+        let [bytes] = call.take_args()?;
+        let Term::Binary(bytes) = bytes else { return Err(Raise::badarg()) };
+        Ok(Term::int(bytes.as_slice().len()))
+    });
+    let there = Arc::clone(&node);
+    let answers = node.processes().block_on(move |_: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let rex = Service::<Dynamic>::local(Atom::from_static("rex"));
+        let call = async |bytes: usize| {
+            let args = Term::list([Term::binary(vec![0; bytes])]);
+            Dynamic::call(&rex, request("call", "size", args, "user")).await.unwrap().to_string()
+        };
+        [call(500).await, call(1_001).await]
+    });
+    assert_eq!(answers.unwrap(), ["500", "{badrpc,{'EXIT',system_limit}}"]);
+}
+
+/// However a function ends that a C node has called, the caller is answered, and what wrote for it ends too.
+#[test]
+fn a_call_of_a_c_node_leaves_nothing_behind() {
+    let node = node(FunctionLimits::default());
+    node.functions().allow("m", "die", 0, |mut call| async move {
+        let me = call.cx().pid();
+        call.cx().exit(me, ExitReason::Kill);
+        std::future::pending().await
+    });
+    let there = Arc::clone(&node);
+    let (answer, before, after) = node
+        .processes()
+        .block_on(move |mut cx: Cx<Term>| async move {
+            there.start_kernel().await.unwrap();
+            let before = there.processes().count();
+            let call = request("call", "die", Term::Nil, "send_stdout_to_caller");
+            to_rex(&there, Some(cx.pid()), &Term::tuple([Term::Pid(cx.pid()), call]));
+            let answer = cx.recv_timeout(Duration::from_secs(60)).await;
+            // Virtual time: whatever still runs has run.
+            cx.sleep(Duration::from_secs(1)).await;
+            (answer, before, there.processes().count())
+        })
+        .unwrap();
+    let Some(Mail::Message(answer)) = answer else { panic!("the caller was not answered") };
+    assert_eq!(answer.to_string(), "{rex,{badrpc,{'EXIT',killed}}}");
+    assert_eq!(after, before);
+}
+
+/// A message without a sender may be anybody's: what says there that a node has come is not believed.
+#[test]
+fn the_global_name_server_hears_of_nodes_from_its_own_node_only() {
+    let mut config = NodeConfig::new(name(), 7, Cookie::new("secret").unwrap(), 1);
+    config.visible = true;
+    let network = Arc::new(Nobody::default());
+    let node = Node::new(config, Scheduler::seeded(1), Arc::clone(&network) as Arc<dyn Network>);
+    let forged = NodeName::new("forged@127.0.0.1").unwrap();
+    let there = Arc::clone(&node);
+    let told = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let mut body = Vec::new();
+        let event = format!("{{nodeup,'{forged}',[{{node_type,visible}}]}}.");
+        engset_etf::encode_body(&Term::parse(&event).unwrap(), &mut body);
+        for from in [None, Some(Pid::new(forged, 7, 1, 0)), Some(cx.pid())] {
+            let server = Dest::Name(Atom::from_static("global_name_server"));
+            there.processes().deliver(from, &server, body.clone().into());
+        }
+        cx.sleep(Duration::from_secs(1)).await;
+    });
+    told.unwrap();
+    // Whom it believes to be there it would tell of its names.
+    assert_eq!(*network.0.lock().unwrap(), [] as [String; 0]);
+}
+
+/// What a call leaves running for its peer counts among the peer's functions.
+#[test]
+fn a_peer_has_no_more_servers_for_its_observers_than_functions() {
+    let node = node(FunctionLimits { at_once_per_peer_max: 3, ..FunctionLimits::default() });
+    let started = node.processes().block_on(|cx: Cx<Term>| async move {
+        let mut started = Vec::new();
+        for _ in 0..4 {
+            let args = [Term::Pid(cx.pid()), Term::Pid(cx.pid()), Term::Nil];
+            started.push(rpc::call(name(), "appmon_info", "start_link2", args).await.is_ok());
+        }
+        started
+    });
+    assert_eq!(started.unwrap(), [true, true, false, false]);
+    // Their client is gone by now.
+    node.processes().block_on(|cx: Cx<Term>| async move { cx.sleep(Duration::from_secs(1)).await }).unwrap();
+    assert_eq!(node.functions().running(), 0);
+}
+
+/// Names are changed by who holds the lock. That is who sends the request, whomever it names as the caller.
+#[test]
+fn nobody_changes_global_names_in_the_name_of_who_holds_the_lock() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let names = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let (me, peer) = (cx.pid(), Pid::new(NodeName::new("peer@127.0.0.1").unwrap(), 7, 1, 0));
+        let ask = |sender, request: Term| {
+            let caller = Term::tuple([Term::Pid(me), Term::from(there.processes().new_reference())]);
+            let call = Term::tuple([Term::atom("$gen_call"), caller, request]);
+            let mut body = Vec::new();
+            engset_etf::encode_body(&call, &mut body);
+            there.processes().deliver(
+                sender,
+                &Dest::Name(Atom::from_static("global_name_server")),
+                body.into(),
+            );
+        };
+        let register =
+            |name| Term::tuple([Term::atom("register"), Term::atom(name), Term::Pid(me), Term::Nil]);
+        let lock = Term::tuple([Term::atom("global"), Term::Pid(me)]);
+        ask(Some(me), Term::tuple([Term::atom("set_lock"), lock]));
+        ask(Some(peer), register("forged"));
+        ask(None, register("without_sender"));
+        ask(Some(me), register("ours"));
+        cx.sleep(Duration::from_secs(1)).await;
+        there.global().registered_names()
+    });
+    assert_eq!(names.unwrap(), [Term::atom("ours")]);
 }

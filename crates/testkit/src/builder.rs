@@ -1,7 +1,9 @@
 //! How a node is to be started, and the command line that follows from it.
 
 use crate::beam::{Beam, Language};
+use crate::epmd::EpmdProcess;
 use crate::error::BeamError;
+use crate::launcher::Launcher;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::Command;
@@ -52,6 +54,9 @@ pub struct BeamBuilder {
     cookie: String,
     hidden: bool,
     epmd_port: Option<u16>,
+    /// Whether the node has a host of its own, where its EPMD is at the usual port.
+    has_host: bool,
+    launcher: Launcher,
     erl_args: Vec<String>,
     envs: Vec<(OsString, OsString)>,
     time_limit: Duration,
@@ -73,6 +78,8 @@ impl BeamBuilder {
             cookie: COOKIE.to_owned(),
             hidden: false,
             epmd_port: None,
+            has_host: false,
+            launcher: Launcher::default(),
             erl_args: Vec::new(),
             envs: Vec::new(),
             time_limit: TIME_LIMIT,
@@ -115,6 +122,16 @@ impl BeamBuilder {
         self
     }
 
+    /// Runs the node on a host of a network. Without [`epmd_port`](Self::epmd_port) it gets an EPMD of its own there, at
+    /// port 4369 of all addresses of the host; [`name`](Self::name) has to be given the host's address.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn host(mut self, host: &crate::Host) -> Self {
+        self.has_host = true;
+        self.launcher = host.launcher();
+        self
+    }
+
     /// Further arguments of `erl`, for example `["-kernel", "net_ticktime", "4"]`.
     ///
     /// On an Elixir node they pass through a shell, so they must not contain blanks or quotes.
@@ -145,7 +162,8 @@ impl BeamBuilder {
     pub fn start(mut self) -> Result<Beam, BeamError> {
         let epmd = match (&self.name, self.epmd_port) {
             (Name::None, _) | (_, Some(_)) => None,
-            (_, None) => Some(crate::epmd::EpmdProcess::start()?),
+            (_, None) if self.has_host => Some(EpmdProcess::start_by(&self.launcher)?),
+            (_, None) => Some(EpmdProcess::start()?),
         };
         if let Some(epmd) = &epmd {
             self.epmd_port = Some(epmd.port());
@@ -155,9 +173,8 @@ impl BeamBuilder {
         Beam::start(program, &mut self.command(&mark), &mark, self.language, self.time_limit, epmd)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the test kit starts real nodes")]
     fn command(&self, mark: &str) -> Command {
-        let mut command = Command::new(self.language.program());
+        let mut command = self.launcher.command(self.language.program());
         match self.language {
             Language::Erlang => command.args(self.erlang_args(mark)),
             Language::Elixir => command.args(self.elixir_args(mark)),

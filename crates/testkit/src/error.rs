@@ -83,7 +83,7 @@ pub enum EpmdError {
     NotStarted(io::Error),
     /// No TCP port was to be had: the machine has run out of them.
     NoPort(io::Error),
-    /// It ended instead of listening: another one holds the TCP port.
+    /// It ended instead of listening: another one holds the TCP port, or it is not installed; what it wrote says which.
     PortTaken {
         /// The TCP port that was tried last.
         port: u16,

@@ -24,6 +24,9 @@ mod builder;
 mod channel;
 mod epmd;
 mod error;
+mod launcher;
+#[cfg(target_os = "linux")]
+mod network;
 mod output_log;
 mod require;
 mod tcp_port;
@@ -32,6 +35,10 @@ pub use beam::Beam;
 pub use builder::{BeamBuilder, Elixir};
 pub use epmd::EpmdProcess;
 pub use error::{BeamError, EpmdError};
+#[cfg(target_os = "linux")]
+pub use network::{HOSTS_MAX, Host, Network, NetworkError};
 pub use output_log::OUTPUT_BYTES_MAX;
+#[cfg(target_os = "linux")]
+pub use require::require_network;
 pub use require::{require_elixir, require_erl};
 pub use tcp_port::free_port;

@@ -20,14 +20,35 @@ pub fn require_elixir() -> Option<PathBuf> {
     require("elixir")
 }
 
+/// Whether a [`Network`](crate::Network) can be made here, or `None` after printing
+/// `skipped: <test>: <what is missing>`.
+///
+/// # Panics
+/// Instead of skipping when the environment says `CI=true`: there, everything is installed, and tests run as root.
+#[cfg(target_os = "linux")]
+pub fn require_network() -> Option<()> {
+    require("ip")?;
+    match crate::Network::new(1) {
+        Ok(_) => Some(()),
+        Err(error) => {
+            skip_this_test(&error.to_string());
+            None
+        }
+    }
+}
+
 fn require(program: &str) -> Option<PathBuf> {
     let found = on_path(program, &env::var_os("PATH").unwrap_or_default());
     if found.is_none() {
-        let ci = env::var("CI").is_ok_and(|value| value == "true");
-        let test = thread::current().name().unwrap_or("a test").to_owned();
-        skip(&skip_line(&test, program), ci);
+        skip_this_test(&format!("{program} is not installed"));
     }
     found
+}
+
+fn skip_this_test(reason: &str) {
+    let ci = env::var("CI").is_ok_and(|value| value == "true");
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    skip(&skip_line(&test, reason), ci);
 }
 
 fn on_path(program: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
@@ -38,8 +59,8 @@ fn is_program(file: &Path) -> bool {
     file.is_file()
 }
 
-fn skip_line(test: &str, program: &str) -> String {
-    format!("skipped: {test}: {program} is not installed")
+fn skip_line(test: &str, reason: &str) -> String {
+    format!("skipped: {test}: {reason}")
 }
 
 #[expect(clippy::print_stdout, reason = "the test runner collects these lines from standard output")]

@@ -230,3 +230,14 @@ fn an_answer_above_the_limit_is_refused() {
     api.says([Says::List(format!(r#"{{"items":[],"x":"{}"}}"#, "x".repeat((8 << 20) - head)))]);
     seeker.wait(|change| matches!(change, Change::SourceBack { .. }));
 }
+
+/// A list that does not end is not taken for a whole one in silence.
+#[test]
+fn it_is_told_that_a_list_has_more_pages_than_are_read() {
+    let api = Api::start();
+    api.says([slices(&["127.0.1.1"], "more")]);
+    let seeker = Seeker::new("seeker@127.0.0.1", free_port().unwrap(), api.strategy());
+    let told = seeker.wait(|change| matches!(change, Change::Refused(_)));
+    assert!(format!("{told:?}").contains("only 16 pages of 250 objects are read"), "{told:?}");
+    assert_eq!(seeker.discovering.report().known.len(), 1);
+}

@@ -5,7 +5,7 @@ use crate::stage::start_beam;
 use engset::discover::{
     Candidate, Change, Discovery, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError, StaticList, Strategy,
 };
-use engset::{Node, Scheduler};
+use engset::{Node, Scheduler, Term};
 use engset_testkit::{Beam, free_port, require_erl};
 use std::fs;
 use std::path::PathBuf;
@@ -186,4 +186,23 @@ fn discovery_stops_when_told_and_connections_stay() {
         std::thread::yield_now();
     }
     assert_eq!(a.node().connected().len(), 1);
+}
+
+/// Who is told by a peer that a node has come must not take it for connected, and dial it no more.
+#[test]
+fn peers_do_not_tell_discovery_who_is_connected() {
+    let port = free_port().unwrap();
+    let seeker = Seeker::new("seeker@127.0.0.1", port, StaticList::new(["ghost@127.0.0.1"]));
+    seeker.wait(|change| matches!(change, Change::NotReached { .. }));
+    let up = Term::parse("{nodeup,'ghost@127.0.0.1',[]}.").unwrap();
+    let stranger = engset::Pid::new(engset::NodeName::new("stranger@127.0.0.1").unwrap(), 1, 1, 0);
+    let processes = seeker.node.processes();
+    let before = processes.counters().read().rejected;
+    for from in [None, Some(stranger)] {
+        let to = engset::Dest::Pid(seeker.discovering.pid());
+        processes.deliver(from, &to, engset_etf::Body::of(&up).into_bytes().into());
+    }
+    let _ghost = node("ghost@127.0.0.1", port);
+    seeker.connected("ghost@127.0.0.1");
+    assert_eq!(processes.counters().read().rejected, before + 2);
 }

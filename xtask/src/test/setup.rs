@@ -1,4 +1,4 @@
-//! What the tests need of the machine: a real Erlang, a real Elixir and a DNS server.
+//! What the tests need of the machine: a real Erlang, a real Elixir, a DNS server, and `ip` for networks that can be cut.
 //!
 //! What is missing is installed where that is possible. In CI a missing program is a failure;
 //! elsewhere the tests that need it are skipped, and this says so first.
@@ -8,9 +8,9 @@ use crate::output;
 use crate::program::{Program, find};
 use std::env;
 
-const PROGRAMS: [&str; 4] = ["erl", "elixir", "epmd", "dnsmasq"];
+const PROGRAMS: [&str; 5] = ["erl", "elixir", "epmd", "dnsmasq", "ip"];
 
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "erlang-base",
     "erlang-dev",
     "elixir",
@@ -18,6 +18,7 @@ const PACKAGES: [&str; 7] = [
     "erlang-observer",
     "erlang-tools",
     "dnsmasq-base",
+    "iproute2",
 ];
 
 /// What is done about missing programs.

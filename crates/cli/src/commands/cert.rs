@@ -51,11 +51,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
         Command::Init(options) => (options, true),
         Command::Add(options) => (options, false),
     };
-    for node in &options.nodes {
+    let mut nodes = options.nodes.clone();
+    nodes.sort();
+    nodes.dedup();
+    for node in &nodes {
         check_name(*node)?;
     }
     let folder = if is_new { Folder::make(&options.dir)? } else { Folder::open(&options.dir)? };
-    let made = options.nodes.iter().map(|node| folder.node(*node)).collect::<Vec<_>>();
+    let made = nodes.iter().map(|node| folder.node(*node)).collect::<Vec<_>>();
     // Before anything is written, so that nothing is left half done.
     for path in made.iter().flat_map(NodeFiles::paths) {
         folder.check_absent(path)?;

@@ -89,3 +89,10 @@ fn a_cookie_is_shown_by_its_fingerprint_only() {
     assert_ne!(cookie("a", Origin::Flag).fingerprint(), cookie("b", Origin::Flag).fingerprint());
     assert_eq!(cookie("a", Origin::Flag).fingerprint().len(), 4);
 }
+
+#[test]
+fn flags_do_not_print_the_cookie() {
+    let flags = CookieFlags { cookie: Some("hush".to_owned()), cookie_file: Some("a file".into()) };
+    let told = format!("{flags:?}");
+    assert!(!told.contains("hush") && told.contains("a file"), "{told}");
+}

@@ -38,6 +38,14 @@ impl Engset {
         Self(command)
     }
 
+    /// On a host of a network, with EPMD at its usual port.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on(host: &engset_testkit::Host) -> Self {
+        let mut command = host.command(env!("CARGO_BIN_EXE_engset"));
+        command.env_remove("ERL_EPMD_PORT").env_remove("ENGSET_COOKIE").env_remove("HOME");
+        Self(command)
+    }
+
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.0.args(args);
         self

@@ -10,7 +10,9 @@ use crate::core::{Action, Change, Core, DiscoveryConfig, Report, TooManySources}
 use crate::strategy::Strategy;
 use engset_net::{ConnectError, RunningNode};
 use engset_node::{DialError, MonitorNodes, Node, NodeType, TooManyWatchers};
-use engset_process::{Cx, Dest, ExitReason, Mail, Processes, Protocol, SpawnError, SpawnOptions};
+use engset_process::{
+    Cx, Dest, Encoded, ExitReason, Mail, Processes, Protocol, Rejected, SpawnError, SpawnOptions,
+};
 use engset_term::{NodeName, Pid, Term};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -197,7 +199,16 @@ enum Message {
     Stop,
 }
 
-impl Protocol for Message {}
+impl Protocol for Message {
+    /// Terms come from this node only, which tells of others that come and go: a peer could make discovery believe that
+    /// somebody is connected, and never be dialled.
+    fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
+        if encoded.from.is_some_and(|from| from.node() == at.node()) {
+            return encoded.term().map(|term| Mail::Other(Box::new(term)));
+        }
+        Err(Rejected::NotUnderstood("a message of another node".into()))
+    }
+}
 
 /// Never waits; a process that is gone needs no message.
 fn tell(processes: &Arc<Processes>, pid: Pid, message: Message) {

@@ -55,7 +55,7 @@ pub struct Gossip {
 }
 
 impl Gossip {
-    /// Tells others of the node named `own`, and listens to them.
+    /// Tells others of the node named `own`, and listens to them; with an empty name it only listens.
     pub fn new(own: impl Into<String>) -> Self {
         Self {
             own: own.into(),
@@ -160,14 +160,16 @@ impl Gossip {
             None => self.open()?,
         };
         let mut buffer = vec![0; PACKET_BYTES_MAX + 1];
-        let mut changed = !std::mem::replace(&mut self.told, true);
+        let mut changed = !self.told;
         loop {
             let now = clock.now();
             if now >= self.beat {
                 let mut vector = [0; 16];
                 getrandom::fill(&mut vector).map_err(|error| io::Error::other(error.to_string()))?;
-                let packet = heartbeat(&self.own, self.key.as_ref(), vector);
-                socket.send_to(&packet, (self.multicast_addr, self.port)).await?;
+                if !self.own.is_empty() {
+                    let packet = heartbeat(&self.own, self.key.as_ref(), vector);
+                    socket.send_to(&packet, (self.multicast_addr, self.port)).await?;
+                }
                 self.beat = now.saturating_add(self.wait()?);
                 changed |= self.forget_silent(now);
             }
@@ -246,7 +248,10 @@ impl Strategy for Gossip {
 
     fn next<'a>(&'a mut self, clock: &'a Scheduler) -> Next<'a> {
         Box::pin(async move {
-            match self.gossip(clock).await {
+            let gossiped = self.gossip(clock).await;
+            // After an error that it is over is news, also where nothing else is.
+            self.told = gossiped.is_ok();
+            match gossiped {
                 Ok(()) => Ok(self.snapshot()),
                 Err(error) => Err(StrategyError::new(&format!(
                     "the gossip at {}:{} cannot be sent or heard: {error}; check that the network has a route for it and the port is free, or use broadcast_only",
@@ -261,8 +266,12 @@ impl Strategy for Gossip {
 mod tests {
     use super::{CANDIDATES_MAX, Gossip, HEARTBEAT_MAX, SILENT_HEARTBEATS};
     use crate::gossip::heartbeat;
+    use crate::strategy::Strategy;
+    use engset_process::{Scheduler, ThreadsConfig};
     use engset_term::Instant;
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+    use std::sync::mpsc;
+    use std::time::Duration;
 
     const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -295,5 +304,49 @@ mod tests {
         assert!(!gossip.forget_silent(last));
         assert!(gossip.forget_silent(last.saturating_add(HEARTBEAT_MAX)));
         assert!(gossip.snapshot().candidates.is_empty());
+    }
+
+    /// A gossip from one address of the loopback to another, and who listens there.
+    fn whispering(own: &str) -> (Gossip, UdpSocket) {
+        let to = Ipv4Addr::new(127, 0, 0, 2);
+        let listener = UdpSocket::bind((to, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let gossip = Gossip::new(own).broadcast_only(true).multicast_addr(to).if_addr(Ipv4Addr::LOCALHOST);
+        (gossip.port(listener.local_addr().unwrap().port()), listener)
+    }
+
+    /// The next answer, whether it is one; none after ten seconds.
+    fn next(mut gossip: Gossip) -> Option<(Gossip, bool)> {
+        let scheduler = Scheduler::threads_with(ThreadsConfig::new(1)).unwrap();
+        let (clock, (sender, receiver)) = (scheduler.clone(), mpsc::channel());
+        scheduler.spawn_task(async move {
+            let is_answer = gossip.next(&clock).await.is_ok();
+            drop(sender.send((gossip, is_answer)));
+        });
+        let answered = receiver.recv_timeout(Duration::from_secs(10)).ok();
+        if let Scheduler::Threads(threads) = &scheduler {
+            threads.shutdown();
+        }
+        answered.map(|(gossip, is_answer)| (Gossip { socket: None, ..gossip }, is_answer))
+    }
+
+    #[test]
+    fn it_answers_again_as_soon_as_an_error_is_over() {
+        let (gossip, _listener) = whispering("own@h");
+        let elsewhere = gossip.if_addr(Ipv4Addr::new(203, 0, 113, 1));
+        let (gossip, is_answer) = next(elsewhere).expect("it cannot be there");
+        assert!(!is_answer);
+        let (_, is_answer) = next(gossip.if_addr(Ipv4Addr::LOCALHOST)).expect("it is told that it can");
+        assert!(is_answer);
+    }
+
+    #[test]
+    fn who_has_no_name_only_listens() {
+        let mut buffer = [0; 100];
+        for (own, is_heard) in [("own@h", true), ("", false)] {
+            let (gossip, listener) = whispering(own);
+            next(gossip).expect("it answers");
+            assert_eq!(listener.recv(&mut buffer).is_ok(), is_heard, "{own:?}");
+        }
     }
 }

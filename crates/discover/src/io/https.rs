@@ -44,7 +44,7 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
         |error: hyper::Error| format!("{host}:{tcp_port} broke off: {error}; look at the API server");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let request = Request::get(path)
-        .header("host", format!("{host}:{tcp_port}"))
+        .header("host", authority(host, tcp_port))
         .header("authorization", format!("Bearer {}", server.token))
         .header("accept", "application/json")
         .header("user-agent", "engset")
@@ -72,6 +72,11 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
     }
 }
 
+/// Host and port as they stand in a request and a URL: an IPv6 address in brackets.
+pub(crate) fn authority(host: &str, tcp_port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{tcp_port}") } else { format!("{host}:{tcp_port}") }
+}
+
 fn trust(authorities: &[u8]) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authorities) {
@@ -86,4 +91,16 @@ fn trust(authorities: &[u8]) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| format!("this build has no TLS: {error}"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn an_address_with_colons_is_not_taken_for_one_with_a_port() {
+        assert_eq!(authority("10.96.0.1", 443), "10.96.0.1:443");
+        assert_eq!(authority("kubernetes.default.svc", 443), "kubernetes.default.svc:443");
+        assert_eq!(authority("fd00:10:96::1", 443), "[fd00:10:96::1]:443");
+    }
 }

@@ -1,10 +1,10 @@
 //! The strategy that asks the API of Kubernetes.
 
-use super::https::{Server, get};
+use super::https::{Server, authority, get};
 use super::interval::{Interval, within};
-use crate::candidate::{Snapshot, StrategyError};
+use crate::candidate::{LeftOut, Snapshot, StrategyError};
 use crate::core::CANDIDATES_MAX;
-use crate::kubernetes::{KubernetesMode, KubernetesObjects, Naming, Page, read, refusal};
+use crate::kubernetes::{KubernetesMode, KubernetesObjects, Naming, PAGE_OBJECTS, Page, read, refusal};
 use crate::strategy::{Next, Strategy};
 use engset_process::{Scheduler, blocking};
 use std::fs;
@@ -156,7 +156,8 @@ impl Kubernetes {
                     candidates: found.candidates,
                     refused: found.refused,
                     query: format!(
-                        "https://{host}:{tcp_port}{}",
+                        "https://{}{}",
+                        authority(&host, tcp_port),
                         self.objects.path(&namespace, &self.selector, None)
                     ),
                 });
@@ -200,6 +201,10 @@ impl Kubernetes {
                 return Ok(Some((number, all)));
             }
         }
+        let why = format!(
+            "only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector"
+        );
+        all.refused.insert(0, LeftOut::new("the rest of the list", &why));
         Ok(Some((PAGES_MAX, all)))
     }
 }

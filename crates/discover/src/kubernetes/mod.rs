@@ -101,11 +101,13 @@ pub(crate) fn refusal(status: u16, body: &[u8], objects: KubernetesObjects, name
 }
 
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 struct List<T> {
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default = "Vec::new")]
-    items: Vec<T>,
+    /// `null` where there are none; what has no items at all is no list.
+    #[serde(deserialize_with = "Option::deserialize")]
+    items: Option<Vec<T>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -242,7 +244,7 @@ pub(crate) fn read(body: &[u8], objects: KubernetesObjects, naming: &Naming) -> 
 fn list<'a, T: Deserialize<'a>>(body: &'a [u8], each: impl Fn(&T, &mut Page)) -> Result<Page, String> {
     let list: List<T> = serde_json::from_slice(body).map_err(|error| bounded(&error.to_string()))?;
     let mut page = Page { next: Some(list.metadata.next).filter(|next| !next.is_empty()), ..Page::default() };
-    list.items.iter().for_each(|item| each(item, &mut page));
+    list.items.iter().flatten().for_each(|item| each(item, &mut page));
     Ok(page)
 }
 
@@ -353,6 +355,22 @@ mod tests {
             text.contains(r#"resources: ["pods"], verbs: ["list"]"#) && text.ends_with("(403): forbidden"),
             "{text}"
         );
+    }
+
+    /// Whatever else answers well at the API's place must not be taken for an API without pods.
+    #[test]
+    fn what_has_no_items_is_no_empty_list() {
+        let objects =
+            [KubernetesObjects::EndpointSlices, KubernetesObjects::Endpoints, KubernetesObjects::Pods];
+        for objects in objects {
+            for body in ["{}", r#"{"kind":"Status","status":"Failure"}"#, r#"{"items":{}}"#, "[]", ""] {
+                let page = read(body.as_bytes(), objects, &naming(KubernetesMode::Ip));
+                assert!(page.is_err(), "{body}: {page:?}");
+            }
+            for body in [r#"{"items":[]}"#, r#"{"kind":"PodList","items":null}"#] {
+                assert_eq!(names(body, objects, KubernetesMode::Ip), Vec::<String>::new());
+            }
+        }
     }
 
     #[test]

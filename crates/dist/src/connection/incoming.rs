@@ -215,7 +215,7 @@ impl Incoming {
         }
     }
 
-    fn handle_pass_through(&mut self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
+    fn handle_pass_through(&self, mut body: Bytes) -> Result<Option<Received>, ConnectionError> {
         body.advance(2.min(body.len()));
         let (control, used) = Control::decode(&body)?;
         let mut payload = body.slice(used.min(body.len())..);

@@ -308,7 +308,7 @@ impl Control {
             | Self::UnlinkIdAck { from, .. }
             | Self::AltactSigSend { from, .. } => Some(*from),
             Self::Send { from, .. } => *from,
-            // The new leader, which may be of any node, does not send this itself.
+            // Names the leader, who may be of any node, and not who sent it.
             Self::GroupLeader { .. }
             | Self::NodeLink
             | Self::MonitorPExit { from: Process::Name(_), .. }

@@ -133,21 +133,17 @@ mod tests {
         control.encode(&mut plain);
         let mut bytes = Vec::new();
         let mut rest = plain.as_slice();
-        while let Some(first) = rest.first() {
-            let name = NAMES.iter().position(|name| {
-                let atom =
-                    [&[tags::SMALL_ATOM_UTF8, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
-                rest.starts_with(&atom)
+        while let Some((first, behind)) = rest.split_first() {
+            let named = NAMES.iter().enumerate().find_map(|(at, name)| {
+                let head = [tags::SMALL_ATOM_UTF8, u8::try_from(name.len()).unwrap()];
+                Some((at, rest.strip_prefix(&head)?.strip_prefix(name.as_bytes())?))
             });
-            match name {
-                Some(at) => {
-                    put_atom_reference(&mut bytes, u8::try_from(at).unwrap());
-                    rest = &rest[2 + NAMES[at].len()..];
-                }
-                None => {
-                    bytes.push(*first);
-                    rest = &rest[1..];
-                }
+            if let Some((at, behind)) = named {
+                put_atom_reference(&mut bytes, u8::try_from(at).unwrap());
+                rest = behind;
+            } else {
+                bytes.push(*first);
+                rest = behind;
             }
         }
         bytes

@@ -154,11 +154,15 @@ impl fmt::Display for HandshakeError {
             Self::CookieMismatch { peer } => {
                 write!(f, "{peer} has another cookie; set the same cookie on both nodes")
             }
-            Self::Reflected => f.write_str("the peer sent our own challenge back"),
+            Self::Reflected => f.write_str(
+                "the peer sent our own challenge back, so it does not know the cookie; find out what is there",
+            ),
             Self::NotAllowed => f.write_str(
                 "the peer does not allow this node; see its log for a missing flag or its allow list",
             ),
-            Self::Duplicate => f.write_str("an older connection between the same two names is kept"),
+            Self::Duplicate => f.write_str(
+                "an older connection between the same two names is kept; use that one, or try again when its loss has been noticed (net_ticktime)",
+            ),
             Self::NameMismatch { expected, got } if is_short(expected) != is_short(got) => write!(
                 f,
                 "dialled {expected}, but the node there calls itself {got}: one of them is a short name and the other a long one; use the node's own name, and either short names (`-sname`) or long ones (`-name`) in the whole cluster"
@@ -173,14 +177,20 @@ impl fmt::Display for HandshakeError {
             Self::BadPeerName(fault) => write!(f, "the peer's node name is not valid: {fault}"),
             Self::BadLocalName(fault) => write!(f, "this node's name is not valid: {fault}"),
             Self::NamingMismatch => f.write_str("one side wants a name from the other, which gave none"),
-            Self::Timeout { step } => write!(f, "timed out waiting for {step}"),
+            Self::Timeout { step } => write!(
+                f,
+                "timed out waiting for {step}: the peer took the connection and then said nothing; look at that node, which hangs or is overloaded, or is no node"
+            ),
             Self::ClosedByPeer { step: Step::Ack } => {
                 f.write_str("the peer closed the connection on our digest; most likely the cookies differ")
             }
             Self::ClosedByPeer { step } => {
-                write!(f, "the peer closed the connection instead of sending {step}")
+                write!(f, "the peer closed the connection instead of sending {step}; its log says why")
             }
-            Self::Malformed { step } => write!(f, "the peer sent a malformed message instead of {step}"),
+            Self::Malformed { step } => write!(
+                f,
+                "the peer sent a malformed message instead of {step}; find out what listens there, since it is no node"
+            ),
             Self::MessageTooLong { step, len } => {
                 write!(f, "the peer announced {len} bytes for {step}, the limit is 2048")
             }

@@ -71,12 +71,8 @@ impl SocketFile {
     pub(super) fn listen(dir: &Path, name: NodeName) -> io::Result<Self> {
         prepare(dir)?;
         let path = socket_path(dir, name);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.with_added_extension("lock"))?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock_path(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -143,9 +139,14 @@ fn socket_path(dir: &Path, name: NodeName) -> PathBuf {
     dir.join(file)
 }
 
+/// The lock file beside a socket file: of no node the socket file, since in those `+` is written as digits.
+fn lock_path(socket: &Path) -> PathBuf {
+    socket.with_added_extension("+lock")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{prepare, socket_path};
+    use super::{lock_path, prepare, socket_path};
     use engset_term::NodeName;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -161,6 +162,15 @@ mod tests {
         assert_eq!(file("../x@h"), "d/..%2fx@h");
         assert_eq!(file("a%2fb@h"), "d/a%252fb@h");
         assert_eq!(file("a/b@h"), "d/a%2fb@h");
+    }
+
+    /// A node removes what lies where its socket file is to be: that must not be the lock of another.
+    #[test]
+    fn no_node_has_its_socket_where_another_has_its_lock() {
+        let path = |name: &str| socket_path(Path::new("d"), NodeName::new(name).unwrap());
+        for other in ["a@h.lock", "a@h.+lock", "a@h+lock", "a@h.%2block"] {
+            assert_ne!(lock_path(&path("a@h")), path(other), "{other}");
+        }
     }
 
     #[test]

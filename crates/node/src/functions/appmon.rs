@@ -1,6 +1,6 @@
 //! `appmon_info`: what observer's Applications page asks for, by a process for each client.
 
-use super::{Functions, Raise, application, facts};
+use super::{Functions, Place, Raise, application, facts};
 use crate::node::Node;
 use engset_otp::application::{AppInfo, Applications};
 use engset_otp::{Dynamic, Info, Server, start_on};
@@ -16,7 +16,9 @@ pub(super) fn allow(functions: &Functions) {
     functions.allow("appmon_info", "start_link2", 3, |mut call| async move {
         let [_starter, client, _options] = call.take_args()?;
         let client = client.as_pid().ok_or_else(Raise::badarg)?;
-        let server = Appmon { node: Arc::downgrade(call.node()), client };
+        let place = call.node().functions().enter(call.peer(), 0);
+        let place = place.map_err(|refusal| Raise::Error(Term::Atom(refusal.atom())))?;
+        let server = Appmon { node: Arc::downgrade(call.node()), client, _place: place };
         let processes = Arc::clone(call.node().processes());
         let started = start_on(&processes, None, server).await;
         let addr = started.map_err(|error| Raise::Error(Term::string(&error.to_string())))?;
@@ -30,6 +32,8 @@ pub(super) fn allow(functions: &Functions) {
 struct Appmon {
     node: Weak<Node>,
     client: Pid,
+    /// It counts among what the peer has running, since it outlives the call that began it.
+    _place: Place,
 }
 
 impl Server for Appmon {

@@ -137,14 +137,14 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     let count = found.len();
     let diff = |info: &ProcessInfo| {
         let last = before.and_then(|before| before.get(&Term::Pid(info.pid))).and_then(Term::as_int);
-        i64::try_from(info.reductions).unwrap_or(i64::MAX) - last.unwrap_or(0)
+        i64::try_from(info.reductions).unwrap_or(i64::MAX).saturating_sub(last.unwrap_or(0))
     };
     let key = |info: &ProcessInfo| match sort_by.as_atom().map(engset_term::Atom::as_str) {
         Some("memory") => i64::try_from(info.memory).unwrap_or(i64::MAX),
         Some("message_queue_len") => i64::try_from(info.message_queue_len).unwrap_or(i64::MAX),
         _ => diff(info),
     };
-    found.sort_by_key(|info| if direction.is_atom("asc") { key(info) } else { -key(info) });
+    found.sort_by_key(|info| if direction.is_atom("asc") { key(info) } else { key(info).saturating_neg() });
     found.truncate(limit.min(SHOWN_MAX));
     let row = |info: &ProcessInfo| {
         let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));

@@ -20,7 +20,7 @@ pub use call::{FunctionFuture, Raise, RemoteCall};
 pub(crate) use outcome::{Entry, Raised, entry, exit_reason, rpc_value, undef, wanted};
 pub(crate) use request::{SpawnPlan, plan};
 
-use engset_term::{Atom, NodeName, Term};
+use engset_term::{Atom, NodeName, PinnedNodeName, Term};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -99,7 +99,8 @@ pub struct Functions {
     limits: FunctionLimits,
     listed: Mutex<BTreeMap<(Atom, Atom, u8), Listed>>,
     running: Arc<Mutex<Running>>,
-    denied: Mutex<BTreeSet<NodeName>>,
+    /// Kept by name: one that was forgotten meanwhile would come back as another.
+    denied: Mutex<BTreeMap<NodeName, PinnedNodeName>>,
     changes: AtomicBool,
     /// Which undefined functions the log has told of.
     told: Mutex<BTreeSet<(Atom, Atom, usize)>>,
@@ -119,7 +120,7 @@ struct Counters {
 #[derive(Debug, Default)]
 struct Running {
     all: usize,
-    by_peer: BTreeMap<NodeName, usize>,
+    by_peer: BTreeMap<NodeName, (PinnedNodeName, usize)>,
 }
 
 #[derive(Clone)]
@@ -148,7 +149,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut running = self.running.lock();
         running.all = running.all.saturating_sub(1);
-        if let Some(count) = running.by_peer.get_mut(&self.peer) {
+        if let Some((_, count)) = running.by_peer.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
                 running.by_peer.remove(&self.peer);
@@ -271,12 +272,12 @@ impl Functions {
 
     /// Lets `peer` call nothing at all from now on: its requests are answered with `notsup`.
     pub fn deny(&self, peer: NodeName) {
-        self.denied.lock().insert(peer);
+        self.denied.lock().insert(peer, peer.pin());
     }
 
     /// Takes [`Functions::deny`] back; whether there was anything to take back.
     pub fn permit(&self, peer: NodeName) -> bool {
-        self.denied.lock().remove(&peer)
+        self.denied.lock().remove(&peer).is_some()
     }
 
     /// How many functions run now for other nodes.
@@ -300,11 +301,11 @@ impl Functions {
 
     /// The right to run one more function for `peer`, with so many bytes of arguments.
     pub(crate) fn enter(&self, peer: NodeName, args_bytes: usize) -> Result<Place, Refusal> {
-        if self.denied.lock().contains(&peer) {
+        if self.denied.lock().contains_key(&peer) {
             return Err(Refusal::Denied);
         }
         let mut running = self.running.lock();
-        let of_peer = running.by_peer.get(&peer).copied().unwrap_or(0);
+        let of_peer = running.by_peer.get(&peer).map_or(0, |(_, count)| *count);
         let is_over = running.all >= self.limits.at_once_max
             || of_peer >= self.limits.at_once_per_peer_max
             || args_bytes > self.limits.args_bytes_max;
@@ -312,7 +313,7 @@ impl Functions {
             return Err(Refusal::OverLimit);
         }
         running.all += 1;
-        running.by_peer.insert(peer, of_peer + 1);
+        running.by_peer.entry(peer).or_insert_with(|| (peer.pin(), 0)).1 += 1;
         Ok(Place { running: Arc::clone(&self.running), peer })
     }
 

@@ -9,7 +9,7 @@ use super::calls::{del_lock, release, set_lock};
 use super::server::{GlobalMsg, cast};
 use super::tables::GLOBAL;
 use super::{Shared, wire};
-use engset_process::{Addr, Cx, Dest, Mail, Protocol};
+use engset_process::{Addr, Cx, Dest, Encoded, Mail, Processes, Protocol, Rejected};
 use engset_term::{NodeName, Pid, Term};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +41,19 @@ pub(super) enum LockerMsg {
     RemoveKnown(NodeName),
 }
 
-impl Protocol for LockerMsg {}
+impl Protocol for LockerMsg {
+    /// A locker of another node says what became of its own lock, and nothing of others'.
+    fn decode(encoded: Encoded, _at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
+        let term = encoded.term()?;
+        let is_sender = |locker: Pid| encoded.from.is_some_and(|sender| sender.node() == locker.node());
+        match lock_set(&term) {
+            Some(Self::LockSet { locker, .. }) if !is_sender(locker) => {
+                Err(Rejected::NotUnderstood("a message in the name of another node's locker".into()))
+            }
+            _ => Ok(Mail::Other(Box::new(term))),
+        }
+    }
+}
 
 /// Pure: who waits, and who is asked for locks.
 #[derive(Debug)]
@@ -340,5 +352,26 @@ fn lock_set(term: &Term) -> Option<LockerMsg> {
             Some(LockerMsg::LockSet { locker: locker.as_pid()?, set: set.as_bool()?, tag: None })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engset_process::{Identity, Scheduler};
+
+    #[test]
+    fn nobody_says_that_the_lock_of_another_is_set() {
+        let node = |name: &str| NodeName::new(name).expect("a name");
+        let identity = Identity { node: node("a@g"), creation: 1, processes_max: 10, salt: 1 };
+        let processes = Processes::new(identity, Scheduler::seeded(1));
+        let (b, c) = (Pid::new(node("b@g"), 1, 1, 0), Pid::new(node("c@g"), 1, 1, 0));
+        for (from, is_taken) in [(Some(b), true), (Some(c), false), (None, false)] {
+            let words = [Term::atom("lock_set"), Term::Pid(b), Term::from(true), Term::Nil];
+            let payload = engset_etf::Body::of(&Term::tuple(words)).into_bytes().into();
+            let decoded = LockerMsg::decode(Encoded { from, payload }, &processes);
+            let taken = decoded.ok().and_then(message);
+            assert_eq!(matches!(taken, Some(LockerMsg::LockSet { set: true, .. })), is_taken, "{from:?}");
+        }
     }
 }

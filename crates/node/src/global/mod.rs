@@ -388,7 +388,7 @@ impl Shared {
         if let Some(holder) = self.whereis(name) {
             return Err(GlobalError::Taken(holder));
         }
-        match self.read(|state| state.tables.names_of(pid).first().cloned()) {
+        match self.read(|state| state.tables.name_of(pid).cloned()) {
             Some(name) => Err(GlobalError::HasName(name)),
             None => Ok(()),
         }

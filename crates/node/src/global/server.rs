@@ -71,13 +71,28 @@ impl Protocol for GlobalMsg {
             envelope::open(&encoded.payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
         Ok(Mail::Message(match opened {
             Envelope::Call(caller, request) => {
+                // Who calls may be another process of the sender's node, and none of a node that the sender only names.
+                let from = match from {
+                    Some(sender) if sender.node() == caller.pid.node() => caller.pid,
+                    Some(sender) => sender,
+                    None => return Err(Rejected::NotUnderstood("a request without a sender".into())),
+                };
                 let request = term(request)?;
-                Self::Call { from: caller.pid, request, reply: Reply::from_term(caller, at) }
+                Self::Call { from, request, reply: Reply::from_term(caller, at) }
             }
             Envelope::Cast(request) => Self::Cast { from, term: term(request)? },
-            Envelope::Other(whole) => Self::Plain { from, term: term(whole)? },
+            Envelope::Other(whole) => match term(whole)? {
+                term if is_system(&term) => return Ok(Mail::Other(Box::new(term))),
+                term => Self::Plain { from, term },
+            },
         }))
     }
+}
+
+/// Whether it is a system message (`sys`), which every server understands.
+fn is_system(term: &Term) -> bool {
+    term.as_tuple()
+        .is_some_and(|parts| parts.len() == 3 && parts.iter().take(1).all(|tag| tag.is_atom("system")))
 }
 
 /// A cast to the name server of a node; makes a connection where there is none.
@@ -165,7 +180,9 @@ impl Server for NameServer {
                     from.and_then(|from| self.change(cx, |state| state.handle_cast(from.node(), &term)));
                 Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
             }
-            GlobalMsg::Plain { from: None, term } => {
+            GlobalMsg::Plain { from: None, term } => Self::count(cx, false, &term),
+            // Of its own node; peers speak for their processes only.
+            GlobalMsg::Plain { from: Some(from), term } if from == cx.pid() => {
                 let is_event = self.node_event(cx, &term).is_some();
                 Self::count(cx, is_event, &term);
             }

@@ -60,8 +60,8 @@ pub(super) struct State {
     incarnation: i64,
     pub(super) tables: Tables,
     known: BTreeMap<NodeName, Known>,
-    /// The visible nodes that are connected.
-    up: BTreeSet<NodeName>,
+    /// The visible nodes that are connected. Their names are kept until their loss has been heard of.
+    up: BTreeMap<NodeName, PinnedNodeName>,
     peers: BTreeMap<NodeName, Peer>,
     synced: BTreeSet<NodeName>,
     waiting: Vec<(u64, BTreeSet<NodeName>)>,
@@ -150,7 +150,7 @@ impl State {
             incarnation,
             tables: Tables::new(limits),
             known: BTreeMap::new(),
-            up: BTreeSet::new(),
+            up: BTreeMap::new(),
             peers: BTreeMap::new(),
             synced: BTreeSet::new(),
             waiting: Vec::new(),
@@ -169,7 +169,7 @@ impl State {
 
     /// The visible nodes that are connected.
     pub(super) fn up(&self) -> Vec<NodeName> {
-        self.up.iter().copied().collect()
+        self.up.keys().copied().collect()
     }
 
     /// The nodes that agree with this one on names, without itself.
@@ -223,7 +223,7 @@ impl State {
 
     /// A visible node is connected.
     pub(super) fn handle_node_up(&mut self, node: NodeName) {
-        self.up.insert(node);
+        self.up.insert(node, node.pin());
         self.begin(node);
     }
 
@@ -434,12 +434,12 @@ impl State {
 
     fn apply(&mut self, ops: Vec<Op>, externals: &[External], requester: Option<&Term>) {
         let mut deleted = Vec::new();
+        let externals: BTreeMap<(&Term, Pid), NodeName> =
+            externals.iter().map(|(name, pid, node)| ((name, *pid), *node)).collect();
         for op in ops {
             match op {
                 Op::Insert(entry) => {
-                    let external =
-                        externals.iter().find(|(name, pid, _)| *name == entry.name && *pid == entry.pid);
-                    let external = external.map(|(_, _, node)| *node);
+                    let external = externals.get(&(&entry.name, entry.pid)).copied();
                     self.tables.insert(entry, external, Says::Node(requester));
                 }
                 Op::Delete(name) => deleted.push(name),

@@ -276,6 +276,18 @@ fn nodes_have_a_limit() {
         assert_eq!(state.known().len(), known);
         let many = term("{resolved, b@g, [], [{c@g, 8}, {d@g, 8}, {e@g, 8}], unused, [], 1}");
         assert_eq!(state.handle_cast(b, &many), Err(Garbage));
+        // The same goes for nodes that names are said to be from.
+        let externals = |last: &str| {
+            let of = |node: &str| Term::tuple([Term::Nil, Term::Pid(locker()), term(&format!("'{node}'"))]);
+            let all = Term::list([of("b@g"), of("b@g"), of(last)]);
+            let head = [Term::atom("new_nodes"), term("b@g"), Term::Nil, all];
+            Term::tuple(head.into_iter().chain([Term::Nil, Term::Nil]))
+        };
+        assert_eq!(state.handle_cast(b, &externals("b@g")), Ok(()));
+        let other = format!("external{limit}@g");
+        let taken = if limit == 2 { Ok(()) } else { Err(Garbage) };
+        assert_eq!(state.handle_cast(b, &externals(&other)), taken);
+        assert_eq!(NodeName::find(&other).is_some(), limit == 2, "what is garbage names nobody");
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::GlobalLimits;
 use engset_term::{NodeName, Pid, Term};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A process is to be watched, or no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +51,10 @@ struct Lock {
 pub(super) struct Tables {
     limits: GlobalLimits,
     names: BTreeMap<Term, Held>,
-    of_pid: BTreeMap<Pid, Vec<Term>>,
+    of_pid: BTreeMap<Pid, BTreeSet<Term>>,
     locks: BTreeMap<Term, Lock>,
+    /// The resources that each process has locked: a node that is lost may have had all locks that there are.
+    locked_by: BTreeMap<Pid, BTreeSet<Term>>,
     /// How often a process is watched: once for each of its names and locks.
     watched: BTreeMap<Pid, usize>,
     watches: VecDeque<Watch>,
@@ -68,6 +70,7 @@ impl Tables {
             names: BTreeMap::new(),
             of_pid: BTreeMap::new(),
             locks: BTreeMap::new(),
+            locked_by: BTreeMap::new(),
             watched: BTreeMap::new(),
             watches: VecDeque::new(),
         }
@@ -81,9 +84,9 @@ impl Tables {
         self.names.keys().cloned().collect()
     }
 
-    /// The names of one process.
-    pub(super) fn names_of(&self, pid: Pid) -> &[Term] {
-        self.of_pid.get(&pid).map_or(&[], Vec::as_slice)
+    /// The first of the names of one process.
+    pub(super) fn name_of(&self, pid: Pid) -> Option<&Term> {
+        self.of_pid.get(&pid)?.first()
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
@@ -120,7 +123,7 @@ impl Tables {
             return false;
         }
         self.watch(pid);
-        self.of_pid.entry(pid).or_default().push(name.clone());
+        self.of_pid.entry(pid).or_default().insert(name.clone());
         self.names.insert(name, Held { pid, method, external });
         true
     }
@@ -136,12 +139,7 @@ impl Tables {
     /// Frees a name; whether anybody held it.
     pub(super) fn delete(&mut self, name: &Term) -> bool {
         let Some(held) = self.names.remove(name) else { return false };
-        if let Some(names) = self.of_pid.get_mut(&held.pid) {
-            names.retain(|other| other != name);
-            if names.is_empty() {
-                self.of_pid.remove(&held.pid);
-            }
-        }
+        take_out(&mut self.of_pid, held.pid, name);
         self.unwatch(held.pid);
         true
     }
@@ -168,6 +166,7 @@ impl Tables {
                 self.locks.insert(resource.clone(), lock);
             }
         }
+        self.locked_by.entry(pid).or_default().insert(resource.clone());
         self.watch(pid);
         true
     }
@@ -194,17 +193,16 @@ impl Tables {
     }
 
     fn free(&mut self, pid: Pid) {
-        for name in self.names_of(pid).to_vec() {
+        while let Some(name) = self.name_of(pid).cloned() {
             self.delete(&name);
         }
-        let held = self.locks.iter().filter(|(_, lock)| lock.holders.contains(&pid));
-        let held: Vec<Term> = held.map(|(resource, _)| resource.clone()).collect();
-        for resource in held {
+        while let Some(resource) = self.locked_by.get(&pid).and_then(BTreeSet::first).cloned() {
             self.release(&resource, pid);
         }
     }
 
     fn release(&mut self, resource: &Term, pid: Pid) {
+        take_out(&mut self.locked_by, pid, resource);
         let Some(lock) = self.locks.get_mut(resource) else { return };
         let Some(place) = lock.holders.iter().position(|holder| *holder == pid) else { return };
         lock.holders.swap_remove(place);
@@ -228,6 +226,15 @@ impl Tables {
         if *times == 0 {
             self.watched.remove(&pid);
             self.watches.push_back(Watch::End(pid));
+        }
+    }
+}
+
+fn take_out(of: &mut BTreeMap<Pid, BTreeSet<Term>>, pid: Pid, term: &Term) {
+    if let Some(terms) = of.get_mut(&pid) {
+        terms.remove(term);
+        if terms.is_empty() {
+            of.remove(&pid);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::GlobalLimits;
 use super::tables::{Entry, GLOBAL, Says, Tables, Watch};
+use engset_process::{Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Pid, Term};
+use std::time::Duration;
 
 const REQUESTER: Term = Term::atom("requester");
 
@@ -102,4 +104,28 @@ fn names_and_locks_have_limits() {
     assert!(!tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
     tables.handle_ended(pid("b@h", 1));
     assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
+}
+
+/// A node may have had all names and locks that there are, in processes as it pleases; forgetting them must not keep
+/// everybody else waiting. With time that grows by the square these were minutes.
+#[test]
+fn all_that_the_limits_allow_is_freed_in_no_time() {
+    const MANY: u32 = 60_000;
+    let clock = Scheduler::threads_with(ThreadsConfig::new(1)).expect("a thread");
+    let began = clock.now();
+    let (mut tables, holder) = locked(GlobalLimits::default());
+    let one = pid("b@h", 1);
+    for number in 0..MANY {
+        let name = Entry { name: Term::int(number), pid: one, method: Term::Nil };
+        assert!(tables.insert(name, None, Says::Process(holder)));
+        assert!(tables.set_lock(&Term::int(number), &REQUESTER, pid("b@h", number)));
+    }
+    tables.handle_node_down(one.node());
+    assert_eq!(tables.registered_names(), [] as [Term; 0]);
+    assert!(!tables.is_locked(&Term::int(MANY - 1)) && tables.is_locked(&GLOBAL));
+    let took = clock.now().saturating_duration_since(began);
+    if let Scheduler::Threads(threads) = &clock {
+        threads.shutdown();
+    }
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }

@@ -10,6 +10,7 @@
 
 use super::tables::Entry;
 use engset_term::{Atom, NodeName, Pid, Term};
+use std::collections::BTreeSet;
 
 /// The version of the protocol.
 pub(super) const VERSION: i64 = 8;
@@ -82,7 +83,7 @@ impl FromPeer {
                 Some(Self::Exchange { names, tag: tag.as_int() })
             }
             ("resolved", [node, ops, known, _, externals, tag]) if is_sender(node) => {
-                let (ops, externals) = (ops_of(ops)?, externals_of(externals)?);
+                let (ops, externals) = (ops_of(ops)?, externals_of(externals, nodes_max)?);
                 Some(Self::Resolved {
                     ops,
                     known: members_of(known, nodes_max)?,
@@ -91,7 +92,7 @@ impl FromPeer {
                 })
             }
             ("new_nodes", [node, ops, externals, known, extra]) if is_sender(node) => {
-                let (ops, externals) = (ops_of(ops)?, externals_of(externals)?);
+                let (ops, externals) = (ops_of(ops)?, externals_of(externals, nodes_max)?);
                 let known = members_of(known, nodes_max)?;
                 Some(Self::NewNodes { ops, externals, known, requester: requester_of(extra) })
             }
@@ -245,12 +246,21 @@ fn ops_of(term: &Term) -> Option<Vec<Op>> {
     term.as_proper_list()?.iter().map(op).collect()
 }
 
-fn externals_of(term: &Term) -> Option<Vec<External>> {
+/// Of no more nodes than there may be: others are not even named.
+fn externals_of(term: &Term, nodes_max: usize) -> Option<Vec<External>> {
+    let externals = term.as_proper_list()?;
+    let node = |term: &'_ Term| match term.as_tuple() {
+        Some([_, _, Term::Atom(node)]) => Some(node.clone()),
+        _ => None,
+    };
+    if externals.iter().filter_map(node).collect::<BTreeSet<Atom>>().len() > nodes_max {
+        return None;
+    }
     let external = |term: &Term| {
         let [name, pid, node] = term.as_tuple()? else { return None };
         Some((name.clone(), pid.as_pid()?, node_of(node)?))
     };
-    term.as_proper_list()?.iter().map(external).collect()
+    externals.iter().map(external).collect()
 }
 
 /// More nodes than there may be are nobody's mesh.

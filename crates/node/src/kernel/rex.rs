@@ -5,12 +5,19 @@
 //! `{rex, Result}`; `{From, {sbcast, Name, Msg}}` and `{From, {send, Name, Msg}}` pass a message on. Who asks whether this
 //! node has `erpc` (`{From, features_request}`) is told that it has. Each function that runs is a process under the same
 //! limits as those of spawn requests; `rex` monitors the one of a block call.
+//!
+//! Answers go to whom a request names. It runs for the process that sent it, which its connection tells: a peer that may
+//! call nothing could name another.
 
 use super::user;
 use crate::functions::{Refusal, RemoteCall, rpc_value, wanted};
 use crate::node::Node;
-use engset_otp::{Dynamic, Info, Reply, Server, StartError, start_on};
-use engset_process::{Addr, Cx, Dest, Exit, SpawnOptions, SpawnedFor};
+use engset_otp::wire::{self as envelope, Envelope};
+use engset_otp::{Info, Reply, Server, StartError, start_on};
+use engset_process::{
+    Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
+    SpawnedFor,
+};
 use engset_term::{Atom, Pid, Term};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -32,6 +39,42 @@ struct Rex {
     running: Option<engset_term::Reference>,
 }
 
+/// What `rex` is sent, with who sent it and its length in bytes.
+struct RexMsg {
+    sender: Option<Pid>,
+    bytes: usize,
+    told: Told,
+}
+
+enum Told {
+    Call(Term, Reply<Term>),
+    Cast(Term),
+    Plain(Term),
+}
+
+impl Protocol for RexMsg {
+    fn encode(self, _out: &Outgoing<'_>) -> Result<(), EncodeError> {
+        Err(EncodeError::LocalOnly { protocol: "RexMsg" })
+    }
+
+    fn decode(encoded: Encoded, at: &Arc<Processes>) -> Result<Mail<Self>, Rejected> {
+        let Encoded { from: sender, payload } = encoded;
+        let bytes = payload.len();
+        let term = |payload| Encoded { from: sender, payload }.term();
+        let opened = envelope::open(&payload).map_err(|error| Rejected::Malformed(Box::new(error)))?;
+        let told = match opened {
+            Envelope::Call(caller, request) => Told::Call(term(request)?, Reply::from_term(caller, at)),
+            Envelope::Cast(request) => Told::Cast(term(request)?),
+            Envelope::Other(whole) => match term(whole)? {
+                pair if pair.as_tuple().is_some_and(|parts| parts.len() == 2) => Told::Plain(pair),
+                // A system message, or nothing that is known here.
+                other => return Ok(Mail::Other(Box::new(other))),
+            },
+        };
+        Ok(Mail::Message(Self { sender, bytes, told }))
+    }
+}
+
 /// Where the value goes.
 enum Back {
     /// To who called `rex`.
@@ -42,108 +85,157 @@ enum Back {
     Nobody,
 }
 
+/// Where the value goes, where whatever was to give one may end before.
+struct Owed {
+    processes: Arc<Processes>,
+    rex: Pid,
+    back: Option<Back>,
+    /// The group leader of this call alone.
+    leader: Option<Pid>,
+}
+
 /// What is to run, for whom, and for what group leader.
 struct Request {
-    from: Pid,
+    /// Who sent it.
+    sender: Pid,
+    bytes: usize,
     parts: [Term; 3],
     group_leader: Option<Pid>,
-    /// Whether what is written goes to the caller, in messages.
-    to_caller: bool,
+    /// To whom goes what is written, in messages.
+    stdout_to: Option<Pid>,
 }
 
 impl Request {
-    /// From `{Tag, M, F, A, GroupLeader}`.
-    fn new(from: Pid, parts: &[Term], processes: &engset_process::Processes) -> Option<Self> {
+    /// From `{Tag, M, F, A, GroupLeader}`, in the name of `from`.
+    fn new((sender, bytes): (Pid, usize), from: Pid, parts: &[Term], processes: &Processes) -> Option<Self> {
         let [_, module, function, args, leader] = parts else { return None };
         let group_leader = match leader {
             Term::Pid(pid) => Some(*pid),
             _ => processes.whereis(&Atom::from_static("user")),
         };
-        let to_caller = leader.is_atom("send_stdout_to_caller");
+        let stdout_to = leader.is_atom("send_stdout_to_caller").then_some(from);
         let parts = [module.clone(), function.clone(), args.clone()];
-        Some(Self { from, parts, group_leader, to_caller })
+        Some(Self { sender, bytes, parts, group_leader, stdout_to })
     }
 }
 
 impl Back {
-    fn give(self, value: Term, cx: &Cx<impl engset_process::Protocol>) {
+    fn give(self, value: Term, rex: Pid, processes: &Arc<Processes>) {
         match self {
             Self::Call(reply) => reply.send(value),
-            // One that is gone needs none.
-            Self::Message(to) => drop(cx.send(to, Term::tuple([Term::atom("rex"), value]))),
+            Self::Message(to) => {
+                // One that is gone needs none.
+                drop(processes.send(rex, &Dest::Pid(to), Term::tuple([Term::atom("rex"), value])));
+            }
             Self::Nobody => {}
         }
     }
 }
 
-/// The value of a call that is refused: `{badrpc, {'EXIT', Reason}}`.
-fn refused(refusal: Refusal) -> Term {
-    let exit = Term::tuple([Term::atom("EXIT"), Term::Atom(refusal.atom())]);
+impl Owed {
+    fn give(mut self, value: Term) {
+        self.stop_leader();
+        if let Some(back) = self.back.take() {
+            back.give(value, self.rex, &self.processes);
+        }
+    }
+
+    fn stop_leader(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            // It has served what was asked of it before.
+            drop(self.processes.send(self.rex, &Dest::Pid(leader), Term::atom("stop")));
+        }
+    }
+}
+
+impl Drop for Owed {
+    /// The function was killed or has panicked, or there was no room for it. Who called hears so by the reply's end.
+    fn drop(&mut self) {
+        self.stop_leader();
+        if let Some(back @ Back::Message(_)) = self.back.take() {
+            back.give(badrpc(Atom::from_static("killed")), self.rex, &self.processes);
+        }
+    }
+}
+
+/// The value of a call that has none: `{badrpc, {'EXIT', Reason}}`.
+fn badrpc(reason: Atom) -> Term {
+    let exit = Term::tuple([Term::atom("EXIT"), Term::Atom(reason)]);
     Term::tuple([Term::atom("badrpc"), exit])
 }
 
-impl Server for Rex {
-    type Msg = Dynamic;
-    type Ref = Addr<Dynamic>;
+fn not_supported() -> Term {
+    Term::tuple([Term::atom("error"), Term::atom("notsup")])
+}
 
-    async fn handle(&mut self, message: Dynamic, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
-        match message {
-            Dynamic::Call(request, reply) => {
-                let from = reply.caller().unwrap_or_else(|| cx.pid());
-                self.called(from, &request, Back::Call(reply), cx);
+impl Server for Rex {
+    type Msg = RexMsg;
+    type Ref = Addr<RexMsg>;
+
+    async fn handle(&mut self, message: RexMsg, cx: &mut Cx<RexMsg>) -> Result<(), Exit> {
+        let RexMsg { sender, bytes, told } = message;
+        let Some(sender) = sender else {
+            // Nobody knows for whom it would run.
+            cx.processes().count_dropped();
+            if let Told::Call(_, reply) = told {
+                reply.send(not_supported());
             }
-            Dynamic::Cast(request) => {
-                let caller = cx.pid();
-                self.called(caller, &request, Back::Nobody, cx);
+            return Ok(());
+        };
+        match told {
+            Told::Call(request, reply) => {
+                let from = reply.caller().unwrap_or(sender);
+                self.called((sender, bytes), from, &request, Back::Call(reply), cx);
+            }
+            Told::Cast(request) => self.called((sender, bytes), sender, &request, Back::Nobody, cx),
+            Told::Plain(message) => {
+                if let Some([from, request]) = message.as_tuple()
+                    && let Some(from) = from.as_pid()
+                {
+                    self.told((sender, bytes), from, request, cx);
+                }
             }
         }
         Ok(())
     }
 
-    async fn info(&mut self, info: Info, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+    async fn info(&mut self, info: Info, cx: &mut Cx<RexMsg>) -> Result<(), Exit> {
         match info {
             Info::Down(down) if self.running == Some(down.reference) => {
                 self.running = None;
                 self.next(cx);
             }
-            Info::Message(message) => {
-                if let Some([from, request]) = message.as_tuple()
-                    && let Some(from) = from.as_pid()
-                {
-                    self.told(from, request, cx);
-                }
-            }
-            Info::Down(_) | Info::Exit(_) | Info::Timeout => {}
+            Info::Down(_) | Info::Exit(_) | Info::Message(_) | Info::Timeout => {}
         }
         Ok(())
     }
 }
 
 impl Rex {
-    fn called(&mut self, from: Pid, request: &Term, back: Back, cx: &mut Cx<Dynamic>) {
+    fn called(&mut self, sent: (Pid, usize), from: Pid, request: &Term, back: Back, cx: &mut Cx<RexMsg>) {
         let parts = request.as_tuple().unwrap_or_default();
         let tag = parts.first().and_then(Term::as_atom).map_or("", Atom::as_str);
-        let Some(wish) = Request::new(from, parts, cx.processes()) else {
+        let Some(wish) = Request::new(sent, from, parts, cx.processes()) else {
             // An answer keeps who calls from waiting.
-            back.give(Term::tuple([Term::atom("error"), Term::atom("notsup")]), cx);
+            back.give(not_supported(), cx.pid(), cx.processes());
             return;
         };
         match tag {
             "call" | "cast" => drop(self.run(wish, back, cx)),
             "block_call" if self.blocked.len() >= BLOCK_CALLS_MAX => {
                 tracing::warn!(%from, "too many block calls wait: one is refused");
-                back.give(refused(Refusal::OverLimit), cx);
+                back.give(badrpc(Refusal::OverLimit.atom()), cx.pid(), cx.processes());
             }
             "block_call" => {
                 self.blocked.push_back((wish, back));
                 self.next(cx);
             }
-            _ => back.give(Term::tuple([Term::atom("error"), Term::atom("notsup")]), cx),
+            _ => back.give(not_supported(), cx.pid(), cx.processes()),
         }
     }
 
     /// Runs the next block call, if none runs.
-    fn next(&mut self, cx: &mut Cx<Dynamic>) {
+    fn next(&mut self, cx: &mut Cx<RexMsg>) {
         while self.running.is_none()
             && let Some((wish, back)) = self.blocked.pop_front()
         {
@@ -152,54 +244,41 @@ impl Rex {
     }
 
     /// Runs a function in a process of its own; its pid.
-    fn run(&self, wish: Request, back: Back, cx: &Cx<Dynamic>) -> Option<Pid> {
+    fn run(&self, wish: Request, back: Back, cx: &Cx<RexMsg>) -> Option<Pid> {
+        let Request { sender, bytes, parts: [module, function, args], group_leader, stdout_to } = wish;
         let node = self.node.upgrade()?;
-        let place = match node.functions().enter(wish.from.node(), 0) {
+        let place = match node.functions().enter(sender.node(), bytes) {
             Ok(place) => place,
             Err(refusal) => {
                 node.functions().count_refusal(refusal);
-                back.give(refused(refusal), cx);
+                back.give(badrpc(refusal.atom()), cx.pid(), cx.processes());
                 return None;
             }
         };
-        let own = wish.to_caller.then(|| user::start_for(cx, wish.from)).flatten();
-        let options = SpawnOptions { group_leader: own.or(wish.group_leader), ..SpawnOptions::default() };
-        // Who called is told of its end by the reply that is dropped then.
-        let client = SpawnedFor { from: wish.from, link: false, monitor: None };
         let processes = Arc::clone(cx.processes());
+        let leader = stdout_to.and_then(|to| user::start_for(cx, to));
+        let owed = Owed { processes: Arc::clone(&processes), rex: cx.pid(), back: Some(back), leader };
+        let options = SpawnOptions { group_leader: leader.or(group_leader), ..SpawnOptions::default() };
+        let client = SpawnedFor { from: sender, link: false, monitor: None };
         let spawned = processes.spawn_for(options, client, move |mut cx: Cx<Term>| async move {
             cx.end_quietly();
-            let [module, function, args] = &wish.parts;
-            let me = cx.pid();
-            let processes = Arc::clone(cx.processes());
-            let outcome = match wanted(module, function, args) {
+            let outcome = match wanted(&module, &function, &args) {
                 Ok(wanted) => {
                     let (module, function, args) = (wanted.module, wanted.function, wanted.args);
                     let call =
-                        RemoteCall { node: Arc::clone(&node), caller: wish.from, module, function, args, cx };
+                        RemoteCall { node: Arc::clone(&node), caller: sender, module, function, args, cx };
                     node.functions().run(call).await
                 }
                 Err(raised) => Err(raised),
             };
             drop(place);
-            if let Some(own) = own {
-                // It has served what was asked of it before.
-                drop(processes.send(me, &Dest::Pid(own), Term::atom("stop")));
-            }
-            match back {
-                Back::Call(reply) => reply.send(rpc_value(outcome)),
-                Back::Message(to) => {
-                    let value = Term::tuple([Term::atom("rex"), rpc_value(outcome)]);
-                    drop(processes.send(me, &Dest::Pid(to), value));
-                }
-                Back::Nobody => {}
-            }
+            owed.give(rpc_value(outcome));
         });
         spawned.ok().map(|addr: Addr<Term>| addr.pid())
     }
 
     /// A plain message.
-    fn told(&self, from: Pid, request: &Term, cx: &Cx<Dynamic>) {
+    fn told(&self, sent: (Pid, usize), from: Pid, request: &Term, cx: &Cx<RexMsg>) {
         let answer = |answer: [Term; 3]| drop(cx.send(from, Term::tuple(answer)));
         let node = || Term::Atom(Atom::from(cx.node()));
         if request.is_atom("features_request") {
@@ -209,17 +288,17 @@ impl Rex {
         let parts = request.as_tuple().unwrap_or_default();
         match (parts.first().and_then(Term::as_atom).map_or("", Atom::as_str), parts) {
             ("call", parts) => {
-                if let Some(wish) = Request::new(from, parts, cx.processes()) {
+                if let Some(wish) = Request::new(sent, from, parts, cx.processes()) {
                     self.run(wish, Back::Message(from), cx);
                 }
             }
             ("sbcast", [_, name, message]) => {
-                let is_there = pass_on(from, name, message, cx);
+                let is_there = pass_on(name, message, cx);
                 let nobody = || Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), if is_there { node() } else { nobody() }]);
             }
             ("send", [_, name, message])
-                if !pass_on(from, name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
+                if !pass_on(name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
             {
                 let nobody = Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), nobody]);
@@ -229,11 +308,11 @@ impl Rex {
     }
 }
 
-/// Sends a message to whoever holds `name` here; false where nobody does.
-fn pass_on(from: Pid, name: &Term, message: &Term, cx: &Cx<Dynamic>) -> bool {
+/// Sends a message to whoever holds `name` here, from `rex` itself; false where nobody does.
+fn pass_on(name: &Term, message: &Term, cx: &Cx<RexMsg>) -> bool {
     let Some(pid) = name.as_atom().and_then(|name| cx.processes().whereis(name)) else { return false };
     let mut body = Vec::new();
     engset_etf::encode_body(message, &mut body);
-    cx.processes().send_encoded(from, &Dest::Pid(pid), body.into());
+    cx.processes().send_encoded(cx.pid(), &Dest::Pid(pid), body.into());
     true
 }

@@ -127,7 +127,7 @@ impl Desk {
         };
         let mut body = Vec::new();
         engset_etf::encode_body(&answer, &mut body);
-        cx.processes().send_encoded(cx.pid(), &caller.dest(), wire::reply(&caller, &body).into());
+        cx.processes().send_encoded(cx.pid(), &caller.dest(), wire::reply(&caller, &body));
         ends
     }
 }

@@ -10,6 +10,7 @@ pub(super) const SPARES_MAX: usize = 512;
 
 /// What a worker keeps.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes are what is kept")]
 pub(super) struct Spares(RefCell<Vec<Box<Encoded>>>);
 
 impl Spares {

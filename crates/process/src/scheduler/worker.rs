@@ -25,6 +25,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Between two looks at the sockets of a worker that something reached, and that has nothing to do: what comes meanwhile
 /// is taken in at once.
@@ -222,16 +223,11 @@ impl Local {
         }
     }
 
-    /// Lets other programs of the machine go first until it is time to look at the sockets, or there is something to do.
+    /// Lets other programs of the machine go first until it is time to look at the sockets.
     fn wait_busily(&self, next_look: u64) {
-        loop {
-            std::thread::yield_now();
-            if self.clock.now() >= next_look
-                || self.threads.has_work_for_others()
-                || self.threads.stopping.load(Ordering::Relaxed)
-            {
-                return;
-            }
+        match next_look.saturating_sub(self.clock.now()) {
+            0 => std::thread::yield_now(),
+            nanos => std::thread::sleep(Duration::from_nanos(nanos)),
         }
     }
 
@@ -463,6 +459,6 @@ impl Alarm {
 }
 
 fn alarm_at(threads: &Threads, due: Instant) -> tokio::time::Sleep {
-    let at = threads.epoch + std::time::Duration::from_nanos(due.as_nanos());
+    let at = threads.epoch + Duration::from_nanos(due.as_nanos());
     tokio::time::sleep_until(at.into())
 }

@@ -11,8 +11,8 @@ fn a_program_is_found_on_the_path_or_not_at_all() {
 }
 
 #[test]
-fn the_line_names_test_and_program() {
-    assert_eq!(skip_line("net::ping", "erl"), "skipped: net::ping: erl is not installed");
+fn the_line_names_test_and_reason() {
+    assert_eq!(skip_line("net::ping", "erl is not installed"), "skipped: net::ping: erl is not installed");
 }
 
 #[test]

@@ -177,9 +177,13 @@ simultaneous(Ours, Theirs) ->
          [{links, There}, _] = ask(P, {info}),
          settled(P, There)
      end || _ <- lists:seq(1, 200)],
+    {links, Links} = process_info(self(), links),
+    M = monitor(process, P),
     P ! {exit, over},
-    unlinked_or_exit(P),
-    ok.
+    %% Who is linked hears it both ways, who is not hears it by the monitor alone.
+    Expected = [{'EXIT', P, over} || lists:member(P, Links)] ++ [{'DOWN', M, process, P, over}],
+    Expected = lists:sort([next() || _ <- Expected]),
+    nothing(20).
 
 %% Acknowledgements of unlinking may still be on their way, so a few looks may be needed.
 settled(P, _) ->
@@ -188,13 +192,6 @@ settled(P, _) ->
         {links, Here} = process_info(self(), links),
         (There =:= [self()]) =:= lists:member(P, Here)
     end).
-
-unlinked_or_exit(P) ->
-    {links, Links} = process_info(self(), links),
-    case lists:member(P, Links) of
-        true -> {'EXIT', P, over} = next();
-        false -> receive {'EXIT', P, over} -> ok after 20 -> ok end
-    end.
 
 erl_link_java_exit() ->
     process_flag(trap_exit, true),

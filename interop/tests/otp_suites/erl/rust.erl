@@ -82,8 +82,11 @@ stop(Rust) -> signal(Rust, "TERM"), ended(Rust).
 %% Ends it as a power cut does.
 kill(Rust) -> signal(Rust, "KILL"), ended(Rust).
 
-%% Lets it do nothing, not even read, until it is resumed.
-suspend(Rust) -> signal(Rust, "STOP").
+%% Lets it do nothing, not even read, until it is resumed. The signal stops the program when one of its threads gets to
+%% see it, which may be long after it was sent; the others go on until then.
+suspend(Rust) ->
+    ok = signal(Rust, "STOP"),
+    wait_until(fun() -> is_stopped(Rust) end).
 resume(Rust) -> signal(Rust, "CONT").
 
 %% Starts another Erlang node.
@@ -102,6 +105,15 @@ ended(#{port := Port, program := Program}) ->
 signal(#{program := Program}, Signal) ->
     [] = os:cmd("kill -" ++ Signal ++ " " ++ integer_to_list(Program)),
     ok.
+
+%% Whether all threads are stopped; taken to be so where the operating system does not show them as Linux does.
+is_stopped(#{program := Program}) ->
+    Threads = filelib:wildcard("/proc/" ++ integer_to_list(Program) ++ "/task/*/stat"),
+    lists:all(fun is_stopped_thread/1, [Stat || Thread <- Threads, {ok, Stat} <- [file:read_file(Thread)]]).
+
+is_stopped_thread(Stat) ->
+    [_, <<State, _/binary>>] = string:split(Stat, ") ", trailing),
+    State =:= $T.
 
 programs(Pid) -> persistent_term:get({programs, Pid}, []).
 
