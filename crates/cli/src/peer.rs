@@ -257,6 +257,9 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
 pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
     let builder = match tls {
+        #[cfg(feature = "quic")]
+        Some(tls) => builder.quic(tls),
+        #[cfg(not(feature = "quic"))]
         Some(tls) => builder.tls(tls),
         None => builder,
     };

@@ -132,6 +132,8 @@ pub mod net {
         SocketDirError, StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
         epmd,
     };
+    #[cfg(feature = "quic")]
+    pub use engset_net::{QUIC_PROTOCOL, QuicCounts};
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
         HoldsTooMuch, MonitorNodes, NameAwaited, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType,

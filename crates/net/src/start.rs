@@ -1,10 +1,14 @@
 //! Starting a node on real sockets: listener, EPMD registration, accepting, and stopping again.
 
 mod error;
+#[cfg(feature = "quic")]
+mod quic;
 
 pub use error::{SetCookieError, StartNodeError};
 
 use crate::carrier::{Carrier, Listener, TlsConfig};
+#[cfg(feature = "quic")]
+use crate::carrier::{Quic, offer};
 use crate::clock;
 use crate::connect::Dialler;
 use crate::finding::{Finding, addresses};
@@ -42,6 +46,9 @@ pub struct NodeBuilder {
     listen: Option<IpAddr>,
     finding: Finding,
     carrier: Carrier,
+    /// Beside TLS, QUIC.
+    #[cfg(feature = "quic")]
+    quic: bool,
     tcp_ports: RangeInclusive<u16>,
     adjust: Option<fn(&mut NodeConfig)>,
 }
@@ -58,6 +65,8 @@ impl Default for NodeBuilder {
             listen: None,
             finding: Finding::Epmd(crate::epmd::tcp_port()),
             carrier: Carrier::Tcp,
+            #[cfg(feature = "quic")]
+            quic: false,
             tcp_ports: 0..=0,
             adjust: None,
         }
@@ -168,7 +177,7 @@ impl NodeBuilder {
 
     /// Speaks TLS with all peers, as `erl -proto_dist inet_tls` does; an Erlang node without it is not reached then.
     pub fn tls(self, tls: TlsConfig) -> Self {
-        Self { carrier: Carrier::Tls(tls), ..self }
+        self.carried_by(Carrier::Tls(tls))
     }
 
     /// Reaches other Engset nodes of this machine by Unix sockets instead of TCP, without EPMD: each has a socket file
@@ -182,7 +191,16 @@ impl NodeBuilder {
     /// # Ok(()) }
     /// ```
     pub fn unix_socket(self, dir: impl Into<PathBuf>) -> Self {
-        Self { carrier: Carrier::Unix(dir.into()), ..self }
+        self.carried_by(Carrier::Unix(dir.into()))
+    }
+
+    fn carried_by(self, carrier: Carrier) -> Self {
+        Self {
+            carrier,
+            #[cfg(feature = "quic")]
+            quic: false,
+            ..self
+        }
     }
 
     /// Changes further settings, such as limits and tick times.
@@ -210,9 +228,14 @@ impl NodeBuilder {
         let started =
             receiver.recv().unwrap_or_else(|_| Err(StartNodeError::Kernel("start was cut off".to_owned())));
         match started {
-            Ok(up) => {
-                Ok(RunningNode { node: up.node, scheduler, keeper: up.keeper, handshakes: up.handshakes })
-            }
+            Ok(up) => Ok(RunningNode {
+                node: up.node,
+                scheduler,
+                keeper: up.keeper,
+                handshakes: up.handshakes,
+                #[cfg(feature = "quic")]
+                quic: up.quic,
+            }),
             Err(error) => {
                 stop_scheduler(&scheduler);
                 Err(error)
@@ -234,7 +257,8 @@ impl NodeBuilder {
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
-            return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
+            let node = Node::new(config, scheduler, network);
+            return Ok(Up::new(node, None, handshakes));
         };
         let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
         if !self.listens {
@@ -242,7 +266,15 @@ impl NodeBuilder {
         }
         let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;
-        let presence = self.presence(name, listen, &listener, &scheduler).await?;
+        #[cfg(feature = "quic")]
+        let udp_port = self.udp_port(listen, &listener)?;
+        #[cfg(feature = "quic")]
+        let extra = udp_port.as_ref().map_or(Ok(Vec::new()), |port| port.number().map(offer));
+        #[cfg(feature = "quic")]
+        let extra = extra.map_err(StartNodeError::System)?;
+        #[cfg(not(feature = "quic"))]
+        let extra = Vec::new();
+        let presence = self.presence(name, (listen, &listener), extra, &scheduler).await?;
         let creation = match presence.as_ref().map_or(0, |presence| presence.registered.registration.creation)
         {
             // Values below four have other meanings; the old protocol has no others.
@@ -252,19 +284,32 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
-        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
+        #[cfg(feature = "quic")]
+        let (carrier, quic) = quic::with_quic(self.carrier, udp_port, &config, &scheduler)?;
+        #[cfg(not(feature = "quic"))]
+        let carrier = self.carrier;
+        let network = Arc::new(Dialler { carrier: carrier.clone(), finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
         node.processes().set_started_at(clock::started_at(&scheduler));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
+        #[cfg(feature = "quic")]
+        if let Some(quic) = &quic {
+            let listener = Listener::Quic(Arc::clone(quic));
+            let (carrier, node) = (carrier.clone(), Arc::clone(&node));
+            scheduler.spawn_task(accept(listener, carrier, node, Arc::clone(&handshakes)));
+        }
+        scheduler.spawn_task(accept(listener, carrier, Arc::clone(&node), Arc::clone(&handshakes)));
         let keeper = presence.map(|presence| {
             let (gone, stop) = tokio::sync::oneshot::channel();
             let Presence { epmd, entry, registered } = presence;
             scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
             Keeper { _gone: gone }
         });
-        Ok(Up { node, keeper, handshakes })
+        let up = Up::new(node, keeper, handshakes);
+        #[cfg(feature = "quic")]
+        let up = Up { quic, ..up };
+        Ok(up)
     }
 
     /// A node that listens nowhere; `host` is that of one which gets its name from a peer.
@@ -292,7 +337,7 @@ impl NodeBuilder {
         let node = Node::new(config, scheduler, network);
         node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        Ok(Up { node, keeper: None, handshakes })
+        Ok(Up::new(node, None, handshakes))
     }
 
     /// Where the node `name` listens, and listens there.
@@ -307,7 +352,7 @@ impl NodeBuilder {
         let listen = match (self.listen, &self.carrier) {
             (Some(listen), _) => listen,
             (None, Carrier::Unix(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            (None, Carrier::Tcp | Carrier::Tls(_)) => loopback(scheduler, &name.host_part()).await?,
+            (None, _) => loopback(scheduler, &name.host_part()).await?,
         };
         let tcp_ports = match self.finding {
             Finding::Fixed(tcp_port) => tcp_port..=tcp_port,
@@ -316,7 +361,7 @@ impl NodeBuilder {
         let listener = self.carrier.listen(name, listen, tcp_ports);
         let listener = listener.map_err(|error| match &self.carrier {
             Carrier::Unix(path) => StartNodeError::SocketDir { path: path.clone(), error },
-            Carrier::Tcp | Carrier::Tls(_) => StartNodeError::System(error),
+            _ => StartNodeError::System(error),
         })?;
         Ok((listen, listener))
     }
@@ -325,15 +370,15 @@ impl NodeBuilder {
     async fn presence(
         &self,
         name: NodeName,
-        listen: IpAddr,
-        listener: &Listener,
+        (listen, listener): (IpAddr, &Listener),
+        extra: Vec<u8>,
         scheduler: &Scheduler,
     ) -> Result<Option<Presence>, StartNodeError> {
         let tcp_port = listener.tcp_port().map_err(StartNodeError::System)?;
         let (Finding::Epmd(epmd_tcp_port), Some(tcp_port)) = (self.finding, tcp_port) else {
             return Ok(None);
         };
-        let entry = NodeEntry::new(&name.name_part(), tcp_port);
+        let entry = NodeEntry { extra, ..NodeEntry::new(&name.name_part(), tcp_port) };
         let epmd = EpmdPlace { tcp_port: epmd_tcp_port, listen };
         let registered = register(epmd, &entry, scheduler).await.map_err(StartNodeError::Epmd)?;
         Ok(Some(Presence { epmd, entry, registered }))
@@ -345,6 +390,20 @@ struct Up {
     node: Arc<Node>,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    #[cfg(feature = "quic")]
+    quic: Option<Arc<Quic>>,
+}
+
+impl Up {
+    fn new(node: Arc<Node>, keeper: Option<Keeper>, handshakes: Arc<Handshakes>) -> Self {
+        Self {
+            node,
+            keeper,
+            handshakes,
+            #[cfg(feature = "quic")]
+            quic: None,
+        }
+    }
 }
 
 /// What the EPMD of this machine knows of the node.
@@ -379,6 +438,8 @@ pub struct RunningNode {
     scheduler: Scheduler,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    #[cfg(feature = "quic")]
+    quic: Option<Arc<Quic>>,
 }
 
 impl RunningNode {
@@ -500,6 +561,8 @@ impl Drop for RunningNode {
             tracing::warn!("the node stops although some of its processes have not ended");
         }
         self.node.disconnect_all();
+        #[cfg(feature = "quic")]
+        self.end_quic();
         stop_scheduler(&self.scheduler);
     }
 }

@@ -4,6 +4,8 @@
 //! and closes the stream at the first error. After each `handle_*` it drains `poll_transmit`. Dropping the channel
 //! ends the connection for the node.
 
+mod groups;
+
 use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
 use crate::held::{Held, HoldsTooMuch};
@@ -16,6 +18,7 @@ use engset_dist::handshake::{
     Acceptor, AcceptorEvent, Decision, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
 };
 use engset_term::{Instant, NodeName, NodeNameError};
+use groups::Groups;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub struct Channel {
     /// The name that the peer got from us.
     given: Option<Given>,
     closed: Option<CloseReason>,
+    /// For how many groups of senders the carrier has streams beside the one that this is about.
+    groups: usize,
 }
 
 /// Whether the carrier vouches for the name that a peer gives: it may know who is at the other end, for instance by a
@@ -71,6 +76,8 @@ struct Up {
     link: Arc<Link>,
     incoming: Incoming,
     held: Held,
+    /// What comes on the streams for groups of senders.
+    groups: Groups,
     ticker: Ticker,
     /// The rest of the handshake: our acknowledgement.
     unsent: Vec<u8>,
@@ -179,7 +186,7 @@ impl Channel {
         phase: Phase,
         challenge: u32,
     ) -> Self {
-        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None }
+        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None, groups: 0 }
     }
 
     /// Refuses a peer whose name `names` does not let pass.
@@ -225,6 +232,7 @@ impl Channel {
     /// # Errors
     /// As [`Self::handle_bytes`].
     pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+        self.node.count_bytes(bytes, 0);
         let result = match &mut self.phase {
             Phase::Up(up) => up.handle_read(&self.node, now, bytes),
             Phase::Dialling(_) | Phase::Accepting(_) => Ok(()),
@@ -275,8 +283,8 @@ impl Channel {
             Phase::Dialling(initiator) => initiator.poll_timeout(),
             Phase::Accepting(acceptor) => acceptor.poll_timeout(),
             Phase::Up(up) => {
-                let tick = up.ticker.poll_timeout();
-                Some(up.incoming.poll_timeout().map_or(tick, |fragments| fragments.min(tick)))
+                let fragments = up.incoming.poll_timeout().into_iter().chain(up.groups.poll_timeout());
+                Some(fragments.fold(up.ticker.poll_timeout(), Instant::min))
             }
         }
     }
@@ -414,11 +422,16 @@ impl Channel {
         established: &Established,
         unsent: Vec<u8>,
     ) -> Result<(), CloseReason> {
-        let link = self.node.established(self.attempt, peer, established).map_err(CloseReason::TooMany)?;
+        let link = self
+            .node
+            .established(self.attempt, peer, (established, self.groups))
+            .map_err(CloseReason::TooMany)?;
         let config = self.node.config();
         let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
-        let mut up = Box::new(Up { link, incoming, held: self.node.held(), ticker, unsent });
+        let groups =
+            Groups::new(now, established.flags, &config.incoming, self.groups).between([config.name, peer]);
+        let mut up = Box::new(Up { link, incoming, groups, held: self.node.held(), ticker, unsent });
         self.node.challenge_closed(self.attempt);
         let begun = up.handle_bytes(&self.node, now, &established.leftover);
         self.phase = Phase::Up(up);
@@ -461,12 +474,14 @@ impl Up {
         if let Some(fault) = self.incoming.fault() {
             return Err(CloseReason::Connection(fault.clone()));
         }
-        self.held.set(self.incoming.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
+        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
         self.incoming.handle_timeout(now).map_err(CloseReason::Connection)?;
-        match self.ticker.handle_timeout(now, self.incoming.last_received()) {
+        self.groups.handle_timeout(now).map_err(CloseReason::Connection)?;
+        let last_received = self.groups.last_received().max(Some(self.incoming.last_received()));
+        match self.ticker.handle_timeout(now, last_received.unwrap_or(Instant::ZERO)) {
             Tick::Wait => Ok(()),
             Tick::Send => {
                 self.link.state.lock().outgoing.tick_due();
@@ -477,13 +492,24 @@ impl Up {
     }
 
     fn poll_transmit(&self, node: &Node, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
+        self.poll_stream(node, None, out, driver)
+    }
+
+    /// Takes what is to be written on the stream of this group, or on the main one.
+    fn poll_stream(
+        &self,
+        node: &Node,
+        group: Option<usize>,
+        out: &mut Vec<Bytes>,
+        driver: &Waker,
+    ) -> Result<(), CloseReason> {
         let senders = {
             let mut state = self.link.state.lock();
             if state.closed {
                 return Err(CloseReason::ClosedHere);
             }
-            state.outgoing.poll_chunks(out);
-            if state.outgoing.is_empty() {
+            state.outgoing.poll_chunks(group, out);
+            if state.outgoing.stream(group).is_empty() {
                 match &mut state.driver {
                     Some(known) => known.clone_from(driver),
                     none => *none = Some(driver.clone()),

@@ -5,6 +5,7 @@
 //! races produce it.
 
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use crate::spawning::Wish;
 use engset_dist::connection::Received;
@@ -147,7 +148,7 @@ impl Node {
                     reason: Reason::Inline(ExitReason::NoProc.to_term()),
                 };
                 // Over this connection or not at all: who asked is told of its loss.
-                self.transmit_over(link, None, &mut Some((control, None)));
+                self.transmit_over(link, None, &mut Some(Outbound::new(control, None)));
             }
         }
     }

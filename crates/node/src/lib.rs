@@ -15,6 +15,7 @@ mod hooks;
 mod kernel;
 mod node;
 mod nodes;
+mod outbound;
 mod own_name;
 mod peers;
 mod remote_log;

@@ -9,13 +9,14 @@ use crate::global::Global;
 use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
+use crate::outbound::Outbound;
 use crate::own_name::{OwnName, outward};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
-use engset_dist::connection::{Outgoing, OutgoingConfig};
+use engset_dist::connection::{OutgoingConfig, OutgoingStreams};
 use engset_dist::control::Control;
 use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous};
 use engset_etf::Body;
@@ -472,12 +473,13 @@ impl Node {
         });
     }
 
-    /// The handshake succeeded: signals that waited are sent, an older connection is lost.
+    /// The handshake succeeded: signals that waited are sent, an older connection is lost. `groups` is for how many groups
+    /// of senders the carrier has streams.
     pub(crate) fn established(
         &self,
         attempt: AttemptId,
         peer: NodeName,
-        established: &Established,
+        (established, groups): (&Established, usize),
     ) -> Result<Arc<Link>, TooManyConnections> {
         // All in one piece: no signal may find the peer neither connecting nor up, and the loss of an older connection
         // is told before anything of this one can arrive.
@@ -500,12 +502,12 @@ impl Node {
         // What has waited had a limit of its own.
         let config = self.config.outgoing.clone();
         let lenient = OutgoingConfig { queue_bytes_max: usize::MAX, large_bytes_max: usize::MAX, ..config };
-        let mut outgoing = Outgoing::new(established.flags, lenient);
+        let mut outgoing = OutgoingStreams::new(established.flags, lenient, groups);
         let mut refused = Vec::new();
         let alias = self.own_name.as_ref().and_then(OwnName::alias);
-        for (control, payload) in connecting.queue {
+        for Outbound { control, payload, caller } in connecting.queue {
             let (control, payload) = outward(alias.as_deref(), control, payload);
-            if let Err(error) = outgoing.send(&control, payload) {
+            if let Err(error) = outgoing.send(caller, &control, payload) {
                 tracing::warn!(%peer, "a signal that waited for the connection cannot be sent: {error}");
                 refused.push(control);
             }
@@ -538,14 +540,8 @@ impl Node {
     }
 
     /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
-    pub(crate) fn transmit(
-        &self,
-        peer: NodeName,
-        concerned: Option<Pid>,
-        control: Control,
-        payload: Option<Body>,
-    ) -> Epoch {
-        let mut signal = Some((control, payload));
+    pub(crate) fn transmit(&self, peer: NodeName, concerned: Option<Pid>, signal: Outbound) -> Epoch {
+        let mut signal = Some(signal);
         loop {
             let link = match self.link_or_queue(peer, concerned, &mut signal) {
                 Ok(link) => link,
@@ -615,7 +611,7 @@ impl Node {
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Body>)>,
+        signal: &mut Option<Outbound>,
     ) -> Result<Arc<Link>, Epoch> {
         let (dial, epoch) = {
             let mut peers = self.peers.lock();
@@ -631,8 +627,8 @@ impl Node {
             if is_new && let Err(error) = self.check_demand().and_then(|()| self.check_new(&peers, peer)) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
-                if let Some((control, _)) = signal.take() {
-                    self.refused(&control);
+                if let Some(signal) = signal.take() {
+                    self.refused(&signal.control);
                 }
                 return Err(Epoch::NONE);
             }
@@ -645,15 +641,15 @@ impl Node {
             let Peer::Connecting(connecting) = entry else { return Err(Epoch::NONE) };
             let epoch = connecting.epoch;
             connecting.concerned.pids.extend(concerned);
-            let Some((control, payload)) = signal.take() else { return Err(epoch) };
-            connecting.queued_bytes += payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
+            let Some(signal) = signal.take() else { return Err(epoch) };
+            connecting.queued_bytes += signal.payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
             if connecting.queued_bytes >= self.config.outgoing.busy_bytes {
                 if !std::mem::replace(&mut connecting.is_busy, true) {
                     self.processes.link_is_busy();
                 }
-                control.sender().into_iter().for_each(|from| self.processes.suspend_sender(from, peer));
+                signal.sender().into_iter().for_each(|from| self.processes.suspend_sender(from, peer));
             }
-            connecting.queue.push((control, payload));
+            connecting.queue.push(signal);
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
                 drop(peers);
@@ -706,7 +702,7 @@ impl Node {
         self.tell_concerned(peer, connecting.epoch, &connecting.concerned);
         let told = self.watchers.lock().not_reached(peer);
         self.tell_watchers(told);
-        connecting.queue.iter().for_each(|(control, _)| self.unsent(control));
+        connecting.queue.iter().for_each(|signal| self.unsent(&signal.control));
         connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);
     }

@@ -10,6 +10,7 @@
 
 use crate::channel::CloseReason;
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::{Abandoned, AttemptId, DialError, Link, Peer, Peers};
 use crate::watchers::{Connection, NodedownReason};
 use engset_dist::Flags;
@@ -258,12 +259,12 @@ impl Node {
     }
 
     /// A signal for a process of this node by the name that it has from a peer.
-    pub(crate) fn to_itself(&self, signal: Option<(Control, Option<Body>)>) {
+    pub(crate) fn to_itself(&self, signal: Option<Outbound>) {
         match signal {
-            Some((Control::RegSend { from, to, .. }, Some(body))) => {
+            Some(Outbound { control: Control::RegSend { from, to, .. }, payload: Some(body), .. }) => {
                 self.processes().deliver(Some(from), &Dest::Name(to), body.into_bytes().into());
             }
-            Some((control, _)) => self.refused(&control),
+            Some(Outbound { control, .. }) => self.refused(&control),
             None => {}
         }
     }

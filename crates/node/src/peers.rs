@@ -8,12 +8,11 @@
 //! it closed looks again.
 
 use crate::node::Dial;
+use crate::outbound::Outbound;
 use crate::own_name::Alias;
 use crate::watchers::Connection;
 use engset_dist::Flags;
-use engset_dist::connection::Outgoing;
-use engset_dist::control::Control;
-use engset_etf::Body;
+use engset_dist::connection::OutgoingStreams;
 use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
@@ -113,7 +112,7 @@ pub(crate) struct Connecting {
     pub(crate) ours: Option<AttemptId>,
     /// The peer's attempt failed and ours was begun after it.
     pub(crate) dialled_again: bool,
-    pub(crate) queue: Vec<(Control, Option<Body>)>,
+    pub(crate) queue: Vec<Outbound>,
     pub(crate) queued_bytes: usize,
     /// Whether the queue is long.
     pub(crate) is_busy: bool,
@@ -150,7 +149,7 @@ pub(crate) struct Link {
 }
 
 pub(crate) struct LinkState {
-    pub(crate) outgoing: Outgoing,
+    pub(crate) outgoing: OutgoingStreams,
     pub(crate) concerned: Concerned,
     pub(crate) closed: bool,
     /// Whether the queue is long, for some sender at least.
@@ -167,7 +166,7 @@ impl Link {
         peer: NodeName,
         (flags, visible): (Flags, bool),
         alias: Option<Arc<Alias>>,
-        outgoing: Outgoing,
+        outgoing: OutgoingStreams,
         concerned: Concerned,
     ) -> Arc<Self> {
         let state = LinkState {

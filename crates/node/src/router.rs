@@ -1,6 +1,7 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::own_name::outward;
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
@@ -16,14 +17,14 @@ impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
         let control = send_control(from, to, self.token(from));
-        self.transmit(peer, None, control, Some(body));
+        self.transmit(peer, None, Outbound::new(control, Some(body)));
     }
 
     fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
         let Some(peer) = to.node() else { return false };
         let Some(link) = self.link(peer) else { return false };
         let control = send_control(from, to, self.token(from));
-        self.transmit_over(&link, None, &mut Some((control, Some(body))))
+        self.transmit_over(&link, None, &mut Some(Outbound::new(control, Some(body))))
     }
 
     fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
@@ -49,7 +50,7 @@ impl Router for Node {
         };
         let reason = reason(&signal).map(|reason| Body::of(&reason.to_term()));
         if let Some(control) = control(from, monitored_as, to, &signal) {
-            self.transmit(peer, concerned, control, reason)
+            self.transmit(peer, concerned, Outbound::new(control, reason).by(from))
         } else {
             Epoch::NONE
         }
@@ -58,7 +59,7 @@ impl Router for Node {
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
         let (control, args) = request_control(from, request);
         if node != self.here() {
-            return self.transmit(node, None, control, Some(args));
+            return self.transmit(node, None, Outbound::new(control, Some(args)));
         }
         if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
             && let Some(node) = self.this()
@@ -91,7 +92,7 @@ impl Node {
         &self,
         link: &Arc<Link>,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Body>)>,
+        signal: &mut Option<Outbound>,
     ) -> bool {
         let driver = {
             let mut state = link.state.lock();
@@ -101,12 +102,12 @@ impl Node {
             if let Some(pid) = concerned {
                 state.concerned.pids.insert(pid);
             }
-            let Some((control, payload)) = signal.take() else { return true };
+            let Some(Outbound { control, payload, caller }) = signal.take() else { return true };
             let (control, payload) = outward(link.alias.as_deref(), control, payload);
-            match state.outgoing.send(&control, payload) {
+            match state.outgoing.send(caller, &control, payload) {
                 Ok(()) => {
                     if state.outgoing.is_busy_for_some() {
-                        self.note_busy(link.peer, &mut state, &control);
+                        self.note_busy(link.peer, &mut state, control.sender().or(caller));
                     }
                     state.driver.take()
                 }
@@ -132,11 +133,11 @@ impl Node {
 
     /// Notes a queue that has become long, and suspends the sender of what has just been queued if it is to wait.
     #[inline(never)]
-    fn note_busy(&self, peer: NodeName, state: &mut LinkState, control: &Control) {
+    fn note_busy(&self, peer: NodeName, state: &mut LinkState, sender: Option<Pid>) {
         if !std::mem::replace(&mut state.is_busy, true) {
             self.processes().link_is_busy();
         }
-        if let Some(sender) = control.sender().filter(|sender| state.outgoing.is_busy(*sender)) {
+        if let Some(sender) = sender.filter(|sender| state.outgoing.is_busy(*sender)) {
             self.processes().suspend_sender(sender, peer);
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::functions::{Entry, Place, Raised, Refusal, RemoteCall, SpawnPlan, entry, exit_reason, plan};
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use engset_dist::control::{Control, Mfa, SpawnResult};
 use engset_etf::{Body, Payload};
@@ -219,7 +220,7 @@ impl Answer {
         let token = self.token.take();
         let (request, to) = (self.request, self.to);
         let reply = Control::SpawnReply { request, to, linked, monitored, result, token };
-        self.node.transmit_over(link, None, &mut Some((reply, None)));
+        self.node.transmit_over(link, None, &mut Some(Outbound::new(reply, None)));
     }
 }
 

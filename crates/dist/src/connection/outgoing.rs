@@ -325,6 +325,12 @@ impl Outgoing {
         self.queued
     }
 
+    /// How many of these belong to signals that go in fragments.
+    #[must_use]
+    pub fn queued_large_bytes(&self) -> usize {
+        self.queued_large
+    }
+
     /// A tick interval is over ([`Tick::Send`](super::Tick::Send)): queues a tick if nothing was written in it and
     /// nothing waits. Gives whether it did.
     pub fn tick_due(&mut self) -> bool {
