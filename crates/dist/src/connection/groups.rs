@@ -104,6 +104,7 @@ impl OutgoingStreams {
 
     /// A tick interval is over: queues a tick on the main stream, if nothing was written there ([`Outgoing::tick_due`]).
     pub fn tick_due(&mut self) -> bool {
+        self.groups.iter_mut().for_each(Outgoing::give_back);
         self.main.tick_due()
     }
 
