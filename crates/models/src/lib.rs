@@ -43,7 +43,6 @@ mod table;
 #[path = "../../process/src/task.rs"]
 mod task;
 #[path = "../../process/src/trace_token.rs"]
-#[expect(dead_code, reason = "models trace nothing")]
 mod trace_token;
 #[path = "../../process/src/waits.rs"]
 mod waits;

@@ -69,6 +69,7 @@ mod table;
 mod task;
 mod timer;
 mod trace_token;
+mod traced;
 mod wait;
 #[cfg(test)]
 mod waiting_tests;

@@ -20,7 +20,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Mark, Marked, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
-use crate::trace_token::Traced;
+use crate::traced::Traced;
 use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;

@@ -1,0 +1,84 @@
+//! Which processes of a node have a trace token: a table at which only what goes to other nodes looks.
+
+use crate::trace_token::TraceToken;
+use engset_term::Pid;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The processes of a node that have a token.
+#[derive(Debug, Default)]
+pub(crate) struct Traced {
+    /// How many there are.
+    count: AtomicUsize,
+    of: Mutex<BTreeMap<Pid, TraceToken>>,
+}
+
+impl Traced {
+    /// A process has received a message with this token, or one without.
+    pub(crate) fn received(&self, pid: Pid, token: Option<TraceToken>) {
+        let mut of = self.of.lock();
+        match token {
+            Some(TraceToken { flags, label, serial, .. }) => {
+                let clock = of.get(&pid).map_or(0, |had| had.serial).max(serial);
+                // From now on `serial` is the process's clock, `last` what it received.
+                of.insert(pid, TraceToken { flags, label, serial: clock, sender: pid, last: serial });
+            }
+            None => drop(of.remove(&pid)),
+        }
+        self.count.store(of.len(), Ordering::Relaxed);
+    }
+
+    /// A process has ended.
+    pub(crate) fn ended(&self, pid: Pid) {
+        if self.count.load(Ordering::Relaxed) > 0 {
+            self.received(pid, None);
+        }
+    }
+
+    /// The token for a message that a process sends now.
+    #[inline]
+    pub(crate) fn sends(&self, pid: Pid) -> Option<TraceToken> {
+        if self.count.load(Ordering::Relaxed) == 0 { None } else { self.next(pid) }
+    }
+
+    #[inline(never)]
+    fn next(&self, pid: Pid) -> Option<TraceToken> {
+        let mut of = self.of.lock();
+        let token = of.get_mut(&pid)?;
+        token.serial = token.serial.saturating_add(1);
+        Some(token.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TraceToken, Traced};
+    use engset_term::{NodeName, Pid, Term};
+
+    fn pid(id: u32) -> Pid {
+        Pid::new(NodeName::NONODE, 1, id, 0)
+    }
+
+    fn token(serial: u64, last: u64, sender: u32) -> TraceToken {
+        TraceToken { flags: 1, label: Term::from(17), serial, sender: pid(sender), last }
+    }
+
+    #[test]
+    fn numbers_rise_as_those_of_otp_do() {
+        let traced = Traced::default();
+        assert_eq!(traced.sends(pid(2)), None);
+        traced.received(pid(2), Some(token(1, 0, 1)));
+        assert_eq!(traced.sends(pid(2)), Some(token(2, 1, 2)));
+        assert_eq!(traced.sends(pid(2)), Some(token(3, 1, 2)));
+        // One that was sent before ours were received there.
+        traced.received(pid(2), Some(token(2, 0, 1)));
+        assert_eq!(traced.sends(pid(2)), Some(token(4, 2, 2)));
+        traced.received(pid(2), Some(token(9, 4, 1)));
+        assert_eq!(traced.sends(pid(2)), Some(token(10, 9, 2)));
+        assert_eq!(traced.sends(pid(3)), None);
+        traced.received(pid(2), None);
+        assert_eq!(traced.sends(pid(2)), None);
+        assert_eq!(traced.count.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+}
