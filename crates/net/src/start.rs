@@ -95,7 +95,7 @@ impl NodeBuilder {
     /// let node = RunningNode::builder().name_from_peer("127.0.0.1").cookie("a secret").start()?;
     /// let peer = NodeName::new("shop@127.0.0.1")?;
     /// let shop = node.node().clone();
-    /// node.block_on(|_cx| async move { shop.connect_and_wait(peer).await })?.map_err(|error| error.to_string())?;
+    /// node.block_on(move |_cx| async move { shop.connect_and_wait(peer).await })?.map_err(|error| error.to_string())?;
     /// println!("we are {}", node.node().name());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

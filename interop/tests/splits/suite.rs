@@ -189,7 +189,7 @@ fn simple_disconnect() {
         }
     }
     cluster.connect_all();
-    cluster.sync();
+    cluster.sync_or_meet_again();
     let names = cluster.expect_agreement();
     assert_eq!(names.keys().collect::<Vec<_>>(), ["test"]);
     cluster.expect_no_lock();
