@@ -10,7 +10,7 @@ use engset_net::{
 };
 use engset_node::{CloseReason, DialError};
 use engset_term::NodeName;
-use peer::{COOKIE, connect, free_tcp_port, until_closed, write};
+use peer::{COOKIE, connect, free_fixed_port, until_closed, write};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -117,7 +117,7 @@ fn start(name: &str, epmd_tcp_port: u16, tls: TlsConfig) -> RunningNode {
 
 /// What is wrong when `a` with this certificate dials `b` with that one, and what it says.
 fn fault(authority: &Authority, a: &Certificate, b: &Certificate) -> (TlsFault, String) {
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(authority, a));
     let b = start(B, port, tls(authority, b));
     let error = dial(&a, B).expect_err("they do not get together");
@@ -139,7 +139,7 @@ fn fault(authority: &Authority, a: &Certificate, b: &Certificate) -> (TlsFault, 
 #[test]
 fn two_nodes_with_good_certificates_get_together() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(&authority, &authority.node(A)));
     let b = start(B, port, tls(&authority, &authority.host("127.0.0.1")));
     dial(&a, B).expect("they are of one cluster");
@@ -189,7 +189,8 @@ fn a_certificate_that_is_not_for_the_node_is_told_of_at_the_start() {
         authority.node("c@127.0.0.1"),
         authority.node_as_dns_name("c@127.0.0.1"),
     ] {
-        let builder = RunningNode::builder().name(A).cookie(COOKIE).workers(1).epmd_tcp_port(free_tcp_port());
+        let builder =
+            RunningNode::builder().name(A).cookie(COOKIE).workers(1).epmd_tcp_port(free_fixed_port());
         let error = builder.tls(tls(&authority, &wrong)).start().expect_err("no peer would take it");
         assert!(matches!(&error, StartNodeError::Certificate(_)), "{error}");
         assert!(error.to_string().contains("engset cert init"), "{error}");
@@ -264,10 +265,10 @@ fn a_file_of_certificates_has_a_limit_at_both_sides_of_it() {
 #[test]
 fn strangers_at_a_tls_port_are_cut_off() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let config = tls(&authority, &authority.node(A));
     let builder = RunningNode::builder().name(A).cookie(COOKIE).workers(1).epmd_tcp_port(port).tls(config);
-    let tcp_port = free_tcp_port();
+    let tcp_port = free_fixed_port();
     let builder = builder.tcp_ports(tcp_port..=tcp_port);
     let a = builder
         .adjust(|config| config.handshake_timeout = Duration::from_millis(300))
@@ -299,8 +300,8 @@ fn a_peer_that_begins_no_tls_is_given_up_on_in_time() {
 /// The ports that a firewall lets through.
 #[test]
 fn listen_port_options() {
-    let epmd = free_tcp_port();
-    let first = free_tcp_port();
+    let epmd = free_fixed_port();
+    let first = free_fixed_port();
     let ports = first..=first.saturating_add(1);
     let start = |name: &str| {
         let builder = RunningNode::builder().name(name).cookie(COOKIE).workers(1).epmd_tcp_port(epmd);
@@ -316,7 +317,7 @@ fn listen_port_options() {
 #[test]
 fn use_interface() {
     let authority = Authority::new("cluster");
-    let tcp_port = free_tcp_port();
+    let tcp_port = free_fixed_port();
     let name = "a@127.0.9.45";
     let builder = RunningNode::builder().name(name).cookie(COOKIE).workers(1).no_epmd(tcp_port);
     let builder = builder.listen([127, 0, 9, 45].into()).tls(tls(&authority, &authority.node(name)));
@@ -328,7 +329,7 @@ fn use_interface() {
 /// A node without a name reaches nobody, since it has nothing to call itself.
 #[test]
 fn a_node_without_a_name_dials_nobody() {
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let _there = RunningNode::builder().name(B).cookie("nocookie").workers(1).epmd_tcp_port(port).start();
     let alone = RunningNode::builder().workers(1).epmd_tcp_port(port).start().expect("it starts");
     assert!(dial(&alone, B).is_err());

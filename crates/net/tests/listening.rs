@@ -4,7 +4,7 @@ mod peer;
 
 use engset_net::{ConnectError, NodeBuilder, RunningNode, StartNodeError};
 use engset_term::NodeName;
-use peer::{COOKIE, free_tcp_port};
+use peer::{COOKIE, free_fixed_port};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc;
 
@@ -24,7 +24,7 @@ fn check_reached(name: &str, epmd_tcp_port: u16) {
 #[test]
 fn nodes_at_any_loopback_address_are_reached_by_their_names() {
     for name in ["x@127.0.0.1", "x@localhost", "x@127.0.9.1"] {
-        let port = free_tcp_port();
+        let port = free_fixed_port();
         let _node = builder(name, port).start().expect("the node starts");
         check_reached(name, port);
     }
@@ -33,7 +33,7 @@ fn nodes_at_any_loopback_address_are_reached_by_their_names() {
 #[test]
 fn a_name_at_another_address_is_refused_unless_the_address_is_given() {
     let address = IpAddr::from([192, 0, 2, 1]);
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let error = builder("x@192.0.2.1", port).start().expect_err("the name is not on the loopback");
     let told = error.to_string();
     assert!(
@@ -49,7 +49,7 @@ fn a_name_at_another_address_is_refused_unless_the_address_is_given() {
 
 #[test]
 fn a_name_whose_host_is_unknown_is_refused_unless_an_address_is_given() {
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let error = builder("x@no.such.host.invalid", port).start().expect_err("nobody knows the host");
     assert!(matches!(&error, StartNodeError::Host(ConnectError::Resolve { .. })), "{error}");
     let node = builder("x@no.such.host.invalid", port).listen(Ipv4Addr::LOCALHOST.into()).start();
@@ -58,7 +58,7 @@ fn a_name_whose_host_is_unknown_is_refused_unless_an_address_is_given() {
 
 #[test]
 fn a_node_that_listens_everywhere_is_reached_at_each_address() {
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let _node = builder("x@127.0.9.2", port).listen(Ipv4Addr::UNSPECIFIED.into()).start().expect("it starts");
     check_reached("x@127.0.9.2", port);
 }

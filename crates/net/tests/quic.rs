@@ -12,7 +12,7 @@ use engset_net::{
 use engset_node::{CloseReason, DialError};
 use engset_process::{Cx, Dest, Exit, ExitReason, Mail, SpawnOptions};
 use engset_term::{Atom, NodeName, Pid, Term};
-use peer::{COOKIE, free_fixed_port, free_tcp_port};
+use peer::{COOKIE, free_fixed_port};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -55,7 +55,7 @@ fn counts(node: &RunningNode) -> QuicCounts {
 /// Two nodes of one cluster with an EPMD of their own.
 fn pair() -> (RunningNode, RunningNode) {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let node = |name: &str| start(name, port, tls(&authority, &authority.node(name)));
     (node(A), node(B))
 }
@@ -92,7 +92,7 @@ fn number(message: &Term) -> u64 {
 #[test]
 fn two_nodes_with_good_certificates_get_together() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(&authority, &authority.node(A)));
     let b = start(B, port, tls(&authority, &authority.host("127.0.0.1")));
     dial(&a, B).expect("they are of one cluster");
@@ -107,7 +107,7 @@ fn two_nodes_with_good_certificates_get_together() {
 #[test]
 fn a_node_that_comes_back_is_connected_to_anew() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(&authority, &authority.node(A)));
     for _ in 0..3 {
         let b = start(B, port, tls(&authority, &authority.node(B)));
@@ -143,7 +143,7 @@ fn nodes_that_dial_each_other_at_once_are_connected_once() {
 
 /// What is wrong when `a` with this certificate dials `b` with that one, and what it says.
 fn fault(authority: &Authority, a: &Certificate, b: &Certificate) -> (TlsFault, String) {
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(authority, a));
     let b = start(B, port, tls(authority, b));
     let error = dial(&a, B).expect_err("they do not get together");
@@ -203,7 +203,7 @@ fn each_fault_of_a_certificate_is_named_with_its_side_and_what_to_do() {
 fn a_certificate_that_is_not_for_the_node_is_told_of_at_the_start() {
     let authority = Authority::new("cluster");
     let wrong = tls(&authority, &authority.node("c@127.0.0.1"));
-    let error = builder(A, free_tcp_port()).quic(wrong).start().expect_err("no peer would take it");
+    let error = builder(A, free_fixed_port()).quic(wrong).start().expect_err("no peer would take it");
     assert!(matches!(&error, StartNodeError::Certificate(_)), "{error}");
 }
 
@@ -214,7 +214,7 @@ fn quic_needs_the_newest_tls_and_that_is_said() {
     let (authority, chain, key) = (authority.pem.as_bytes(), own.pem.as_bytes(), own.key.as_bytes());
     let old =
         TlsConfig::from_pem_with_versions(authority, chain, key, &[TlsVersion::Tls12]).expect("they fit");
-    let error = builder(A, free_tcp_port()).quic(old).start().expect_err("QUIC has no older one");
+    let error = builder(A, free_fixed_port()).quic(old).start().expect_err("QUIC has no older one");
     assert!(matches!(&error, StartNodeError::Quic(_)) && error.to_string().contains("1.3"), "{error}");
 }
 
@@ -222,7 +222,7 @@ fn quic_needs_the_newest_tls_and_that_is_said() {
 #[test]
 fn another_cookie_is_refused_and_named() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let b = start(B, port, tls(&authority, &authority.node(B)));
     let a = builder(A, port).cookie("another").quic(tls(&authority, &authority.node(A)));
     let a = a.start().expect("it starts");
@@ -237,7 +237,7 @@ fn another_cookie_is_refused_and_named() {
 #[test]
 fn a_node_that_does_not_offer_quic_is_reached_by_tls() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let a = start(A, port, tls(&authority, &authority.node(A)));
     let b = builder(B, port).tls(tls(&authority, &authority.node(B))).start().expect("it starts");
     dial(&a, B).expect("by TLS");
@@ -276,7 +276,7 @@ fn where_udp_does_not_get_through_the_way_is_by_tls() {
 #[test]
 fn another_udp_port_is_taken_where_that_of_the_tcp_port_is_in_use() {
     let authority = Authority::new("cluster");
-    let port = free_tcp_port();
+    let port = free_fixed_port();
     let first = free_fixed_port();
     let ports = first..=first + 1;
     let _taken = UdpSocket::bind(("127.0.0.1", *ports.start())).expect("it is free");

@@ -78,7 +78,8 @@ impl Cluster {
             self.beams.iter().for_each(|beam| drop(self.eval(beam, part)));
             self.connect_all();
         }
-        panic!("the nodes do not agree however often they meet");
+        let beams: Vec<_> = self.beams.iter().map(|beam| self.eval(beam, "global:info()")).collect();
+        panic!("the nodes do not agree however often they meet: {beams:#?}");
     }
 
     pub fn sync(&self) {

@@ -33,7 +33,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the node with an EPMD of its own.
     pub(crate) fn new(name: &'static str, build: impl Fn(NodeBuilder) -> NodeBuilder) -> Self {
-        let epmd_tcp_port = free_tcp_port();
+        let epmd_tcp_port = free_fixed_port();
         let builder =
             RunningNode::builder().name(name).cookie(COOKIE).workers(2).epmd_tcp_port(epmd_tcp_port);
         let node = build(builder).start().expect("the node starts");
@@ -197,11 +197,6 @@ fn lookup(epmd: SocketAddr, name: &str) -> SocketAddr {
     let answer = until_closed(&mut stream).expect("EPMD answers");
     let entry = lookup.handle_bytes(&answer).expect("an answer of EPMD").flatten();
     SocketAddr::from((Ipv4Addr::LOCALHOST, entry.expect("the node is registered").tcp_port))
-}
-
-pub(crate) fn free_tcp_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback takes listeners");
-    listener.local_addr().expect("a listener has an address").port()
 }
 
 /// A port that is free for TCP and UDP, and that the system gives to nobody who does not ask for it.
