@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// So long that whatever is seen is seen by the watch.
 const NEVER: Duration = Duration::from_secs(3_600);
 
+/// Whether the Erlang node sees nobody, as soon as it does.
+const ALONE: &str = "(fun Alone(0) -> false; Alone(Left) -> case nodes(hidden) of [] -> true; \
+                     _ -> receive after 10 -> Alone(Left - 1) end end end)(500).";
+
 /// An API that may be watched, whose list has these pods.
 fn watched(addresses: &[&str]) -> Api {
     let api = Api::start();
@@ -52,11 +56,11 @@ fn an_erlang_node_is_connected_within_a_second_of_its_event_and_let_go_when_its_
     }
     let api = watched(&[]);
     let port = free_port().unwrap();
-    let _erlang = start_beam("app", port);
     let config = DiscoveryConfig { disconnect_gone: true, ..DiscoveryConfig::default() };
     let strategy = api.strategy().polling_interval(NEVER);
     let seeker = Seeker::with("seeker@127.0.0.1", port, strategy, config);
     seeker.wait_started();
+    let erlang = start_beam("app", port);
     let mut fastest = Duration::MAX;
     for turn in 0..3 {
         let begun = Instant::now();
@@ -64,7 +68,8 @@ fn an_erlang_node_is_connected_within_a_second_of_its_event_and_let_go_when_its_
         seeker.connected("app@127.0.0.1");
         fastest = fastest.min(begun.elapsed());
         api.event("DELETED", "svc-new", &["127.0.0.1"], 11 + 2 * turn);
-        seeker.lost("app@127.0.0.1");
+        seeker.gone("127.0.0.1");
+        assert_eq!(erlang.eval(ALONE).unwrap(), "true");
     }
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
     assert_eq!((api.lists().len(), api.watches()), (1, vec!["1".to_owned()]));
@@ -180,26 +185,29 @@ fn an_expired_token_is_an_error_until_there_is_a_new_one() {
     let api = watched(&["127.1.0.1"]);
     let seeker = seeker(&api);
     seeker.found("127.1.0.1");
-    api.token("renewed");
-    // An open watch outlives its token.
     api.event("ADDED", "svc-new", &["127.1.0.2"], 2);
     seeker.found("127.1.0.2");
+    // An open watch outlives its token.
+    api.token("renewed");
+    api.event("DELETED", "svc-new", &[], 3);
+    seeker.gone("127.1.0.2");
     api.part(Part::Close);
     let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     let text = format!("{change:?}");
     assert!(text.contains("refuses the token (401)") && !text.contains("first"), "{text}");
-    assert_eq!(seeker.discovering.report().known.len(), 2, "nobody is lost");
+    assert_eq!(seeker.discovering.report().known.len(), 1, "nobody is lost");
     fs::write(api.account.join("token"), "renewed\n").unwrap();
     seeker.wait(|change| matches!(change, Change::SourceBack { .. }));
-    api.event("ADDED", "svc-newer", &["127.1.0.3"], 3);
+    api.event("ADDED", "svc-newer", &["127.1.0.3"], 4);
     seeker.found("127.1.0.3");
 }
 
 #[test]
 fn where_the_watch_is_forbidden_the_list_is_polled_and_that_is_said_once() {
-    for (status, wrong) in
-        [(403, r#"may not watch endpointslices in shop: give it a Role"#), (405, "(405): no watch")]
-    {
+    for (status, wrong) in [
+        (403, r#"may not watch endpointslices in shop: give it a Role"#),
+        (405, "lets nobody watch here (405): no watch"),
+    ] {
         let api = watched(&["127.1.0.1"]);
         api.refuses([status]);
         let seeker = Seeker::new("seeker@127.0.0.1", free_port().unwrap(), api.strategy());

@@ -118,6 +118,9 @@ pub(crate) fn refusal(
         401 => format!("the API refuses the token (401): {said}; look at the service account of the pod"),
         403 => format!("{}; the API says (403): {said}", objects.missing_rule(verb, namespace)),
         404 => format!("the API has no such list (404): {said}; ask for endpoints or pods on an old cluster"),
+        405 => {
+            format!("the API lets nobody {verb} here (405): {said}; look at what stands between this and it")
+        }
         status => format!("the API says {status}: {said}; look at the API server"),
     }
 }
