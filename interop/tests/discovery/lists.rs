@@ -3,11 +3,13 @@
 use crate::peers::{Seeker, node};
 use crate::stage::start_beam;
 use engset::discover::{
-    Candidate, Change, Discovery, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError, StaticList, Strategy,
+    Candidate, Change, Discovery, DiscoveryConfig, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError,
+    StaticList, Strategy,
 };
 use engset::{Node, Scheduler, Term};
 use engset_testkit::{Beam, free_port, require_erl};
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -116,10 +118,45 @@ fn a_change_of_the_file_is_seen_and_a_broken_one_changes_nothing() {
     let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     assert!(format!("{change:?}").contains("it is no JSON list of nodes"), "{change:?}");
     assert_eq!(seeker.discovering.report().known.len(), 2);
+    // As it was before, so it is good again.
+    file.write(r#"["a@127.0.0.1", {"name": "b@127.0.0.1", "address": "127.0.0.1"}]"#);
+    seeker.wait(|change| matches!(change, Change::SourceBack { .. }));
+    fs::remove_file(&file.0).unwrap();
+    seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     file.write("b@127.0.0.1\n");
     seeker.wait(|change| matches!(change, Change::Gone { name } if &**name == "a@127.0.0.1"));
     assert_eq!(a.node().connected().len(), 1, "nobody was told to disconnect");
     assert_eq!(b.node().connected().len(), 1);
+}
+
+/// A file that is being written in place shows another half at each look; none of them counts.
+#[test]
+fn nobody_is_let_go_by_a_file_that_is_half_written() {
+    let port = free_port().unwrap();
+    let (_a, _b) = (node("a@127.0.0.1", port), node("b@127.0.0.1", port));
+    let file = Temporary::new("half", &format!("a@127.0.0.1\nb@127.0.0.1\n# {:09}", 0));
+    let turn = Duration::from_millis(250);
+    let strategy = HostsFile::new(&file.0).watch_interval(turn);
+    let config = DiscoveryConfig { disconnect_gone: true, ..DiscoveryConfig::default() };
+    let seeker = Seeker::with("seeker@127.0.0.1", port, strategy, config);
+    seeker.connected("a@127.0.0.1");
+    let begun = std::time::Instant::now();
+    for number in 0_u32.. {
+        let writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
+        // The second node is not written yet.
+        writer.write_all_at(format!("a@127.0.0.1\n# {number:09}\n           ").as_bytes(), 0).unwrap();
+        if begun.elapsed() > 6 * turn {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    file.write("a@127.0.0.1\nb@127.0.0.1\nc@127.0.0.1\n");
+    seeker.wait(|change| match change {
+        Change::Gone { .. } | Change::Lost { .. } => panic!("{change:?}"),
+        Change::Found { name, .. } => &**name == "c@127.0.0.1",
+        _ => false,
+    });
+    assert_eq!(seeker.discovering.report().known.len(), 3);
 }
 
 #[test]
