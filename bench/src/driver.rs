@@ -8,6 +8,7 @@ mod later;
 mod lives;
 mod messages;
 mod savina;
+mod terms;
 
 pub(crate) use echo::echo;
 pub(crate) use later::{restart, timers};
@@ -16,6 +17,7 @@ pub(crate) use messages::{Item, call, fan_in, ping_pong, ring};
 pub(crate) use savina::{
     Colour, Creature, Mall, Pinger, Visit, big, chameneos, compute, fork_join, fork_join_create,
 };
+pub(crate) use terms::terms;
 
 use crate::row::Row;
 use crate::stopwatch::Stopwatch;

@@ -165,10 +165,18 @@ impl Row {
             Self::Timers => ("timers", 1_000_000, Milliseconds, &[AtMost(550.0)]),
             // At most 10 % behind.
             Self::Echo => ("echo", 50_000, Nanoseconds, &[TimesFaster(1.0 / 1.1, TOKIO)]),
-            Self::EncodeCall => ("encode_call", 1_000_000, Nanoseconds, &[]),
-            Self::EncodeNested => ("encode_nested", 200_000, Nanoseconds, &[]),
-            Self::DecodeCall => ("decode_call", 1_000_000, Nanoseconds, &[]),
-            Self::DecodeNested => ("decode_nested", 200_000, Nanoseconds, &[]),
+            Self::EncodeCall => {
+                ("encode_call", 1_000_000, Nanoseconds, &[TimesFaster(3.0, BEAM), AheadOfAll])
+            }
+            Self::EncodeNested => {
+                ("encode_nested", 200_000, Nanoseconds, &[TimesFaster(3.0, BEAM), AheadOfAll])
+            }
+            Self::DecodeCall => {
+                ("decode_call", 1_000_000, Nanoseconds, &[TimesFaster(2.0, BEAM), AheadOfAll])
+            }
+            Self::DecodeNested => {
+                ("decode_nested", 200_000, Nanoseconds, &[TimesFaster(2.0, BEAM), AheadOfAll])
+            }
             // 5 GB in all.
             Self::Live => ("live", 10_000_000, Bytes, &[AtMost(500.0)]),
         };

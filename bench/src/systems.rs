@@ -2,7 +2,9 @@
 
 mod actix;
 mod beam;
+mod eetf;
 mod engset;
+mod erltf;
 mod kameo;
 mod ractor;
 mod tokio;
@@ -19,11 +21,21 @@ pub(crate) enum System {
     Ractor,
     Kameo,
     Actix,
+    Eetf,
+    Erltf,
 }
 
 impl System {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Engset, Self::Beam, Self::Tokio, Self::Ractor, Self::Kameo, Self::Actix];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Engset,
+        Self::Beam,
+        Self::Tokio,
+        Self::Ractor,
+        Self::Kameo,
+        Self::Actix,
+        Self::Eetf,
+        Self::Erltf,
+    ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|system| system.name() == name)
@@ -37,6 +49,8 @@ impl System {
             Self::Ractor => "ractor",
             Self::Kameo => "kameo",
             Self::Actix => "actix",
+            Self::Eetf => "eetf",
+            Self::Erltf => "erltf",
         }
     }
 
@@ -50,6 +64,8 @@ impl System {
             Self::Ractor => ractor::measure(row),
             Self::Kameo => kameo::measure(row),
             Self::Actix => actix::measure(row),
+            Self::Eetf => eetf::measure(row),
+            Self::Erltf => erltf::measure(row),
         }
     }
 }

@@ -85,9 +85,10 @@ fn outcome(flags: Flags, steps: &[Step], cut: usize) -> (Vec<Received>, Option<C
                         }
                         // As a driver does that reads into the connection's own memory.
                         incoming.room().extend_from_slice(piece);
-                        let read = incoming.handle_read(now, piece.len());
+                        incoming.handle_read(now, piece.len());
+                        events.extend(core::iter::from_fn(|| incoming.poll_event()));
                         incoming.rest();
-                        read
+                        incoming.fault().cloned().map_or(Ok(()), Err)
                     })
                     .collect()
             }

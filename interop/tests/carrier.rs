@@ -432,14 +432,14 @@ fn distributed_send() {
     }
 }
 
-/// seq_trace_SUITE: what comes back carries no token, and the process that asked keeps its own.
+/// seq_trace_SUITE: what comes back carries the token of what was asked; more of it is in `seq_trace.rs`.
 #[test]
 fn distributed_recv() {
     let Some(stage) = Stage::new() else { return };
     stage.check(
         "seq_trace:set_token(label, 99), seq_trace:set_token('receive', true), \
          {echo, $N} ! {self(), first}, receive {echo, first} -> seq_trace:get_token(label) after 5000 -> none end.",
-        "[]",
+        "{label,99}",
     );
     stage.check(
         "{echo, $N} ! {self(), second}, receive {echo, second} -> same after 5000 -> none end.",

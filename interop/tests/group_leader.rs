@@ -123,3 +123,22 @@ fn the_leader_may_be_of_any_node() {
     }
     stage.check("receive {nodedown, $N} -> lost after 0 -> kept end.", "kept");
 }
+
+/// A function that a peer starts here and that fails is reported in the log of the peer, where its group leader is.
+#[test]
+fn a_crash_is_told_where_the_group_leader_is() {
+    let Some(stage) = Stage::new() else { return };
+    stage
+        .eval("logger:add_primary_filter(told, {fun(Event, To) -> To ! {event, Event}, Event end, self()}).");
+    stage.check(
+        "P = spawn($N, canned, raise, [error, from_afar]), receive {event, #{level := error, msg := {Format, [P, Node, Reason]}, meta := #{gl := GL, pid := P}}} -> \
+            {Format, Node =:= $N, element(1, Reason), GL =:= group_leader()} after 10000 -> timeout end.",
+        "{\"Error in process ~p on node ~p with exit value:~n~p~n\",true,from_afar,true}",
+    );
+    // One whose group leader is here is told of here.
+    stage.check(
+        "Old = group_leader(), group_leader(rpc:call($N, erlang, whereis, [user]), self()), {Q, M} = spawn_monitor($N, canned, raise, [error, at_home]), \
+            receive {'DOWN', M, process, Q, _} -> ok end, group_leader(Old, self()), pong = net_adm:ping($N), receive {event, #{meta := #{pid := Q}}} -> told after 0 -> not_told end.",
+        "not_told",
+    );
+}

@@ -73,11 +73,35 @@ fn appmon_info() {
         "true",
     );
     stage.check("gen_server:cast(A, {self(), app_ctrl, $N, true, []}), receive {delivery, A, app_ctrl, _, Apps} -> [N2 || {_, N2, {N2, _, _}} <- Apps] end.", "[engset]");
-    stage.check("gen_server:cast(A, {self(), app, engset, true, []}), receive {delivery, A, app, engset, {Root, Ps, Ls, _}} -> {is_list(Root), length(Ps) > 0, length(Ls) > 0} end.", "{true,true,true}");
+    stage.check("gen_server:cast(A, {self(), app, engset, true, []}), receive {delivery, A, app, engset, {Root, Ps, Ls, _}} -> {Root, length(Ps) > 0, length(Ls) > 0, lists:member({\"kernel_sup\", \"rex\"}, Ls)} end.", "{\"kernel_sup\",true,true,true}");
+    // Looked at again: a new process shows, and nothing is told where nothing changed.
+    stage.check("gen_server:cast(A, {self(), app, engset, true, [{timeout, 100}]}), receive {delivery, A, app, engset, _} -> ok end, \
+        exit(rpc:call($N, erlang, whereis, [pg]), kill), receive {delivery, A, app, engset, {_, Ps2, _, _}} -> length(Ps2) > 0 after 10000 -> timeout end.", "true");
+    stage.check("gen_server:cast(A, {self(), app, engset, false, []}), gen_server:call(A, sync).", "ok");
     stage.check(
         "M = monitor(process, A), unlink(A), exit(A, kill), receive {'DOWN', M, _, _, R} -> R end.",
         "killed",
     );
+}
+
+/// The node's own processes are under supervisors, and what becomes of one that ends is OTP's.
+#[test]
+fn kernel_processes_are_supervised() {
+    let Some(stage) = Stage::new() else { return };
+    stage.check(
+        "lists:sort([I || {I, P, _, _} <- supervisor:which_children({kernel_sup, $N}), is_pid(P)]).",
+        "[global_name_server,init,kernel_safe_sup,logger_sup,net_sup,rex,user]",
+    );
+    stage.check(
+        "[{_, Pg, worker, _}] = supervisor:which_children({kernel_safe_sup, $N}), node(Pg) =:= $N.",
+        "true",
+    );
+    // pg comes back.
+    stage.check("W = fun(Name) -> rpc:call($N, erlang, whereis, [Name]) end, Kill = fun(Name) -> Old = W(Name), M = monitor(process, Old), exit(Old, kill), receive {'DOWN', M, _, _, _} -> Old end end, \
+        P1 = Kill(pg), (fun Wait() -> case W(pg) of P2 when is_pid(P2), P2 =/= P1 -> true; _ -> Wait() end end)().", "true");
+    // rex does not: the node goes, as one of Erlang's does.
+    stage.check("net_kernel:monitor_nodes(true, [{node_type, all}]), Kill(rex), receive {nodedown, N1, _} -> N1 =:= $N after 10000 -> timeout end.", "true");
+    stage.check("net_adm:ping($N).", "pang");
 }
 
 /// etop itself, with its text output.
@@ -105,6 +129,24 @@ fn etop() {
 fn sys_and_supervisor() {
     let Some(stage) = Stage::new() else { return };
     stage.check("element(1, sys:get_status({counter, $N})).", "status");
+    // The nesting that observer and others take apart, with atoms where OTP has them.
+    stage.check(
+        "{status, St, {module, gen_server}, [PDict, running, Parent, [], [{header, Header}, {data, Facts}, {data, [{\"State\", _}]}]]} = \
+            sys:get_status({counter, $N}), {_, {Mod, init, 1}} = lists:keyfind('$initial_call', 1, PDict), \
+            {St =:= rpc:call($N, erlang, whereis, [counter]), is_atom(Mod), is_pid(Parent), Header, proplists:get_value(\"Status\", Facts), \
+            proplists:get_value(\"Parent\", Facts) =:= Parent, proplists:get_value(\"Logged events\", Facts)}.",
+        "{true,true,true,\"Status for generic server counter\",running,true,[]}",
+    );
+    stage.check("sys:statistics({counter, $N}, true).", "ok");
+    stage.check(
+        "gen_server:call({counter, $N}, get), {ok, [{start_time, {{Y, _, _}, {_, _, _}} = T0}, {current_time, T1}, {reductions, R}, {messages_in, In}, {messages_out, Out}]} = \
+            sys:statistics({counter, $N}, get), {{Y0, _, _}, _} = calendar:universal_time(), {T0 =< T1, abs(Y0 - Y) =< 1, is_integer(R), In, is_integer(Out)}.",
+        "{true,true,true,1,true}",
+    );
+    stage.check(
+        "{status, _, _, [_, _, _, [{statistics, {{{_, _, _}, {_, _, _}}, {reductions, _}, 1, _}}], _]} = sys:get_status({counter, $N}), sys:statistics({counter, $N}, false).",
+        "ok",
+    );
     stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
     // Those that every node has, too.
     let servers = "[rex, net_kernel, global_name_server, pg]";

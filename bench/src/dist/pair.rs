@@ -11,6 +11,7 @@ pub(crate) enum Pair {
     BeamEngset,
     EngsetEngsetTls,
     BeamBeamTls,
+    EngsetEngsetQuic,
     /// A copy of the same bytes by plain sockets: no nodes.
     Tcp,
 }
@@ -27,16 +28,18 @@ pub(crate) enum Side {
 pub(crate) enum Carrier {
     Tcp,
     Tls,
+    Quic,
 }
 
 impl Pair {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::EngsetEngset,
         Self::BeamBeam,
         Self::EngsetBeam,
         Self::BeamEngset,
         Self::EngsetEngsetTls,
         Self::BeamBeamTls,
+        Self::EngsetEngsetQuic,
         Self::Tcp,
     ];
 
@@ -48,20 +51,29 @@ impl Pair {
             Self::BeamEngset => "beam-engset",
             Self::EngsetEngsetTls => "engset-engset tls",
             Self::BeamBeamTls => "beam-beam tls",
+            Self::EngsetEngsetQuic => "engset-engset quic",
             Self::Tcp => "tcp",
         }
     }
 
     pub(crate) fn driver(self) -> Side {
         match self {
-            Self::EngsetEngset | Self::EngsetBeam | Self::EngsetEngsetTls | Self::Tcp => Side::Engset,
+            Self::EngsetEngset
+            | Self::EngsetBeam
+            | Self::EngsetEngsetTls
+            | Self::EngsetEngsetQuic
+            | Self::Tcp => Side::Engset,
             Self::BeamBeam | Self::BeamEngset | Self::BeamBeamTls => Side::Beam,
         }
     }
 
     pub(crate) fn server(self) -> Side {
         match self {
-            Self::EngsetEngset | Self::BeamEngset | Self::EngsetEngsetTls | Self::Tcp => Side::Engset,
+            Self::EngsetEngset
+            | Self::BeamEngset
+            | Self::EngsetEngsetTls
+            | Self::EngsetEngsetQuic
+            | Self::Tcp => Side::Engset,
             Self::BeamBeam | Self::EngsetBeam | Self::BeamBeamTls => Side::Beam,
         }
     }
@@ -69,6 +81,7 @@ impl Pair {
     pub(crate) fn carrier(self) -> Carrier {
         match self {
             Self::EngsetEngsetTls | Self::BeamBeamTls => Carrier::Tls,
+            Self::EngsetEngsetQuic => Carrier::Quic,
             Self::EngsetEngset | Self::BeamBeam | Self::EngsetBeam | Self::BeamEngset | Self::Tcp => {
                 Carrier::Tcp
             }
@@ -81,11 +94,12 @@ impl Carrier {
         match self {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+            Self::Quic => "quic",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Tcp, Self::Tls].into_iter().find(|carrier| carrier.name() == name)
+        [Self::Tcp, Self::Tls, Self::Quic].into_iter().find(|carrier| carrier.name() == name)
     }
 }
 

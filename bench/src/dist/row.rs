@@ -52,16 +52,23 @@ pub(crate) const SENDERS: u64 = 8;
 pub(crate) const CONNECTIONS: u64 = 1_500;
 pub(crate) const LARGE_BYTES: usize = 64 << 20;
 
-const CONNECTED: [Pair; 4] = [Pair::EngsetEngset, Pair::BeamBeam, Pair::EngsetBeam, Pair::BeamEngset];
-const CONNECTED_AND_TLS: [Pair; 6] = [
+const CARRIED: [Pair; 7] = [
     Pair::EngsetEngset,
     Pair::BeamBeam,
     Pair::EngsetBeam,
     Pair::BeamEngset,
     Pair::EngsetEngsetTls,
     Pair::BeamBeamTls,
+    Pair::EngsetEngsetQuic,
 ];
-const COPIED: [Pair; 5] = [Pair::EngsetEngset, Pair::BeamBeam, Pair::EngsetBeam, Pair::BeamEngset, Pair::Tcp];
+const COPIED: [Pair; 6] = [
+    Pair::EngsetEngset,
+    Pair::BeamBeam,
+    Pair::EngsetBeam,
+    Pair::BeamEngset,
+    Pair::EngsetEngsetQuic,
+    Pair::Tcp,
+];
 const ACCEPTING: [Pair; 2] = [Pair::EngsetEngset, Pair::BeamBeam];
 
 impl Row {
@@ -124,9 +131,9 @@ impl Row {
     /// Who is measured.
     pub(crate) fn pairs(self) -> &'static [Pair] {
         match self {
-            Self::PingPong | Self::Call | Self::Calls64 | Self::OneWay | Self::OneWay8 => &CONNECTED_AND_TLS,
+            Self::PingPong | Self::Call | Self::Calls64 | Self::OneWay | Self::OneWay8 => &CARRIED,
             Self::Copy64K | Self::Copy1M => &COPIED,
-            Self::Latency => &CONNECTED,
+            Self::Latency => &CARRIED,
             Self::Accept | Self::AcceptMemory => &ACCEPTING,
         }
     }

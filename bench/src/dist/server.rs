@@ -40,7 +40,8 @@ pub(crate) fn node(name: &str, carrier: Carrier) -> NodeBuilder {
     let builder = Node::builder().name(name).cookie(COOKIE).workers(WORKERS);
     match carrier {
         Carrier::Tcp => builder,
-        Carrier::Tls => tls::configured(builder),
+        Carrier::Tls => builder.tls(tls::config()),
+        Carrier::Quic => builder.quic(tls::config()),
     }
 }
 

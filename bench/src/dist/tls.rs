@@ -1,6 +1,5 @@
 //! Certificates for the two programs: an authority and one certificate for this host, made anew for each run.
 
-use engset::NodeBuilder;
 use engset::net::TlsConfig;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use std::fs;
@@ -62,12 +61,12 @@ impl Drop for Certificates {
     }
 }
 
-/// Lets a node speak TLS.
-pub(crate) fn configured(builder: NodeBuilder) -> NodeBuilder {
+/// What a node needs to speak TLS, or QUIC.
+pub(crate) fn config() -> TlsConfig {
     let folder = PathBuf::from(std::env::var_os(FOLDER).expect("told by the program that measures"));
     let file = |name: &str| folder.join(name);
     let config = TlsConfig::from_files(&file("ca.pem"), &file("node.pem"), &file("node.key"));
-    builder.tls(config.expect("the files are as they were written"))
+    config.expect("the files are as they were written")
 }
 
 /// Lets an Erlang node speak TLS.

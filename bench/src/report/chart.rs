@@ -38,10 +38,10 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 16px; font-weight: 600; }
 .small { font-size: 10px; fill: #59636e; }
 .grid { stroke: #d1d9e0; } .one { stroke: #59636e; stroke-width: 1.5; }
-.engset { fill: #d1242f; } .tokio { fill: #0969da; } .ractor { fill: #8250df; } .kameo { fill: #1a7f37; } .actix { fill: #bc6c00; }
+.engset { fill: #d1242f; } .tokio { fill: #0969da; } .ractor { fill: #8250df; } .kameo { fill: #1a7f37; } .actix { fill: #bc6c00; } .eetf { fill: #0a7d7d; } .erltf { fill: #6e7781; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; } .small { fill: #9198a1; } .grid { stroke: #3d444d; } .one { stroke: #9198a1; }
-  .engset { fill: #ff7b72; } .tokio { fill: #58a6ff; } .ractor { fill: #bc8cff; } .kameo { fill: #56d364; } .actix { fill: #e3b341; }
+  .engset { fill: #ff7b72; } .tokio { fill: #58a6ff; } .ractor { fill: #bc8cff; } .kameo { fill: #56d364; } .actix { fill: #e3b341; } .eetf { fill: #39c5cf; } .erltf { fill: #8b949e; }
 }
 ";
 
@@ -180,6 +180,6 @@ mod tests {
         assert!(svg.contains(">8.0×</text>"), "{svg}");
         assert!(svg.contains(">call</text>") && !svg.contains(">live</text>"), "{svg}");
         assert!(svg.contains("A &amp; &lt;B&gt;"), "{svg}");
-        assert_eq!(svg.matches("<rect").count(), 5 + 1, "a legend of five and one bar");
+        assert_eq!(svg.matches("<rect").count(), 7 + 1, "a legend of seven and one bar");
     }
 }

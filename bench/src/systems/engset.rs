@@ -4,7 +4,6 @@ mod basics;
 mod live;
 mod otp;
 mod savina;
-mod terms;
 
 use crate::driver;
 use crate::row::Row;
@@ -31,7 +30,7 @@ pub(crate) fn measure(row: Row) -> Option<f64> {
         Row::StopChildren => run(otp::stop_children),
         Row::Timers => run(otp::timers),
         Row::Echo => run(echo),
-        Row::EncodeCall | Row::EncodeNested | Row::DecodeCall | Row::DecodeNested => terms::measure(row),
+        Row::EncodeCall | Row::EncodeNested | Row::DecodeCall | Row::DecodeNested => return terms(row),
         Row::Live => run_on(live::node(), live::measure),
     })
 }
@@ -65,4 +64,15 @@ async fn echo(cx: Cx<Term>) -> f64 {
         start(cx.processes(), |_cx: Cx<Term>| work);
     })
     .await
+}
+
+fn terms(row: Row) -> Option<f64> {
+    driver::terms(
+        row,
+        |bytes| engset_etf::decode(bytes).expect("the bytes are a term"),
+        |term, out| {
+            out.push(engset_etf::tags::VERSION);
+            engset_etf::encode_body(term, out);
+        },
+    )
 }

@@ -68,15 +68,17 @@ pub(crate) fn explain(peer: NodeName, error: &ConnectError) -> Failure {
                 .check(format!("the operating system says: {error}"))
                 .remedy("start the node, and give both sides the same directory")
         }
-        ConnectError::Tls { at, error } => explain_tls(peer, &format!("{at}"), error),
+        ConnectError::Tls { at, error } => explain_tls(peer, (Step::Tls, &format!("{at}")), error),
+        ConnectError::Quic { at, error } => explain_tls(peer, (Step::Quic, &format!("{at} (UDP)")), error),
         error => not_reached(peer, error),
     }
 }
 
-/// A failed TLS connection; its error says on which side what is wrong.
-fn explain_tls(peer: NodeName, place: &str, error: &TlsError) -> Failure {
-    Failure::new(Status::Refused, format!("no TLS with {peer}: {}", error.fault))
-        .step(Step::Tls)
+/// A failed connection over TLS or QUIC; its error says on which side what is wrong.
+fn explain_tls(peer: NodeName, (step, place): (Step, &str), error: &TlsError) -> Failure {
+    let carrier = if step == Step::Quic { "QUIC" } else { "TLS" };
+    Failure::new(Status::Refused, format!("no {carrier} with {peer}: {}", error.fault))
+        .step(step)
         .check(format!("at {place}: {}", error.error))
         .remedy(error.fault.remedy())
 }
@@ -85,7 +87,7 @@ fn explain_close(peer: NodeName, reason: &CloseReason, cookie: &Cookie) -> Failu
     match reason {
         CloseReason::Handshake(error) => explain_handshake(peer, error, cookie),
         CloseReason::Carrier(error) if tls_error(&**error).is_some() => match tls_error(&**error) {
-            Some(error) => explain_tls(peer, "the beginning of the handshake", error),
+            Some(error) => explain_tls(peer, (Step::Tls, "the beginning of the handshake"), error),
             None => not_reached(peer, reason),
         },
         reason => not_reached(peer, reason),
@@ -157,6 +159,7 @@ fn step_of(step: engset::net::Step) -> Step {
         engset::net::Step::Tcp => Step::Tcp,
         engset::net::Step::Unix => Step::Unix,
         engset::net::Step::Tls => Step::Tls,
+        engset::net::Step::Quic => Step::Quic,
         engset::net::Step::Handshake => Step::Handshake,
     }
 }

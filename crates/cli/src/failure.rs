@@ -52,6 +52,8 @@ pub(crate) enum Step {
     Unix,
     /// TLS, before the handshake.
     Tls,
+    /// QUIC, before the handshake.
+    Quic,
     /// The handshake, the cookies apart.
     Handshake,
     /// Proving the cookie.
@@ -128,6 +130,7 @@ impl fmt::Display for Step {
             Self::Tcp => "tcp",
             Self::Unix => "unix",
             Self::Tls => "tls",
+            Self::Quic => "quic",
             Self::Handshake => "handshake",
             Self::Cookie => "cookie",
             Self::Call => "call",

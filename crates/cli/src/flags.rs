@@ -20,6 +20,11 @@ pub(crate) fn node_name(text: &str) -> Result<NodeName, String> {
     NodeName::new(text).map_err(|error| format!("{error}; a node is named like n1@127.0.0.1"))
 }
 
+/// The name of a node of our own.
+pub(crate) fn own_name(text: &str) -> Result<NodeName, String> {
+    NodeName::new_own(text).map_err(|error| format!("{error}; a node is named like n1@127.0.0.1"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{TIMEOUT_MAX, node_name, seconds};

@@ -9,7 +9,7 @@ use engset::{Cx, Instant, Node, NodeName, Scheduler, Term};
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,11 +27,17 @@ pub(crate) struct PeerFlags {
     /// The name to appear under, name@host [default: engset-<pid>-<random>@<host>]
     ///
     /// Erlang nodes remember every name they have seen until they end: give a name where the command runs often.
-    #[arg(long, value_name = "NAME", value_parser = flags::node_name)]
+    #[arg(long, value_name = "NAME", value_parser = flags::own_name)]
     name: Option<NodeName>,
     /// Speak TLS, with the files that `engset cert` has made for --name in this directory
     #[arg(long, value_name = "D", requires = "name")]
     tls_dir: Option<PathBuf>,
+    /// The TCP port that the node listens at, for one without EPMD; it names the command where --name does not
+    #[arg(long, value_name = "P", conflicts_with = "unix_dir", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Reach an Engset node by its Unix socket in this directory; it names the command then
+    #[arg(long, value_name = "D", conflicts_with_all = ["name", "tls_dir"])]
+    unix_dir: Option<PathBuf>,
     /// How long all of it may take, in seconds
     #[arg(long, value_name = "S", default_value = "10", value_parser = flags::seconds)]
     timeout: Duration,
@@ -74,15 +80,54 @@ impl PeerFlags {
             whole: self.timeout,
         };
         let tls = self.tls()?;
+        if self.port.is_some() || self.unix_dir.is_some() {
+            let address = match self.port {
+                Some(_) => in_node(&clock, move |_cx| async move { address_of(peer, &limit).await })??,
+                None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            };
+            let node = self.unheard(peer, address, &cookie, tls)?;
+            return self.connected(node, &cookie, scheduler.now().saturating_duration_since(began));
+        }
         let address = in_node(&clock, move |_cx| async move { locate(peer, &limit).await })??;
         let own_name = self.name.map_or_else(|| made_up_name(peer, address), |name| name.text().to_string());
         let node = start(&own_name, &cookie, tls)?;
-        let left = self.timeout.saturating_sub(scheduler.now().saturating_duration_since(began));
-        connect(&node, peer, left, &cookie, self.timeout)?;
-        let took = scheduler.now().saturating_duration_since(began);
-        let left = self.timeout.saturating_sub(took);
-        let deadline = node.processes().scheduler().now().saturating_add(left);
-        Ok(Reached { peer, took, limit: self.timeout, node, deadline })
+        self.connected(node, &cookie, scheduler.now().saturating_duration_since(began))
+    }
+
+    /// Connects `node`, after so much time has gone.
+    fn connected(&self, node: Node, cookie: &Cookie, gone: Duration) -> Result<Reached, Failure> {
+        let scheduler = node.processes().scheduler().clone();
+        let began = scheduler.now();
+        connect(&node, self.node, self.timeout.saturating_sub(gone), cookie, self.timeout)?;
+        let took = gone.saturating_add(scheduler.now().saturating_duration_since(began));
+        let deadline = scheduler.now().saturating_add(self.timeout.saturating_sub(took));
+        Ok(Reached { peer: self.node, took, limit: self.timeout, node, deadline })
+    }
+
+    /// A node that listens nowhere, so that it needs neither EPMD nor a port of its own; `peer` gives it a name where it
+    /// has none.
+    fn unheard(
+        &self,
+        peer: NodeName,
+        address: IpAddr,
+        cookie: &Cookie,
+        tls: Option<TlsConfig>,
+    ) -> Result<Node, Failure> {
+        let builder = match self.name {
+            Some(name) => Node::builder().name(&name.text()).connect_only(),
+            None => Node::builder().name_from_peer(&own_host(peer, address)),
+        };
+        let builder = builder.workers(1).cookie(cookie.secret());
+        let builder = match (self.port, &self.unix_dir) {
+            (Some(tcp_port), _) => builder.no_epmd(tcp_port),
+            (None, Some(dir)) => builder.unix_socket(dir),
+            (None, None) => builder,
+        };
+        let builder = match tls {
+            Some(tls) => builder.tls(tls),
+            None => builder,
+        };
+        builder.start().map_err(|error| not_started(&error))
     }
 
     /// The certificates to speak TLS with.
@@ -161,6 +206,16 @@ where
     Err(first_error.unwrap_or(ConnectError::Timeout { step: engset::net::Step::Epmd, at: None }))
 }
 
+/// Finds the host.
+async fn address_of(peer: NodeName, limit: &Limit) -> Result<IpAddr, Failure> {
+    let host = peer.host_part().to_string();
+    let resolved = limit.keep(peer, Step::Resolve, resolve(host.clone())).await?;
+    let failed = |error| explain(peer, &ConnectError::Resolve { host, error: std::sync::Arc::new(error) });
+    let none = || io::Error::new(io::ErrorKind::NotFound, "no address");
+    let first = resolved.and_then(|addresses| addresses.first().copied().ok_or_else(none));
+    first.map_err(failed)
+}
+
 /// Finds the host, and the name in its EPMD.
 async fn locate(peer: NodeName, limit: &Limit) -> Result<IpAddr, Failure> {
     let host = peer.host_part().to_string();
@@ -202,6 +257,9 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
 pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
     let builder = match tls {
+        #[cfg(feature = "quic")]
+        Some(tls) => builder.quic(tls),
+        #[cfg(not(feature = "quic"))]
         Some(tls) => builder.tls(tls),
         None => builder,
     };
@@ -240,15 +298,20 @@ pub(crate) fn connect(
     }
 }
 
-/// A name for one run, at a host that fits the peer's: nodes with short names want others to have them too.
+/// A name for one run, at a host that fits the peer's.
 pub(crate) fn made_up_name(peer: NodeName, address: IpAddr) -> String {
-    let host = peer.host_part();
-    let host = match (address.is_loopback(), host.contains('.')) {
-        (true, _) => host.as_str(),
-        (false, true) => "127.0.0.1",
-        (false, false) => "localhost",
-    };
+    let host = own_host(peer, address);
     format!("engset-{}-{:08x}@{host}", std::process::id(), random::number() & 0xffff_ffff)
+}
+
+/// A host that fits the peer's: nodes with short names want others to have them too.
+fn own_host(peer: NodeName, address: IpAddr) -> String {
+    let host = peer.host_part();
+    match (address.is_loopback(), host.contains('.')) {
+        (true, _) => host.to_string(),
+        (false, true) => "127.0.0.1".to_owned(),
+        (false, false) => "localhost".to_owned(),
+    }
 }
 
 #[cfg(test)]

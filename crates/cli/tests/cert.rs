@@ -88,6 +88,22 @@ fn what_it_prints_starts_an_erlang_node_that_talks_to_ours() {
 }
 
 #[test]
+fn a_node_with_tls_and_without_epmd_is_reached_by_its_port() {
+    let folder = Folder::new("port");
+    assert_eq!(folder.run("init", &[OURS]).status, Some(0));
+    assert_eq!(folder.run("add", &["probe@127.0.0.1"]).status, Some(0));
+    let tls = TlsConfig::from_dir(&folder.0, OURS).expect("the files fit each other");
+    let port = free_port().unwrap();
+    let node = Node::builder().name(OURS).cookie("secret").no_epmd(port).tls(tls).workers(1);
+    let _node = node.start().expect("it starts");
+    let (dir, port) = (folder.0.to_str().unwrap(), port.to_string());
+    let probe =
+        ["ping", OURS, "--cookie", "secret", "--name", "probe@127.0.0.1", "--tls-dir", dir, "--port", &port];
+    let pong = Engset::new(free_port().unwrap()).args(probe).run();
+    assert_eq!(pong.status, Some(0), "{pong:?}");
+}
+
+#[test]
 fn a_command_without_certificates_says_that_the_node_speaks_tls() {
     let folder = Folder::new("plain");
     assert_eq!(folder.run("init", &[OURS]).status, Some(0));

@@ -147,3 +147,40 @@ fn dropped_packets_are_timeouts_of_the_step_that_they_belong_to() {
     network.cut(0, 1).unwrap();
     failure(ping("1"), 4, "timeout (epmd)");
 }
+
+#[test]
+fn an_erlang_node_without_epmd_is_reached_by_its_port() {
+    if require_erl().is_none() {
+        return;
+    }
+    let port = free_port().unwrap();
+    let fixed = ["-start_epmd", "false", "-erl_epmd_port", &port.to_string()].map(str::to_owned);
+    let beam = Beam::builder().name("lone").cookie("secret").epmd_port(port);
+    let beam = beam.erl_args(fixed.iter().map(String::as_str)).start().expect("it starts");
+    assert_eq!(beam.node_name(), "lone@127.0.0.1");
+    let done = ping(free_port().unwrap(), &["lone@127.0.0.1", "--port", &port.to_string()]);
+    assert_eq!(done.status, Some(0), "{done:?}");
+    assert!(done.stdout.starts_with("pong from lone@127.0.0.1"), "{done:?}");
+    // The command was named by the node, and is gone.
+    assert_eq!(beam.eval("nodes(connected).").unwrap(), "[]");
+    let wrong = ping(free_port().unwrap(), &["other@127.0.0.1", "--port", &port.to_string()]);
+    assert_ne!(wrong.status, Some(0), "{wrong:?}");
+    assert!(wrong.stderr.contains("lone@127.0.0.1"), "{wrong:?}");
+}
+
+#[test]
+fn an_engset_node_is_reached_by_its_unix_socket() {
+    let dir = std::env::temp_dir().join(format!("engset-ping-{}", std::process::id()));
+    let node = ::engset::Node::builder().name("shop@here").cookie("secret").unix_socket(&dir);
+    let node = node.workers(1).start().expect("it starts");
+    let dir_text = dir.to_str().expect("a path in UTF-8");
+    let done = ping(free_port().unwrap(), &["shop@here", "--unix-dir", dir_text]);
+    assert_eq!(done.status, Some(0), "{done:?}");
+    assert!(done.stdout.starts_with("pong from shop@here"), "{done:?}");
+    let both = ping(free_port().unwrap(), &["shop@here", "--unix-dir", dir_text, "--port", "9"]);
+    assert_eq!(both.status, Some(2), "{both:?}");
+    drop(node);
+    let gone = ping(free_port().unwrap(), &["shop@here", "--unix-dir", dir_text]);
+    assert_ne!(gone.status, Some(0), "{gone:?}");
+    std::fs::remove_dir_all(&dir).expect("it is ours");
+}

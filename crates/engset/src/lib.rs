@@ -132,10 +132,12 @@ pub mod net {
         SocketDirError, StartNodeError, Step, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
         epmd,
     };
+    #[cfg(feature = "quic")]
+    pub use engset_net::{QUIC_PROTOCOL, QuicCounts};
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
-        HoldsTooMuch, MonitorNodes, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType, NotAllowed,
-        TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
+        HoldsTooMuch, MonitorNodes, NameAwaited, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType,
+        NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
     };
 }
 

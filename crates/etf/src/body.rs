@@ -3,15 +3,13 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use engset_term::{Binary, Term};
+use engset_term::Term;
 
-use crate::encode::{Sink, encode_into};
+use crate::encode::{USUAL_BYTES, encode_into};
 use crate::opaque::{contains_record, may_contain_record};
 
 /// A binary of so many bytes or more is shared: from here on a copy costs more than one piece more to write.
 pub const SHARED_BYTES_MIN: usize = 8 * 1024;
-/// What most messages fit into.
-const USUAL_BYTES: usize = 128;
 
 /// One term in external format, without the leading 131, in one or more pieces.
 ///
@@ -38,7 +36,7 @@ impl Body {
     #[must_use]
     pub fn of(term: &Term) -> Self {
         let mut body = Self { bytes: Vec::with_capacity(USUAL_BYTES), shared: Vec::new() };
-        encode_into(term, &mut body);
+        encode_into(term, &mut body.bytes, Some(&mut body.shared));
         body
     }
 
@@ -118,20 +116,6 @@ impl From<Vec<u8>> for Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self { bytes: Vec::new(), shared: Vec::from([(0, bytes)]) }
-    }
-}
-
-impl Sink for Body {
-    fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-
-    fn put_content(&mut self, binary: &Binary) {
-        if binary.as_slice().len() < SHARED_BYTES_MIN {
-            self.bytes.extend_from_slice(binary.as_slice());
-        } else {
-            self.shared.push((self.bytes.len(), binary.to_bytes()));
-        }
     }
 }
 

@@ -1,12 +1,13 @@
-//! Bytes to terms, with a stack of our own.
+//! Bytes to terms: by calls as deep as most terms are, by a stack of our own below that.
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use engset_term::{Binary, BitString, Integer, List, Map, Opaque, Term};
+use engset_term::{Atom, Binary, BitString, Integer, List, Map, Opaque, Term, Tuple};
 use num_bigint::{BigInt, Sign};
 
 use crate::DecodeErrorKind as Kind;
+use crate::limits::RECURSION_MAX;
 use crate::opaque::Notes;
 use crate::reader::little_endian;
 use crate::{DecodeError, Limits, Reader, inflate, tags};
@@ -54,146 +55,299 @@ pub(crate) fn term(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
         }
         _ => {}
     }
-    let mut open: Vec<Open> = Vec::new();
-    let mut values: Vec<Term> = Vec::new();
-    loop {
-        let value = match head(reader)? {
-            Head::Leaf(term) if open.is_empty() => return Ok(term),
-            Head::Leaf(term) => term,
-            Head::Container(kind, count) => {
-                if open.len() >= reader.limits().depth_max {
-                    return Err(reader.error(Kind::TooDeep));
+    let short_max = reader.limits().binary_bytes_max.min(BINARY_INLINE_BYTES);
+    let short_max = u8::try_from(short_max).unwrap_or(0);
+    let mut decoder = Decoder { reader, failure: None, short_max };
+    let mut term = Term::Nil;
+    decoder.value(&mut term, 0);
+    decoder.failure.map_or(Ok(term), |(position, error)| {
+        reader.rewind(position);
+        Err(error)
+    })
+}
+
+/// Reads one term. Each value is written to where it stays: moving values of 32 bytes through results takes longer
+/// than reading them.
+struct Decoder<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    /// The first failure, and where it was met. From then on the reader is at its end and values mean nothing.
+    failure: Option<(usize, DecodeError)>,
+    /// Binaries up to this size are within the limit and fit into a term.
+    short_max: u8,
+}
+
+impl Decoder<'_, '_> {
+    /// One term, inside `depth` containers.
+    fn value(&mut self, slot: &mut Term, depth: usize) {
+        match *self.reader.rest() {
+            [tags::SMALL_INTEGER, byte, ..] => {
+                self.reader.advance(2);
+                *slot = Term::Int(i64::from(byte));
+            }
+            [tags::INTEGER, a, b, c, d, ..] => {
+                self.reader.advance(5);
+                *slot = Term::Int(i64::from(i32::from_be_bytes([a, b, c, d])));
+            }
+            [tags::NIL, ..] => {
+                self.reader.advance(1);
+                *slot = Term::Nil;
+            }
+            [tags::SMALL_ATOM_UTF8 | tags::SMALL_ATOM, len, ref rest @ ..] => self.atom(slot, rest, len, 2),
+            [tags::ATOM_UTF8 | tags::ATOM, 0, len, ref rest @ ..] => self.atom(slot, rest, len, 3),
+            [tags::BINARY, 0, 0, 0, len, ref rest @ ..] if len <= self.short_max => {
+                match rest.first_chunk() {
+                    Some(bytes) => {
+                        self.reader.advance(usize::from(len).saturating_add(5));
+                        *slot = Term::Binary(Binary::short(bytes, len));
+                    }
+                    // The last bytes of all.
+                    None => self.leaf(slot),
                 }
-                reader.charge(count.saturating_mul(size_of::<Term>()).saturating_add(COUNTERS))?;
-                if open.is_empty() {
-                    open.reserve(OPEN_RESERVED);
-                    values.reserve(VALUES_RESERVED);
+            }
+            _ => match admitted(self.reader, depth) {
+                Ok(None) => self.leaf(slot),
+                Ok(Some((shape, count))) if depth >= RECURSION_MAX => self.deep(slot, depth, shape, count),
+                Ok(Some((shape, count))) if count > CLAIMED_CELLS_MAX => self.many(slot, depth, shape, count),
+                Ok(Some((shape, count))) => self.few(slot, depth, shape, count),
+                Err(error) => self.fail(error),
+            },
+        }
+    }
+
+    /// An atom whose text is the first `len` bytes of `rest`, with `head` bytes before it.
+    #[inline]
+    fn atom(&mut self, slot: &mut Term, rest: &[u8], len: u8, head: usize) {
+        // What is ASCII is the same in Latin-1 and UTF-8.
+        let atom = match rest.first_chunk() {
+            Some(block) => Atom::short(block, len),
+            None => last_atom(rest, len),
+        };
+        match atom {
+            Some(atom) => {
+                self.reader.advance(usize::from(len).saturating_add(head));
+                *slot = Term::Atom(atom);
+            }
+            None => self.leaf(slot),
+        }
+    }
+
+    /// A container of few cells, which are read to where they stay.
+    fn few(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
+        let fill = |cells: &mut [Term]| {
+            for cell in cells {
+                self.value(cell, depth.saturating_add(1));
+                if self.failure.is_some() {
+                    return;
                 }
-                open.push(Open { kind, missing: count, start: values.len() });
-                if count > 0 {
-                    continue;
-                }
-                let Some(empty) = open.pop() else { continue };
-                let term = kind.close(&mut values, empty.start, reader)?;
-                if open.is_empty() {
-                    return Ok(term);
-                }
-                term
             }
         };
-        values.push(value);
-        while let Some(top) = open.last_mut() {
-            top.missing = top.missing.saturating_sub(1);
-            if top.missing > 0 {
-                break;
-            }
-            let (kind, start) = (top.kind, top.start);
-            open.pop();
-            let closed = kind.close(&mut values, start, reader)?;
-            if open.is_empty() {
-                return Ok(closed);
-            }
-            values.push(closed);
+        match shape {
+            Shape::Tuple => *slot = Term::Tuple(Tuple::filled(count, fill)),
+            Shape::List => match List::filled(count, fill) {
+                Some(list) => *slot = Term::List(list),
+                None => self.fail(self.reader.error(Kind::Truncated)),
+            },
+            Shape::Map => match Map::try_filled(count, fill) {
+                Ok(map) => *slot = Term::Map(map),
+                Err(_twice) => self.fail(self.reader.error(Kind::DuplicateKey)),
+            },
         }
+    }
+
+    /// A container of more cells than are made room for because it is said that they come.
+    fn many(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
+        let mut cells = Vec::with_capacity(CLAIMED_CELLS_MAX);
+        for _ in 0..count {
+            let mut cell = Term::Nil;
+            self.value(&mut cell, depth.saturating_add(1));
+            if self.failure.is_some() {
+                return;
+            }
+            cells.push(cell);
+        }
+        *slot = self.sound(shape.of(cells.drain(..)));
+    }
+
+    /// A container below which the depth is kept on a stack of our own.
+    #[cold]
+    fn deep(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
+        let mut values: Vec<Term> = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
+        let mut next = Ok(Some((shape, count)));
+        loop {
+            let mut value = Term::Nil;
+            match next {
+                Ok(Some((shape, missing))) if missing > 0 => {
+                    open.push(Open { shape, missing, start: values.len() });
+                    next = admitted(self.reader, depth.saturating_add(open.len()));
+                    continue;
+                }
+                Ok(Some((shape, _))) => value = self.sound(shape.of([])),
+                Ok(None) => self.leaf(&mut value),
+                Err(error) => self.fail(error),
+            }
+            values.push(value);
+            while let Some(full) = open.pop_if(Open::takes_last) {
+                let whole = full.shape.of(values.drain(full.start..));
+                values.push(self.sound(whole));
+            }
+            if open.is_empty() || self.failure.is_some() {
+                *slot = values.pop().unwrap_or(Term::Nil);
+                return;
+            }
+            next = admitted(self.reader, depth.saturating_add(open.len()));
+        }
+    }
+
+    /// A term that is neither a container nor among the most frequent.
+    fn leaf(&mut self, slot: &mut Term) {
+        let reader = &mut *self.reader;
+        let failed = match reader.peek_tag() {
+            Ok(tags::BINARY) => {
+                reader.advance(1);
+                let bytes = reader.counted_bytes().and_then(|bytes| binary(reader, bytes));
+                bytes.map(|bytes| *slot = Term::Binary(bytes))
+            }
+            Ok(tags::NEW_PID | tags::PID) => reader.pid().map(|pid| *slot = Term::Pid(pid)),
+            Ok(tags::NEWER_REFERENCE | tags::NEW_REFERENCE | tags::REFERENCE) => {
+                reader.reference().map(|reference| *slot = Term::Ref(reference))
+            }
+            Ok(tag) => scalar(reader, tag).map(|term| *slot = term),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = failed {
+            self.fail(error);
+        }
+    }
+
+    fn sound(&mut self, whole: Result<Term, Kind>) -> Term {
+        whole.unwrap_or_else(|kind| {
+            self.fail(self.reader.error(kind));
+            Term::Nil
+        })
+    }
+
+    #[cold]
+    fn fail(&mut self, error: DecodeError) {
+        let position = self.reader.position();
+        self.failure.get_or_insert((position, error));
+        self.reader.give_up();
     }
 }
 
 /// A container that is being read; its cells begin at `start` of the values.
 struct Open {
-    kind: ContainerKind,
+    shape: Shape,
     missing: usize,
     start: usize,
 }
 
+impl Open {
+    /// Counts one more cell, and tells whether it was the last.
+    const fn takes_last(&mut self) -> bool {
+        self.missing = self.missing.saturating_sub(1);
+        self.missing == 0
+    }
+}
+
 #[derive(Clone, Copy)]
-enum ContainerKind {
+enum Shape {
     Tuple,
     List,
     Map,
 }
 
-impl ContainerKind {
-    /// Makes the container of the values from `start` on.
-    fn close(self, values: &mut Vec<Term>, start: usize, reader: &Reader<'_>) -> Result<Term, DecodeError> {
+impl Shape {
+    /// The container of these cells.
+    #[inline]
+    fn of(self, cells: impl IntoIterator<Item = Term>) -> Result<Term, Kind> {
         match self {
-            Self::Tuple => Ok(Term::tuple(values.drain(start..))),
-            Self::List => {
-                let list = List::from_cells(values.drain(start..));
-                list.map(Term::List).ok_or_else(|| reader.error(Kind::Truncated))
-            }
-            Self::Map => {
-                let map = Map::try_from_cells(values.drain(start..));
-                map.map(Term::Map).map_err(|_twice| reader.error(Kind::DuplicateKey))
-            }
+            Self::Tuple => Ok(Term::tuple(cells)),
+            Self::List => List::from_cells(cells).map(Term::List).ok_or(Kind::Truncated),
+            Self::Map => Map::try_from_cells(cells).map(Term::Map).map_err(|_twice| Kind::DuplicateKey),
         }
     }
 }
 
-enum Head {
-    Leaf(Term),
-    /// A container and how many cells follow.
-    Container(ContainerKind, usize),
+/// The head of a container whose cells may follow, if it is one.
+fn admitted(reader: &mut Reader<'_>, depth: usize) -> Result<Option<(Shape, usize)>, DecodeError> {
+    let head = shape(reader)?;
+    if let Some((_, count)) = head {
+        admit(reader, depth, count)?;
+    }
+    Ok(head)
 }
 
-/// Reads a leaf whole, or what stands before a container's cells.
-fn head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
-    let start = reader.position();
+/// Whether a container may be inside `depth` others, and have so many cells.
+#[inline]
+fn admit(reader: &mut Reader<'_>, depth: usize, count: usize) -> Result<(), DecodeError> {
+    if depth >= reader.limits().depth_max {
+        return Err(reader.error(Kind::TooDeep));
+    }
+    reader.charge(count.saturating_mul(size_of::<Term>()).saturating_add(COUNTERS))
+}
+
+/// What stands before a container's cells, and how many cells follow; nothing is read of any other term.
+#[inline]
+fn shape(reader: &mut Reader<'_>) -> Result<Option<(Shape, usize)>, DecodeError> {
+    loop {
+        return Ok(Some(match reader.peek_tag()? {
+            tags::SMALL_TUPLE | tags::LARGE_TUPLE => {
+                let count = reader.tuple_header()?;
+                (Shape::Tuple, reader.check_count(count, 1)?)
+            }
+            tags::LIST => {
+                let count = reader.list_header()?;
+                let count = reader.check_count(count, 1)?;
+                if count == 0 {
+                    // OTP never writes a list without elements but reads one as its tail.
+                    continue;
+                }
+                (Shape::List, count.saturating_add(1))
+            }
+            tags::MAP => {
+                let count = reader.map_header()?;
+                (Shape::Map, reader.check_count(count, 2)?.saturating_mul(2))
+            }
+            _ => return Ok(None),
+        }));
+    }
+}
+
+/// A short atom among the last bytes of all, which fill no block.
+fn last_atom(rest: &[u8], len: u8) -> Option<Atom> {
+    let text = rest.get(..usize::from(len))?;
+    let mut block = [0; Atom::SHORT_BYTES];
+    block.get_mut(..text.len())?.copy_from_slice(text);
+    Atom::short(&block, len)
+}
+
+/// An atom; what it takes beside the term is counted.
+fn charged_atom(reader: &mut Reader<'_>) -> Result<Atom, DecodeError> {
     let tag = reader.peek_tag()?;
-    Ok(Head::Leaf(match tag {
-        tags::SMALL_TUPLE | tags::LARGE_TUPLE => {
-            let count = reader.tuple_header()?;
-            return Ok(Head::Container(ContainerKind::Tuple, reader.check_count(count, 1)?));
-        }
-        tags::LIST => {
-            let count = reader.list_header()?;
-            let count = reader.check_count(count, 1)?;
-            if count == 0 {
-                // No element and a tail: the tail is the whole term.
-                return head_of_tail(reader);
-            }
-            return Ok(Head::Container(ContainerKind::List, count.saturating_add(1)));
-        }
-        tags::MAP => {
-            let count = reader.map_header()?;
-            let count = reader.check_count(count, 2)?;
-            return Ok(Head::Container(ContainerKind::Map, count.saturating_mul(2)));
-        }
+    let atom = reader.atom()?;
+    // What is in the cache is there already, and shared.
+    if atom.as_str().len() > ATOM_INLINE_BYTES && tag != tags::ATOM_CACHE_REF {
+        reader.charge(atom.as_str().len().saturating_add(COUNTERS))?;
+    }
+    Ok(atom)
+}
+
+/// A leaf with this tag, which comes next.
+fn scalar(reader: &mut Reader<'_>, tag: u8) -> Result<Term, DecodeError> {
+    match tag {
         tags::SMALL_ATOM_UTF8 | tags::ATOM_UTF8 | tags::SMALL_ATOM | tags::ATOM | tags::ATOM_CACHE_REF => {
-            let atom = reader.atom()?;
-            // What is in the cache is there already, and shared.
-            if atom.as_str().len() > ATOM_INLINE_BYTES && tag != tags::ATOM_CACHE_REF {
-                reader.charge(atom.as_str().len().saturating_add(COUNTERS))?;
-            }
-            Term::Atom(atom)
+            return charged_atom(reader).map(Term::Atom);
         }
-        tags::NEW_PID | tags::PID => Term::Pid(reader.pid()?),
-        tags::NEWER_REFERENCE | tags::NEW_REFERENCE | tags::REFERENCE => Term::Ref(reader.reference()?),
-        tags::V4_PORT | tags::NEW_PORT | tags::PORT => Term::Port(reader.port_id()?),
-        tags::NEW_FUN => Term::Fun(kept(reader)?),
-        tags::RECORD => Term::Opaque(kept(reader)?),
+        tags::V4_PORT | tags::NEW_PORT | tags::PORT => return reader.port_id().map(Term::Port),
+        tags::NEW_FUN => return kept(reader).map(Term::Fun),
+        tags::RECORD => return kept(reader).map(Term::Opaque),
         tags::LOCAL_EXT => return Err(reader.error(Kind::NestedLocal)),
         tags::COMPRESSED => return Err(reader.error(Kind::NestedCompression)),
-        _ => {
-            reader.u8()?;
-            scalar(reader, tag, start)?
-        }
-    }))
-}
-
-/// OTP never writes a list without elements but reads one as its tail.
-fn head_of_tail(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
-    while reader.peek_tag()? == tags::LIST {
-        let count = reader.list_header()?;
-        let count = reader.check_count(count, 1)?;
-        if count > 0 {
-            return Ok(Head::Container(ContainerKind::List, count.saturating_add(1)));
-        }
+        _ => {}
     }
-    head(reader)
-}
-
-/// The rest of a number, a run of bytes, `[]` or an external fun, the tag read.
-fn scalar(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Term, DecodeError> {
+    let start = reader.position();
+    reader.u8()?;
     Ok(match tag {
         tags::SMALL_INTEGER => Term::Int(i64::from(reader.u8()?)),
         tags::INTEGER => Term::Int(i64::from(reader.i32()?)),
@@ -204,10 +358,6 @@ fn scalar(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Term, Decode
         }
         tags::NIL => Term::Nil,
         tags::STRING => string(reader)?,
-        tags::BINARY => {
-            let bytes = reader.counted_bytes()?;
-            Term::Binary(binary(reader, bytes)?)
-        }
         tags::BIT_BINARY => {
             let (bytes, bits) = reader.bits()?;
             reader.charge(bytes.len().saturating_add(BINARY_COUNTERS))?;
@@ -310,9 +460,12 @@ const COUNTERS: usize = 16;
 /// A shared binary besides its bytes: the counters of value and buffer and what points there.
 const BINARY_COUNTERS: usize = 72;
 const EXPORT_BYTES: usize = size_of::<engset_term::Export>() + COUNTERS;
-/// Binaries and atoms up to these sizes take no memory beside the term.
-const BINARY_INLINE_BYTES: usize = 22;
+/// Atoms up to this size take no memory beside the term.
 const ATOM_INLINE_BYTES: usize = 23;
-/// For how many containers and cells room is made at first; most messages need no more.
-const OPEN_RESERVED: usize = 8;
-const VALUES_RESERVED: usize = 16;
+/// Binaries up to this size take no memory beside the term.
+const BINARY_INLINE_BYTES: usize = Binary::INLINE_BYTES;
+/// For so many cells of a container room is made at once, if as many bytes follow; for more as they come.
+const CLAIMED_CELLS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests;

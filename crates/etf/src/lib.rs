@@ -9,7 +9,7 @@
 //! A term that arrives with atoms beside it is a [`Payload`].
 //!
 //! Every byte read is taken to come from a stranger: nothing panics, nothing is allocated because a
-//! length was claimed, depth costs a stack of our own, and each [`Limits`] field ends one kind of excess.
+//! length was claimed, no depth is a danger (what nests deeper than most terms costs a stack of our own), and each [`Limits`] field ends one kind of excess.
 //!
 //! ```
 //! use engset_etf::{DecodeErrorKind, decode, encode, from_term, to_term};

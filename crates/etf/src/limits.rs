@@ -53,3 +53,6 @@ impl Default for Limits {
         Self::DEFAULT
     }
 }
+
+/// Containers nested up to so deep are read and written by calls inside calls; those below by a stack of our own.
+pub(crate) const RECURSION_MAX: usize = 16;

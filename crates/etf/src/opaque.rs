@@ -2,14 +2,18 @@
 
 use alloc::vec::Vec;
 
+use engset_term::{NodeName, Pid, PortId, Reference};
+
 use crate::DecodeErrorKind as Kind;
-use crate::{DecodeError, Reader, put_atom, tags};
+use crate::{DecodeError, Reader, put_atom, put_pid, put_port_id, put_reference, tags};
 
 /// What was met on the way through a term, in order of position.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     parts: Vec<Part>,
     references: usize,
+    /// Whether identifiers are noted, and not the atoms in them.
+    wants_identifiers: bool,
     pub(crate) has_record: bool,
 }
 
@@ -19,9 +23,19 @@ enum Part {
     Reference { at: usize },
     /// A fun: its size counts from the byte after its tag.
     Fun { at: usize, end: usize },
+    /// A pid, port or reference.
+    Identifier { at: usize, end: usize },
 }
 
+/// Whose an identifier is to be instead of a node's incarnation.
+pub(crate) type Owner<'a> = dyn Fn(NodeName, u32) -> (NodeName, u32) + 'a;
+
 impl Notes {
+    /// Notes that hold the identifiers of the term.
+    pub(crate) fn with_identifiers() -> Self {
+        Self { wants_identifiers: true, ..Self::default() }
+    }
+
     /// Whether the term says something only together with the atoms of its message.
     pub(crate) const fn has_references(&self) -> bool {
         self.references > 0
@@ -51,6 +65,12 @@ impl<'a> Reader<'a> {
                     let (end, parts) = self.walk_fun_head(notes)?;
                     open.push(OpenFun { end, to_come: left });
                     parts
+                }
+                tag if notes.wants_identifiers && is_identifier(tag) => {
+                    let at = self.position();
+                    self.skip_head(false, None)?;
+                    notes.parts.push(Part::Identifier { at, end: self.position() });
+                    0
                 }
                 tag => {
                     notes.has_record |= tag == tags::RECORD;
@@ -88,13 +108,23 @@ impl<'a> Reader<'a> {
 
     /// The bytes between `start` and here, through which `notes` were taken, with each cached atom written out.
     pub(crate) fn written_out(&mut self, start: usize, notes: &Notes) -> Result<Vec<u8>, DecodeError> {
+        self.written_as(start, notes, &|node, creation| (node, creation))
+    }
+
+    /// As [`Self::written_out`], with each noted identifier given to the node that `owner` says.
+    pub(crate) fn written_as(
+        &mut self,
+        start: usize,
+        notes: &Notes,
+        owner: &Owner<'_>,
+    ) -> Result<Vec<u8>, DecodeError> {
         let stop = self.position();
         let mut out = Vec::with_capacity(stop.saturating_sub(start));
         let mut open: Vec<(usize, usize)> = Vec::new();
         let mut copied = start;
         for part in &notes.parts {
             let at = match part {
-                Part::Reference { at } | Part::Fun { at, .. } => *at,
+                Part::Reference { at } | Part::Fun { at, .. } | Part::Identifier { at, .. } => *at,
             };
             while let Some((end, begun)) = open.pop_if(|(end, _)| *end <= at) {
                 copied = self.copy(&mut out, copied, end);
@@ -112,6 +142,10 @@ impl<'a> Reader<'a> {
                     copied = at.saturating_add(2);
                 }
                 Part::Fun { end, .. } => open.push((*end, out.len())),
+                Part::Identifier { end, .. } => {
+                    self.part(at, *end).put_as(owner, &mut out)?;
+                    copied = *end;
+                }
             }
         }
         while let Some((end, begun)) = open.pop() {
@@ -122,10 +156,47 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
+    /// Reads one identifier and appends the same one of the node that `owner` says.
+    fn put_as(&mut self, owner: &Owner<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        match self.peek_tag()? {
+            tags::NEW_PID | tags::PID => {
+                let pid = self.pid()?;
+                let (node, creation) = owner(pid.node(), pid.creation());
+                put_pid(out, Pid::new(node, creation, pid.id(), pid.serial()));
+            }
+            tags::V4_PORT | tags::NEW_PORT | tags::PORT => {
+                let port = self.port_id()?;
+                let (node, creation) = owner(port.node(), port.creation());
+                put_port_id(out, PortId::new(node, creation, port.id()));
+            }
+            _ => {
+                let reference = self.reference()?;
+                let (node, creation) = owner(reference.node(), reference.creation());
+                let given = Reference::new(node, creation, reference.words());
+                put_reference(out, &given.map_err(|_words| self.error(Kind::BadReference))?);
+            }
+        }
+        Ok(())
+    }
+
     fn copy(&self, out: &mut Vec<u8>, from: usize, to: usize) -> usize {
         out.extend_from_slice(self.between(from, to));
         to
     }
+}
+
+fn is_identifier(tag: u8) -> bool {
+    matches!(
+        tag,
+        tags::NEW_PID
+            | tags::PID
+            | tags::V4_PORT
+            | tags::NEW_PORT
+            | tags::PORT
+            | tags::NEWER_REFERENCE
+            | tags::NEW_REFERENCE
+            | tags::REFERENCE
+    )
 }
 
 /// Writes the size of the fun that began at `begun` and ends with `out`.

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::ops::RangeBounds;
 
 use bytes::Bytes;
-use engset_term::{Atom, Term};
+use engset_term::{Atom, NodeName, Term};
 use serde::de::DeserializeOwned;
 
 use crate::opaque::Notes;
@@ -137,6 +137,46 @@ impl Payload {
         } else {
             Ok(self.bytes.clone())
         }
+    }
+}
+
+/// A node that gets its name while it runs has other identifiers outside than inside.
+impl Payload {
+    /// The same term with all pids, ports and references given to the nodes that `owner` says, from name and creation
+    /// to name and creation, those in funs too; its atoms are written out.
+    ///
+    /// ```
+    /// use engset_etf::{Payload, encode_body};
+    /// use engset_term::{NodeName, Pid, Term};
+    ///
+    /// let (old, new) = (NodeName::NONODE, NodeName::new("a@host").expect("a name"));
+    /// let mut body = Vec::new();
+    /// encode_body(&Term::list([Term::Pid(Pid::new(old, 1, 7, 0)), Term::atom("nonode@nohost")]), &mut body);
+    /// let payload = Payload::from(body).with_owners(&|node, creation| match node == old {
+    ///     true => (new, 9),
+    ///     false => (node, creation),
+    /// });
+    /// let expected = Term::list([Term::Pid(Pid::new(new, 9, 7, 0)), Term::atom("nonode@nohost")]);
+    /// assert_eq!(payload.expect("a term").term().expect("a term"), expected);
+    /// ```
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one term or exceed the default limits.
+    pub fn with_owners(&self, owner: &dyn Fn(NodeName, u32) -> (NodeName, u32)) -> Result<Self, DecodeError> {
+        if matches!(self.reader().peek_tag()?, tags::COMPRESSED | tags::LOCAL_EXT) {
+            let mut plain = alloc::vec::Vec::new();
+            encode_body(&self.term()?, &mut plain);
+            // A term that only its maker reads stays closed.
+            return match plain.first() {
+                Some(&(tags::COMPRESSED | tags::LOCAL_EXT)) | None => Ok(self.clone()),
+                Some(_) => Self::from(plain).with_owners(owner),
+            };
+        }
+        let mut reader = self.reader();
+        let mut notes = Notes::with_identifiers();
+        reader.walk(&mut notes)?;
+        reader.expect_end()?;
+        reader.written_as(0, &notes, owner).map(Self::from)
     }
 }
 

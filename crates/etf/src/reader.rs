@@ -87,6 +87,11 @@ impl<'a> Reader<'a> {
     {
         Reader::shared(body, self.limits).with_atoms(self.atoms)
     }
+
+    /// A reader of the bytes from `from` to `to`, with this reader's settings.
+    pub(crate) fn part(&self, from: usize, to: usize) -> Self {
+        Reader::with_limits(self.between(from, to), self.limits).with_atoms(self.atoms)
+    }
 }
 
 /// Where the reader is.
@@ -175,6 +180,9 @@ impl<'a> Reader<'a> {
 
     /// The next term, an atom.
     pub fn atom(&mut self) -> Result<Atom, DecodeError> {
+        if let Some(atom) = self.short_atom() {
+            return Ok(atom);
+        }
         let start = self.at;
         match self.atom_text()? {
             AtomText::Utf8(text) => Atom::new(text).map_err(|_long| self.error_at(start, Kind::AtomTooLong)),
@@ -312,7 +320,7 @@ impl<'a> Reader<'a> {
             return if len > 255 {
                 Err(self.error_at(start, Kind::AtomTooLong))
             } else {
-                Ok(AtomText::Latin1(bytes))
+                Ok(latin1_text(bytes))
             };
         }
         let text = core::str::from_utf8(bytes).map_err(|_utf8| self.error_at(start, Kind::BadUtf8))?;
@@ -322,21 +330,37 @@ impl<'a> Reader<'a> {
         Ok(AtomText::Utf8(text))
     }
 
+    /// Goes past the next term if it is an atom that is short and of ASCII, which is the same in Latin-1 and UTF-8.
+    #[inline]
+    fn short_atom(&mut self) -> Option<Atom> {
+        let (head, len, rest): (usize, _, _) = match self.rest() {
+            [tags::SMALL_ATOM_UTF8 | tags::SMALL_ATOM, len, rest @ ..] => (2, *len, rest),
+            [tags::ATOM_UTF8 | tags::ATOM, 0, len, rest @ ..] => (3, *len, rest),
+            _ => return None,
+        };
+        let atom = Atom::short(rest.first_chunk()?, len)?;
+        self.advance(head.saturating_add(usize::from(len)));
+        Some(atom)
+    }
+
     fn node(&mut self) -> Result<NodeName, DecodeError> {
         let start = self.at;
-        let text = self.atom_text()?;
-        let raw = self.since(start);
         if let Some((last, node)) = self.last_node
-            && last == raw
+            && self.rest().starts_with(last)
         {
+            self.advance(last.len());
             return Ok(node);
         }
-        let node = match text {
-            AtomText::Utf8(text) => self.node_named(text, start)?,
-            AtomText::Latin1(bytes) => self.node_named(&latin1(bytes), start)?,
-            AtomText::Cached(atom) => self.node_named(atom.as_str(), start)?,
+        let node = if let Some(atom) = self.short_atom() {
+            self.node_named(atom.as_str(), start)?
+        } else {
+            match self.atom_text()? {
+                AtomText::Utf8(text) => self.node_named(text, start)?,
+                AtomText::Latin1(bytes) => self.node_named(&latin1(bytes), start)?,
+                AtomText::Cached(atom) => self.node_named(atom.as_str(), start)?,
+            }
         };
-        self.last_node = Some((raw, node));
+        self.last_node = Some((self.since(start), node));
         Ok(node)
     }
 
@@ -467,6 +491,16 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn between(&self, from: usize, to: usize) -> &'a [u8] {
         self.body.get(from..to).unwrap_or(&[])
+    }
+
+    /// Goes on by so many bytes, which are there.
+    pub(crate) const fn advance(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
+    /// Goes to the end, so that nothing more is found.
+    pub(crate) const fn give_up(&mut self) {
+        self.at = self.body.len();
     }
 
     /// Goes back to an earlier position.
@@ -656,6 +690,12 @@ impl Reader<'_> {
         }
         Ok(count)
     }
+}
+
+/// Most Latin-1 is ASCII, which is UTF-8 too.
+fn latin1_text(bytes: &[u8]) -> AtomText<'_> {
+    let ascii = bytes.is_ascii().then(|| core::str::from_utf8(bytes).ok()).flatten();
+    ascii.map_or(AtomText::Latin1(bytes), AtomText::Utf8)
 }
 
 pub(crate) fn latin1(bytes: &[u8]) -> String {

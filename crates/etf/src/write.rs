@@ -54,8 +54,22 @@ pub fn put_int(out: &mut Vec<u8>, value: i64) {
     } else if let Ok(small) = i32::try_from(value) {
         put_tagged(out, tags::INTEGER, small.to_be_bytes());
     } else {
-        put_big(out, value < 0, &value.unsigned_abs().to_le_bytes());
+        let (bytes, used) = wide_int(value);
+        let end = out.len().saturating_add(used);
+        out.extend_from_slice(&bytes);
+        out.truncate(end);
     }
+}
+
+/// An integer outside the range of `i32`, and how many of the bytes are used.
+#[inline]
+pub(crate) fn wide_int(value: i64) -> ([u8; 11], usize) {
+    let magnitude = value.unsigned_abs();
+    let len = u64::BITS.saturating_sub(magnitude.leading_zeros()).div_ceil(8);
+    let [_, _, _, len_byte] = len.to_be_bytes();
+    let [a, b, c, d, e, f, g, h] = magnitude.to_le_bytes();
+    let bytes = [tags::SMALL_BIG, len_byte, u8::from(value < 0), a, b, c, d, e, f, g, h];
+    (bytes, usize::from(len_byte).saturating_add(3))
 }
 
 /// An integer outside the range of `i32` by sign and magnitude, least significant byte first.

@@ -42,6 +42,9 @@ mod state;
 mod table;
 #[path = "../../process/src/task.rs"]
 mod task;
+#[path = "../../process/src/trace_token.rs"]
+#[expect(dead_code, reason = "models trace nothing")]
+mod trace_token;
 #[path = "../../process/src/waits.rs"]
 mod waits;
 

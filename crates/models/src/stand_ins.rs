@@ -30,6 +30,11 @@ pub(crate) mod scheduler {
     pub(crate) fn worker_index() -> Option<usize> {
         super::WORKER.with(std::cell::Cell::get)
     }
+
+    /// Models have no memory for messages from other nodes to keep.
+    pub(crate) fn boxed(encoded: crate::signal::Encoded) -> Box<crate::signal::Encoded> {
+        Box::new(encoded)
+    }
 }
 
 loom::thread_local! {

@@ -30,6 +30,8 @@ pub enum Step {
     Unix,
     /// TLS, before the handshake of the nodes.
     Tls,
+    /// QUIC, before the handshake of the nodes.
+    Quic,
     /// The handshake.
     Handshake,
 }
@@ -87,6 +89,13 @@ pub enum ConnectError {
         /// What is wrong, on which side.
         error: TlsError,
     },
+    /// No QUIC connection came about, for a reason for which none over TCP would either.
+    Quic {
+        /// Where.
+        at: SocketAddr,
+        /// What is wrong, on which side.
+        error: TlsError,
+    },
     /// A step took too long.
     Timeout {
         /// Which.
@@ -108,6 +117,7 @@ impl ConnectError {
             Self::Tcp { .. } => Step::Tcp,
             Self::Unix { .. } => Step::Unix,
             Self::Tls { .. } => Step::Tls,
+            Self::Quic { .. } => Step::Quic,
             Self::Timeout { step, .. } => *step,
             Self::Random(_) => Step::Handshake,
         }
@@ -122,6 +132,7 @@ impl fmt::Display for Step {
             Self::Tcp => "tcp",
             Self::Unix => "unix",
             Self::Tls => "tls",
+            Self::Quic => "quic",
             Self::Handshake => "handshake",
         })
     }
@@ -161,6 +172,7 @@ impl fmt::Display for ConnectError {
                 path.display()
             ),
             Self::Tls { at, error } => write!(f, "no TLS with the node at {at}: {error}"),
+            Self::Quic { at, error } => write!(f, "no QUIC with the node at {at} (UDP): {error}"),
             Self::Timeout { step: Step::Tls, at: Some(at) } => write!(
                 f,
                 "the node at {at} began no TLS in time; it hangs, or it is a node without TLS: all nodes of a cluster use the same carrier"
@@ -213,10 +225,12 @@ async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding) {
             return node.dial_failed(peer, attempt, Arc::new(error));
         }
     };
+    let groups = carried.groups();
     match Channel::dialled(Arc::clone(&node), wish, scheduler.now(), challenge, carried.framing) {
         Ok(channel) => {
             // The node hears of the end by the channel itself.
-            let reason = drive(channel, carried.stream, scheduler, None).await;
+            let channel = channel.with_groups(groups);
+            let reason = drive(channel, carried.stream, carried.beside, scheduler, None).await;
             tracing::debug!(%peer, "connection ended: {reason}");
         }
         Err(error) => node.dial_failed(peer, attempt, Arc::new(CloseReason::Handshake(error))),
@@ -244,7 +258,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    const STEPS: [Step; 5] = [Step::Resolve, Step::Epmd, Step::Tcp, Step::Unix, Step::Tls];
+    const STEPS: [Step; 6] = [Step::Resolve, Step::Epmd, Step::Tcp, Step::Unix, Step::Tls, Step::Quic];
 
     #[test]
     fn each_step_before_the_handshake_has_its_time_and_no_more() {

@@ -29,14 +29,35 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 const HANDSHAKE_READ_BYTES: usize = 1024;
 /// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
 const READS_PER_TURN: usize = 4;
+/// Turns in which what came on other streams is read after the end of the main one.
+const LAST_TURNS: usize = 1024;
 /// How long the last bytes of a handshake may take to be written.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Drives `channel` over `stream` until either ends; how it ended. The place among the handshakes, if it takes one, is
+/// The streams of a connection beside its main one, for groups of senders.
+pub(crate) trait Beside: Send {
+    /// For how many groups there are streams.
+    fn groups(&self) -> usize;
+
+    /// Reads, hands over to the channel, takes from it, and writes, as far as that goes; whether there may be more to read
+    /// at once. `task` is woken when any of it can go on. Does nothing before the peer has proven who it is.
+    ///
+    /// # Errors
+    /// The connection is to be closed.
+    fn poll(
+        &mut self,
+        channel: &mut Channel,
+        now: Instant,
+        task: &mut Context<'_>,
+    ) -> Result<bool, CloseReason>;
+}
+
+/// Drives `channel` over `stream`, and the streams `beside` it, until either ends; how it ended. The place among the handshakes, if it takes one, is
 /// free again once the peer has proven who it is.
 pub(crate) async fn drive(
     channel: Channel,
     stream: impl AsyncRead + AsyncWrite,
+    beside: Option<Box<dyn Beside>>,
     scheduler: Scheduler,
     place: Option<Place>,
 ) -> CloseReason {
@@ -44,6 +65,7 @@ pub(crate) async fn drive(
     let mut driver = Driver {
         channel,
         stream,
+        beside,
         scheduler,
         place,
         alarm: None,
@@ -68,6 +90,7 @@ enum Read {
 struct Driver<'a, S> {
     channel: Channel,
     stream: Pin<&'a mut S>,
+    beside: Option<Box<dyn Beside>>,
     scheduler: Scheduler,
     place: Option<Place>,
     /// Rings when the channel wants to hear of the time, which is this.
@@ -85,6 +108,9 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<CloseReason> {
         if self.closing.is_none() {
             self.read(task);
+        }
+        if self.closing.is_none() {
+            self.poll_beside(task);
         }
         if self.closing.is_none() {
             self.watch_time(task);
@@ -121,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                     return;
                 }
                 Poll::Ready(Ok(Read::End)) => {
+                    self.last_beside(task);
                     self.closing = Some(self.channel.handle_eof());
                     return;
                 }
@@ -139,6 +166,32 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         }
         // There may be more to read; others first.
         task.waker().wake_by_ref();
+    }
+
+    /// Lets the other streams go on; whether there may be more to read from them.
+    fn poll_beside(&mut self, task: &mut Context<'_>) -> bool {
+        let Some(beside) = &mut self.beside else { return false };
+        match beside.poll(&mut self.channel, self.scheduler.now(), task) {
+            Ok(has_more) => {
+                if has_more {
+                    task.waker().wake_by_ref();
+                }
+                has_more
+            }
+            Err(reason) => {
+                self.closing = Some(reason);
+                false
+            }
+        }
+    }
+
+    /// The peer ends the main stream last: what it sent on the others is there, and is read before the end is told.
+    fn last_beside(&mut self, task: &mut Context<'_>) {
+        for _ in 0..LAST_TURNS {
+            if !self.poll_beside(task) {
+                return;
+            }
+        }
     }
 
     /// Reads once and hands over what came: straight into the channel's memory, or during the handshake by a buffer.

@@ -21,23 +21,41 @@ pub(crate) enum Finding {
     Fixed(u16),
 }
 
-/// Where to try to connect to `peer`, the best first.
+/// Where a peer can be reached.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Where to try to connect over TCP, the best first.
+    pub(crate) at: Vec<SocketAddr>,
+    /// The UDP port at the same addresses by which it may be reached over QUIC.
+    #[cfg(feature = "quic")]
+    pub(crate) udp_port: Option<u16>,
+}
+
+/// Where to try to connect to `peer`.
 pub(crate) async fn find(
     scheduler: &Scheduler,
     finding: Finding,
     peer: NodeName,
-) -> Result<Vec<SocketAddr>, ConnectError> {
+) -> Result<Found, ConnectError> {
     let addresses = addresses(scheduler, &peer.host_part()).await?;
     let name = peer.name_part();
     match finding {
         Finding::Fixed(tcp_port) => {
             let at = |address: &IpAddr| SocketAddr::new(*address, tcp_port);
-            Ok(addresses.iter().take(ADDRESSES_MAX).map(at).collect())
+            Ok(Found {
+                at: addresses.iter().take(ADDRESSES_MAX).map(at).collect(),
+                #[cfg(feature = "quic")]
+                udp_port: Some(tcp_port),
+            })
         }
         Finding::Epmd(epmd_tcp_port) => {
             let (at, entry) = ask_each(scheduler, &addresses, epmd_tcp_port, &name).await?;
             let entry = entry.ok_or_else(|| ConnectError::UnknownNode { name: name.to_string(), at })?;
-            Ok(vec![SocketAddr::new(at.ip(), entry.tcp_port)])
+            Ok(Found {
+                at: vec![SocketAddr::new(at.ip(), entry.tcp_port)],
+                #[cfg(feature = "quic")]
+                udp_port: crate::carrier::offered_udp_port(&entry.extra),
+            })
         }
     }
 }

@@ -114,6 +114,8 @@ fn address(from: From) -> Option<IpAddr> {
     match from {
         From::Tcp(at) => Some(at.ip()),
         From::Unix => None,
+        #[cfg(feature = "quic")]
+        From::Quic(at) => Some(at.ip()),
     }
 }
 
@@ -170,14 +172,14 @@ async fn receive(guest: Guest, from: From, carrier: Carrier, node: Arc<Node>, pl
         }
     };
     let channel = match Channel::accepted(node, scheduler.now(), challenge, carried.framing) {
-        Ok(channel) => channel,
+        Ok(channel) => channel.with_groups(carried.groups()),
         Err(error) => return tracing::error!("this node cannot accept connections: {error}"),
     };
     let channel = match carried.names {
         Some(names) => channel.check_name(names),
         None => channel,
     };
-    match drive(channel, carried.stream, scheduler, Some(place)).await {
+    match drive(channel, carried.stream, carried.beside, scheduler, Some(place)).await {
         reason @ CloseReason::Impostor(_) => tracing::warn!(%from, "{reason}"),
         reason @ CloseReason::Handshake(_) => tracing::info!(%from, "no connection: {reason}"),
         reason => tracing::debug!(%from, "connection ended: {reason}"),

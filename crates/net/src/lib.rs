@@ -26,6 +26,8 @@ pub use carrier::{
     NODE_URI_SCHEME, PEM_FILE_BYTES_MAX, SocketDirError, TlsConfig, TlsConfigError, TlsError, TlsFault,
     TlsVersion,
 };
+#[cfg(feature = "quic")]
+pub use carrier::{QUIC_PROTOCOL, QuicCounts};
 pub use connect::{ConnectError, Step};
 pub use engset_node::HANDSHAKES_MAX;
 pub use start::{NodeBuilder, RunningNode, SetCookieError, StartNodeError};

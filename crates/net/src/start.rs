@@ -1,10 +1,15 @@
 //! Starting a node on real sockets: listener, EPMD registration, accepting, and stopping again.
 
 mod error;
+#[cfg(feature = "quic")]
+mod quic;
 
 pub use error::{SetCookieError, StartNodeError};
 
 use crate::carrier::{Carrier, Listener, TlsConfig};
+#[cfg(feature = "quic")]
+use crate::carrier::{Quic, offer};
+use crate::clock;
 use crate::connect::Dialler;
 use crate::finding::{Finding, addresses};
 use crate::handshakes::{Handshakes, accept};
@@ -30,6 +35,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 #[must_use = "a builder does nothing until `start`"]
 pub struct NodeBuilder {
     name: Option<String>,
+    /// The host of a node that gets its name from a peer.
+    host: Option<String>,
+    /// Whether peers can connect to it.
+    listens: bool,
     /// Does not print.
     cookie: Option<Result<Cookie, CookieError>>,
     visible: bool,
@@ -37,6 +46,9 @@ pub struct NodeBuilder {
     listen: Option<IpAddr>,
     finding: Finding,
     carrier: Carrier,
+    /// Beside TLS, QUIC.
+    #[cfg(feature = "quic")]
+    quic: bool,
     tcp_ports: RangeInclusive<u16>,
     adjust: Option<fn(&mut NodeConfig)>,
 }
@@ -45,12 +57,16 @@ impl Default for NodeBuilder {
     fn default() -> Self {
         Self {
             name: None,
+            host: None,
+            listens: true,
             cookie: None,
             visible: false,
             threads: None,
             listen: None,
             finding: Finding::Epmd(crate::epmd::tcp_port()),
             carrier: Carrier::Tcp,
+            #[cfg(feature = "quic")]
+            quic: false,
             tcp_ports: 0..=0,
             adjust: None,
         }
@@ -60,7 +76,36 @@ impl Default for NodeBuilder {
 impl NodeBuilder {
     /// Names the node `name@host`, so that others can reach it. Without a name it is alone.
     pub fn name(self, name: &str) -> Self {
-        Self { name: Some(name.to_owned()), ..self }
+        Self { name: Some(name.to_owned()), host: None, ..self }
+    }
+
+    /// Lets the first peer that the node is [connected](Node::connect) to name it, as `erl -name undefined@HOST` does:
+    /// the name is one that nobody else has, `...@host`. For a program that joins a cluster for a while, and any number
+    /// of them on one machine.
+    ///
+    /// As in OTP such a node is hidden, listens nowhere and has no EPMD, makes a connection only where it is told to, and
+    /// has the name for as long as the connection that it came over is up: with it go its other connections, and the
+    /// next one brings another name. While it has none, [`Node::name`] is `nonode@nohost`; a second connection cannot be
+    /// begun before the first is up ([`NameAwaited`](engset_node::NameAwaited)). Its own processes see it as
+    /// `nonode@nohost` all the time, so that their pids outlive its names; peers see the name.
+    ///
+    /// ```no_run
+    /// # use engset_net::RunningNode;
+    /// # use engset_term::NodeName;
+    /// let node = RunningNode::builder().name_from_peer("127.0.0.1").cookie("a secret").start()?;
+    /// let peer = NodeName::new("shop@127.0.0.1")?;
+    /// let shop = node.node().clone();
+    /// node.block_on(|_cx| async move { shop.connect_and_wait(peer).await })?.map_err(|error| error.to_string())?;
+    /// println!("we are {}", node.node().name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn name_from_peer(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), name: None, ..self }
+    }
+
+    /// Listens nowhere, as `erl -dist_listen false`: the node connects to others, and none to it. It is in no EPMD.
+    pub fn connect_only(self) -> Self {
+        Self { listens: false, ..self }
     }
 
     /// Sets the secret that all nodes of the cluster share.
@@ -132,7 +177,7 @@ impl NodeBuilder {
 
     /// Speaks TLS with all peers, as `erl -proto_dist inet_tls` does; an Erlang node without it is not reached then.
     pub fn tls(self, tls: TlsConfig) -> Self {
-        Self { carrier: Carrier::Tls(tls), ..self }
+        self.carried_by(Carrier::Tls(tls))
     }
 
     /// Reaches other Engset nodes of this machine by Unix sockets instead of TCP, without EPMD: each has a socket file
@@ -146,7 +191,16 @@ impl NodeBuilder {
     /// # Ok(()) }
     /// ```
     pub fn unix_socket(self, dir: impl Into<PathBuf>) -> Self {
-        Self { carrier: Carrier::Unix(dir.into()), ..self }
+        self.carried_by(Carrier::Unix(dir.into()))
+    }
+
+    fn carried_by(self, carrier: Carrier) -> Self {
+        Self {
+            carrier,
+            #[cfg(feature = "quic")]
+            quic: false,
+            ..self
+        }
     }
 
     /// Changes further settings, such as limits and tick times.
@@ -174,9 +228,14 @@ impl NodeBuilder {
         let started =
             receiver.recv().unwrap_or_else(|_| Err(StartNodeError::Kernel("start was cut off".to_owned())));
         match started {
-            Ok(up) => {
-                Ok(RunningNode { node: up.node, scheduler, keeper: up.keeper, handshakes: up.handshakes })
-            }
+            Ok(up) => Ok(RunningNode {
+                node: up.node,
+                scheduler,
+                keeper: up.keeper,
+                handshakes: up.handshakes,
+                #[cfg(feature = "quic")]
+                quic: up.quic,
+            }),
             Err(error) => {
                 stop_scheduler(&scheduler);
                 Err(error)
@@ -186,6 +245,11 @@ impl NodeBuilder {
 
     async fn bring_up(self, scheduler: Scheduler) -> Result<Up, StartNodeError> {
         let salt = random::number().map_err(StartNodeError::System)?;
+        if let Some(host) = self.host.clone() {
+            // Any name at this host will do.
+            NodeName::new(&format!("n@{host}")).map_err(StartNodeError::Name)?;
+            return self.bring_up_unheard(NodeName::NONODE, Some(host), salt, scheduler).await;
+        }
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
             let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
@@ -193,12 +257,24 @@ impl NodeBuilder {
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
-            return Ok(Up { node: Node::new(config, scheduler, network), keeper: None, handshakes });
+            let node = Node::new(config, scheduler, network);
+            return Ok(Up::new(node, None, handshakes));
         };
-        let name = NodeName::new(name).map_err(StartNodeError::Name)?;
+        let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
+        if !self.listens {
+            return self.bring_up_unheard(name, None, salt, scheduler).await;
+        }
         let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
         let (listen, listener) = self.listen_as(name, &scheduler).await?;
-        let presence = self.presence(name, listen, &listener, &scheduler).await?;
+        #[cfg(feature = "quic")]
+        let udp_port = self.udp_port(listen, &listener)?;
+        #[cfg(feature = "quic")]
+        let extra = udp_port.as_ref().map_or(Ok(Vec::new()), |port| port.number().map(offer));
+        #[cfg(feature = "quic")]
+        let extra = extra.map_err(StartNodeError::System)?;
+        #[cfg(not(feature = "quic"))]
+        let extra = Vec::new();
+        let presence = self.presence(name, (listen, &listener), extra, &scheduler).await?;
         let creation = match presence.as_ref().map_or(0, |presence| presence.registered.registration.creation)
         {
             // Values below four have other meanings; the old protocol has no others.
@@ -208,18 +284,60 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
-        let network = Arc::new(Dialler { carrier: self.carrier.clone(), finding: self.finding });
+        #[cfg(feature = "quic")]
+        let (carrier, quic) = quic::with_quic(self.carrier, udp_port, &config, &scheduler)?;
+        #[cfg(not(feature = "quic"))]
+        let carrier = self.carrier;
+        let network = Arc::new(Dialler { carrier: carrier.clone(), finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
+        node.processes().set_started_at(clock::started_at(&scheduler));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        scheduler.spawn_task(accept(listener, self.carrier, Arc::clone(&node), Arc::clone(&handshakes)));
+        #[cfg(feature = "quic")]
+        if let Some(quic) = &quic {
+            let listener = Listener::Quic(Arc::clone(quic));
+            let (carrier, node) = (carrier.clone(), Arc::clone(&node));
+            scheduler.spawn_task(accept(listener, carrier, node, Arc::clone(&handshakes)));
+        }
+        scheduler.spawn_task(accept(listener, carrier, Arc::clone(&node), Arc::clone(&handshakes)));
         let keeper = presence.map(|presence| {
             let (gone, stop) = tokio::sync::oneshot::channel();
             let Presence { epmd, entry, registered } = presence;
             scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
             Keeper { _gone: gone }
         });
-        Ok(Up { node, keeper, handshakes })
+        let up = Up::new(node, keeper, handshakes);
+        #[cfg(feature = "quic")]
+        let up = Up { quic, ..up };
+        Ok(up)
+    }
+
+    /// A node that listens nowhere; `host` is that of one which gets its name from a peer.
+    async fn bring_up_unheard(
+        self,
+        name: NodeName,
+        host: Option<String>,
+        salt: u64,
+        scheduler: Scheduler,
+    ) -> Result<Up, StartNodeError> {
+        let creation = match &host {
+            Some(_) => 1,
+            None => random::creation().map_err(StartNodeError::System)?,
+        };
+        if let (None, Carrier::Tls(tls)) = (&host, &self.carrier) {
+            tls.check_own(name).map_err(StartNodeError::Certificate)?;
+        }
+        let cookie = self.cookie.clone().ok_or(StartNodeError::NoCookie)?.map_err(StartNodeError::Cookie)?;
+        let mut config = NodeConfig::new(name, creation, cookie, salt);
+        config.visible = self.visible && host.is_none();
+        config.asks_for_name_at = host;
+        self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
+        let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
+        let node = Node::new(config, scheduler, network);
+        node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
+        node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
+        Ok(Up::new(node, None, handshakes))
     }
 
     /// Where the node `name` listens, and listens there.
@@ -234,7 +352,7 @@ impl NodeBuilder {
         let listen = match (self.listen, &self.carrier) {
             (Some(listen), _) => listen,
             (None, Carrier::Unix(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            (None, Carrier::Tcp | Carrier::Tls(_)) => loopback(scheduler, &name.host_part()).await?,
+            (None, _) => loopback(scheduler, &name.host_part()).await?,
         };
         let tcp_ports = match self.finding {
             Finding::Fixed(tcp_port) => tcp_port..=tcp_port,
@@ -243,7 +361,7 @@ impl NodeBuilder {
         let listener = self.carrier.listen(name, listen, tcp_ports);
         let listener = listener.map_err(|error| match &self.carrier {
             Carrier::Unix(path) => StartNodeError::SocketDir { path: path.clone(), error },
-            Carrier::Tcp | Carrier::Tls(_) => StartNodeError::System(error),
+            _ => StartNodeError::System(error),
         })?;
         Ok((listen, listener))
     }
@@ -252,15 +370,15 @@ impl NodeBuilder {
     async fn presence(
         &self,
         name: NodeName,
-        listen: IpAddr,
-        listener: &Listener,
+        (listen, listener): (IpAddr, &Listener),
+        extra: Vec<u8>,
         scheduler: &Scheduler,
     ) -> Result<Option<Presence>, StartNodeError> {
         let tcp_port = listener.tcp_port().map_err(StartNodeError::System)?;
         let (Finding::Epmd(epmd_tcp_port), Some(tcp_port)) = (self.finding, tcp_port) else {
             return Ok(None);
         };
-        let entry = NodeEntry::new(&name.name_part(), tcp_port);
+        let entry = NodeEntry { extra, ..NodeEntry::new(&name.name_part(), tcp_port) };
         let epmd = EpmdPlace { tcp_port: epmd_tcp_port, listen };
         let registered = register(epmd, &entry, scheduler).await.map_err(StartNodeError::Epmd)?;
         Ok(Some(Presence { epmd, entry, registered }))
@@ -272,6 +390,20 @@ struct Up {
     node: Arc<Node>,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    #[cfg(feature = "quic")]
+    quic: Option<Arc<Quic>>,
+}
+
+impl Up {
+    fn new(node: Arc<Node>, keeper: Option<Keeper>, handshakes: Arc<Handshakes>) -> Self {
+        Self {
+            node,
+            keeper,
+            handshakes,
+            #[cfg(feature = "quic")]
+            quic: None,
+        }
+    }
 }
 
 /// What the EPMD of this machine knows of the node.
@@ -306,6 +438,8 @@ pub struct RunningNode {
     scheduler: Scheduler,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    #[cfg(feature = "quic")]
+    quic: Option<Arc<Quic>>,
 }
 
 impl RunningNode {
@@ -427,6 +561,8 @@ impl Drop for RunningNode {
             tracing::warn!("the node stops although some of its processes have not ended");
         }
         self.node.disconnect_all();
+        #[cfg(feature = "quic")]
+        self.end_quic();
         stop_scheduler(&self.scheduler);
     }
 }

@@ -4,6 +4,8 @@
 //! and closes the stream at the first error. After each `handle_*` it drains `poll_transmit`. Dropping the channel
 //! ends the connection for the node.
 
+mod groups;
+
 use crate::deliver::BadSignal;
 use crate::dynamic_names::Given;
 use crate::held::{Held, HoldsTooMuch};
@@ -16,6 +18,7 @@ use engset_dist::handshake::{
     Acceptor, AcceptorEvent, Decision, Established, Framing, HandshakeError, Initiator, InitiatorEvent,
 };
 use engset_term::{Instant, NodeName, NodeNameError};
+use groups::Groups;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub struct Channel {
     /// The name that the peer got from us.
     given: Option<Given>,
     closed: Option<CloseReason>,
+    /// For how many groups of senders the carrier has streams beside the one that this is about.
+    groups: usize,
 }
 
 /// Whether the carrier vouches for the name that a peer gives: it may know who is at the other end, for instance by a
@@ -71,6 +76,8 @@ struct Up {
     link: Arc<Link>,
     incoming: Incoming,
     held: Held,
+    /// What comes on the streams for groups of senders.
+    groups: Groups,
     ticker: Ticker,
     /// The rest of the handshake: our acknowledgement.
     unsent: Vec<u8>,
@@ -88,6 +95,8 @@ pub enum CloseReason {
     Refused,
     /// The peer's name cannot be used.
     PeerName(NodeNameError),
+    /// The name that the peer gave this node, which had asked for one, cannot be used.
+    OwnName(NodeNameError),
     /// The peer gives a name that its carrier knows not to be its own; it was told that it is not allowed.
     Impostor(Arc<dyn Error + Send + Sync>),
     /// There are too many connections.
@@ -114,6 +123,9 @@ impl fmt::Display for CloseReason {
             Self::Handshake(error) => fmt::Display::fmt(error, f),
             Self::PeerDialsUs => f.write_str("the peer's own attempt to connect goes on instead of ours"),
             Self::Refused => f.write_str("this node refused the peer's attempt to connect"),
+            Self::OwnName(error) => {
+                write!(f, "the name that the peer gave this node cannot be used: {error}")
+            }
             Self::PeerName(error) => write!(f, "the peer's name cannot be used: {error}"),
             Self::Impostor(error) => write!(f, "a peer was refused that gives a name not its own: {error}"),
             Self::TooMany(error) => fmt::Display::fmt(error, f),
@@ -174,7 +186,7 @@ impl Channel {
         phase: Phase,
         challenge: u32,
     ) -> Self {
-        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None }
+        Self { node, attempt, dialled, phase, names: None, challenge, given: None, closed: None, groups: 0 }
     }
 
     /// Refuses a peer whose name `names` does not let pass.
@@ -220,6 +232,7 @@ impl Channel {
     /// # Errors
     /// As [`Self::handle_bytes`].
     pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+        self.node.count_bytes(bytes, 0);
         let result = match &mut self.phase {
             Phase::Up(up) => up.handle_read(&self.node, now, bytes),
             Phase::Dialling(_) | Phase::Accepting(_) => Ok(()),
@@ -270,8 +283,8 @@ impl Channel {
             Phase::Dialling(initiator) => initiator.poll_timeout(),
             Phase::Accepting(acceptor) => acceptor.poll_timeout(),
             Phase::Up(up) => {
-                let tick = up.ticker.poll_timeout();
-                Some(up.incoming.poll_timeout().map_or(tick, |fragments| fragments.min(tick)))
+                let fragments = up.incoming.poll_timeout().into_iter().chain(up.groups.poll_timeout());
+                Some(fragments.fold(up.ticker.poll_timeout(), Instant::min))
             }
         }
     }
@@ -351,6 +364,7 @@ impl Channel {
                 InitiatorEvent::Established(established) => {
                     let mut unsent = Vec::new();
                     initiator.poll_transmit(&mut unsent);
+                    self.node.named(self.attempt, &established)?;
                     let peer = self.dialled.map_or_else(|| NodeName::new(&established.peer), Ok);
                     self.up(now, peer.map_err(CloseReason::PeerName)?, &established, unsent)?;
                 }
@@ -408,11 +422,16 @@ impl Channel {
         established: &Established,
         unsent: Vec<u8>,
     ) -> Result<(), CloseReason> {
-        let link = self.node.established(self.attempt, peer, established).map_err(CloseReason::TooMany)?;
+        let link = self
+            .node
+            .established(self.attempt, peer, (established, self.groups))
+            .map_err(CloseReason::TooMany)?;
         let config = self.node.config();
         let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
-        let mut up = Box::new(Up { link, incoming, held: self.node.held(), ticker, unsent });
+        let groups =
+            Groups::new(now, established.flags, &config.incoming, self.groups).between([config.name, peer]);
+        let mut up = Box::new(Up { link, incoming, groups, held: self.node.held(), ticker, unsent });
         self.node.challenge_closed(self.attempt);
         let begun = up.handle_bytes(&self.node, now, &established.leftover);
         self.phase = Phase::Up(up);
@@ -446,17 +465,23 @@ impl Up {
             if self.link.is_closed() {
                 return Err(CloseReason::ClosedHere);
             }
+            let received = match &self.link.alias {
+                Some(alias) => alias.inward(received),
+                None => received,
+            };
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         if let Some(fault) = self.incoming.fault() {
             return Err(CloseReason::Connection(fault.clone()));
         }
-        self.held.set(self.incoming.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
+        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
         self.incoming.handle_timeout(now).map_err(CloseReason::Connection)?;
-        match self.ticker.handle_timeout(now, self.incoming.last_received()) {
+        self.groups.handle_timeout(now).map_err(CloseReason::Connection)?;
+        let last_received = self.groups.last_received().max(Some(self.incoming.last_received()));
+        match self.ticker.handle_timeout(now, last_received.unwrap_or(Instant::ZERO)) {
             Tick::Wait => Ok(()),
             Tick::Send => {
                 self.link.state.lock().outgoing.tick_due();
@@ -467,13 +492,24 @@ impl Up {
     }
 
     fn poll_transmit(&self, node: &Node, out: &mut Vec<Bytes>, driver: &Waker) -> Result<(), CloseReason> {
+        self.poll_stream(node, None, out, driver)
+    }
+
+    /// Takes what is to be written on the stream of this group, or on the main one.
+    fn poll_stream(
+        &self,
+        node: &Node,
+        group: Option<usize>,
+        out: &mut Vec<Bytes>,
+        driver: &Waker,
+    ) -> Result<(), CloseReason> {
         let senders = {
             let mut state = self.link.state.lock();
             if state.closed {
                 return Err(CloseReason::ClosedHere);
             }
-            state.outgoing.poll_chunks(out);
-            if state.outgoing.is_empty() {
+            state.outgoing.poll_chunks(group, out);
+            if state.outgoing.stream(group).is_empty() {
                 match &mut state.driver {
                     Some(known) => known.clone_from(driver),
                     none => *none = Some(driver.clone()),

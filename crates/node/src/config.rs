@@ -49,6 +49,9 @@ pub struct NodeConfig {
     pub processes_max: usize,
     /// Limits of global names, and how parts of a cluster that overlap are dealt with.
     pub global: GlobalLimits,
+    /// The host, for a node that has no name and asks the first peer it connects to for one (`erl -name undefined`);
+    /// its `name` is [`NodeName::NONODE`] then, and it is hidden.
+    pub asks_for_name_at: Option<String>,
     /// How much peers may let the node do at once.
     pub functions: FunctionLimits,
     /// Random bits that make references hard to guess.
@@ -75,6 +78,7 @@ impl NodeConfig {
             connections_max: CONNECTIONS_MAX,
             processes_max: PROCESSES_MAX,
             global: GlobalLimits::default(),
+            asks_for_name_at: None,
             functions: FunctionLimits::default(),
             salt,
         }

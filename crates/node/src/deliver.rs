@@ -5,12 +5,13 @@
 //! races produce it.
 
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use crate::spawning::Wish;
 use engset_dist::connection::Received;
 use engset_dist::control::{AltactTarget, Control, Process, Reason};
 use engset_etf::{DecodeError, Payload};
-use engset_process::{ControlSignal, Dest, ExitReason};
+use engset_process::{ControlSignal, Dest, ExitReason, Mark, TraceToken};
 use engset_term::{NodeName, Pid, Reference, Term};
 use std::error::Error;
 use std::fmt;
@@ -58,15 +59,14 @@ impl Node {
             Reason::Payload => whole(&payload).map(ExitReason::from_term).map_err(BadSignal::Reason),
         };
         match control {
-            Control::Send { from, to, .. } => self.processes().deliver(from, &Dest::Pid(to), payload),
-            Control::RegSend { from, to, .. } => {
-                self.processes().deliver(Some(from), &Dest::Name(to), payload);
+            Control::Send { from, to, token } => self.message(from, &Dest::Pid(to), payload, token),
+            Control::RegSend { from, to, token } => self.message(Some(from), &Dest::Name(to), payload, token),
+            Control::AliasSend { from, to, token } => {
+                self.message(Some(from), &Dest::Alias(to), payload, token);
             }
-            Control::AliasSend { from, to, .. } => {
-                self.processes().deliver(Some(from), &Dest::Alias(to), payload);
-            }
-            Control::AltactSigSend { exit: false, from, to, .. } => {
-                self.processes().deliver(Some(from), &altact_dest(to), payload);
+            Control::AltactSigSend { exit: false, priority, from, to, token } => {
+                let mark = Mark { priority, ..mark(token) };
+                self.processes().deliver_with(Some(from), &altact_dest(to), payload, mark);
             }
             Control::AltactSigSend { exit: true, from, to, .. } => {
                 let reason = reason(Reason::Payload)?;
@@ -116,6 +116,10 @@ impl Node {
         Ok(())
     }
 
+    fn message(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<Term>) {
+        self.processes().deliver_with(from, to, payload, mark(token));
+    }
+
     fn act(&self, from: Pid, to: &Dest, signal: ControlSignal) {
         self.processes().signal(from, to, signal);
     }
@@ -144,7 +148,7 @@ impl Node {
                     reason: Reason::Inline(ExitReason::NoProc.to_term()),
                 };
                 // Over this connection or not at all: who asked is told of its loss.
-                self.transmit_over(link, None, &mut Some((control, None)));
+                self.transmit_over(link, None, &mut Some(Outbound::new(control, None)));
             }
         }
     }
@@ -166,17 +170,22 @@ impl Node {
             return Err(BadSignal::ForeignSender(sender));
         }
         if let Some(pid) = receiver(control)
-            && pid.node() != self.name()
+            && pid.node() != self.here()
         {
             return Err(BadSignal::ForeignReceiver(pid));
         }
-        match reference(control, link.peer, self.name()) {
+        match reference(control, link.peer, self.here()) {
             Some((reference, maker)) if reference.node() != maker => {
                 Err(BadSignal::ForeignReference(reference))
             }
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// What is no trace token is none.
+fn mark(token: Option<Term>) -> Mark {
+    Mark { token: token.and_then(|token| TraceToken::from_term(&token)), priority: false }
 }
 
 /// The one term that a payload is.

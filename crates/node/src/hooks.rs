@@ -1,6 +1,7 @@
 //! What the program that holds a node wants to do itself: writing what `user` is told to, and stopping.
 
 use crate::node::Node;
+use engset_process::ExitReason;
 use parking_lot::RwLock;
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ pub enum StopWish {
     Stop,
     /// `init:restart/0`, `init:reboot/0`: it is to be there again.
     Restart,
+    /// Nobody's wish: a process without which the node cannot be, such as `rex`, has ended. The node has left the
+    /// cluster, its processes are killed, and the program should end or start another.
+    Failed,
 }
 
 #[derive(Default)]
@@ -32,10 +36,21 @@ impl Node {
         *self.hooks().output.write() = Some(Arc::new(write));
     }
 
-    /// Calls `stop` when a peer tells the node to stop, by `init:stop/0` and its like, and
+    /// Calls `stop` when the node's own processes have failed ([`StopWish::Failed`]), and when a peer tells the node to stop, by `init:stop/0` and its like, and
     /// [`Functions::allow_changes`](crate::Functions::allow_changes) lets it. Without, peers are told `notsup`.
     pub fn on_stop(&self, stop: impl Fn(StopWish) + Send + Sync + 'static) {
         *self.hooks().stop.write() = Some(Arc::new(stop));
+    }
+
+    /// The node's own processes have ended for good: peers see the node go, as they see one of Erlang's.
+    pub(crate) fn kernel_ended(&self, reason: &ExitReason) {
+        if self.processes().is_halting() {
+            return;
+        }
+        tracing::error!(%reason, "a process without which the node cannot be has ended: the node ends");
+        self.close();
+        self.wish_stop(StopWish::Failed);
+        self.processes().kill_all();
     }
 
     pub(crate) fn user_output(&self, text: &str) {

@@ -1,6 +1,7 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
 use crate::access::{Access, TooManyEntries};
+use crate::channel::CloseReason;
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
@@ -8,14 +9,16 @@ use crate::global::Global;
 use crate::held::{Held, HeldBytes};
 use crate::hooks::Hooks;
 use crate::kernel;
+use crate::outbound::Outbound;
+use crate::own_name::{OwnName, outward};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
-use engset_dist::connection::{Outgoing, OutgoingConfig};
+use engset_dist::connection::{OutgoingConfig, OutgoingStreams};
 use engset_dist::control::Control;
-use engset_dist::handshake::{Cookie, Decision, Established, LocalNode, Winner, simultaneous};
+use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous};
 use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
@@ -23,7 +26,7 @@ use engset_term::{NodeName, Pid};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -67,6 +70,10 @@ pub struct Node {
     /// Locked after `peers`.
     pub(crate) watchers: Mutex<Watchers>,
     global: Global,
+    /// Set at the end of the node: it connects to nobody any more.
+    is_closed: AtomicBool,
+    /// For a node that gets its name from a peer.
+    pub(crate) own_name: Option<OwnName>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -85,6 +92,7 @@ impl Node {
         let global = Global::new(&processes, config.salt ^ u64::from(config.creation));
         let access = Mutex::new(Access::new(config.cookie.clone()));
         let functions = Functions::with_defaults(config.functions);
+        let own_name = config.asks_for_name_at.clone().map(OwnName::new);
         let node = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             config,
@@ -103,6 +111,8 @@ impl Node {
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),
             global,
+            is_closed: AtomicBool::new(false),
+            own_name,
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -127,9 +137,15 @@ impl Node {
         self.this.upgrade()
     }
 
-    /// The node's name.
+    /// The node's name. One that asks a peer for its name is `nonode@nohost` until it has it, and when it is gone.
     #[must_use]
     pub fn name(&self) -> NodeName {
+        let alias = self.own_name.as_ref().and_then(OwnName::alias);
+        alias.map_or(self.config.name, |alias| alias.name())
+    }
+
+    /// The node of this node's pids, inside: the name, unless that comes from a peer.
+    pub(crate) fn here(&self) -> NodeName {
         self.config.name
     }
 
@@ -169,7 +185,7 @@ impl Node {
     /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own.
     pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), TooManyEntries> {
         let mut access = self.access.lock();
-        if peer == self.name() {
+        if peer == self.name() || peer == self.here() {
             access.set_default(cookie);
             return Ok(());
         }
@@ -186,11 +202,6 @@ impl Node {
         self.access.lock().allow(entries)
     }
 
-    /// This node as it presents itself to `peer`, with the secret of the two.
-    pub(crate) fn local_node(&self, peer: &str) -> LocalNode {
-        LocalNode { cookie: self.cookie(peer), ..self.config.local_node() }
-    }
-
     pub(crate) fn cookie(&self, peer: &str) -> Cookie {
         self.access.lock().cookie(peer).clone()
     }
@@ -198,7 +209,7 @@ impl Node {
     /// A name for a peer on `host` that asks for one; `None` where it is not let in. `challenge` is a fresh random
     /// number.
     pub(crate) fn name_for(&self, host: &str, attempt: AttemptId, challenge: u32) -> Option<Given> {
-        if !self.access.lock().lets_in(host) {
+        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(host) {
             return None;
         }
         let random = mix(self.config.salt ^ mix((u64::from(challenge) << 32) ^ attempt.0));
@@ -291,6 +302,12 @@ impl Node {
                     return;
                 }
                 let (mut connecting, dial) = self.begin(peer);
+                let awaited = self.own_name.as_ref().map_or(Ok(()), |own| own.begin(connecting.attempt));
+                if let Err(error) = awaited {
+                    drop(peers);
+                    done(Err(Arc::new(error)));
+                    return;
+                }
                 connecting.waiters.push(Box::new(done));
                 peers.insert(peer, Peer::Connecting(connecting));
                 drop(peers);
@@ -303,7 +320,10 @@ impl Node {
     pub fn disconnect(&self, peer: NodeName) -> bool {
         let mut peers = self.peers.lock();
         match peers.remove(&peer) {
-            Some(Peer::Up(link)) => self.link_lost(&link, NodedownReason::Disconnect),
+            Some(Peer::Up(link)) => {
+                self.link_lost(&link, NodedownReason::Disconnect);
+                self.name_lost(peers, &link, NodedownReason::Disconnect);
+            }
             Some(Peer::Connecting(connecting)) => {
                 drop(peers);
                 self.abandon(peer, connecting, &(Arc::new(Abandoned::Disconnected) as DialError));
@@ -311,6 +331,12 @@ impl Node {
             None => return false,
         }
         true
+    }
+
+    /// Cuts all connections, and lets none be made any more.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.disconnect_all();
     }
 
     /// Cuts all connections.
@@ -343,7 +369,7 @@ impl Node {
 
     /// An attempt of a peer did not succeed. Where we waited for it, our own goes on, or is made now, once: whoever it
     /// was has proven nothing.
-    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &crate::CloseReason) {
+    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &CloseReason) {
         let again = {
             let mut peers = self.peers.lock();
             self.accepting.lock().retain(|_, accepted| *accepted != attempt);
@@ -392,7 +418,7 @@ impl Node {
 
     /// What to answer a peer of this name that dials us; `attempt` is its attempt.
     pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
-        if !self.access.lock().lets_in(peer) {
+        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(peer) {
             return Decision::NotAllowed;
         }
         let mut peers = self.peers.lock();
@@ -447,12 +473,13 @@ impl Node {
         });
     }
 
-    /// The handshake succeeded: signals that waited are sent, an older connection is lost.
+    /// The handshake succeeded: signals that waited are sent, an older connection is lost. `groups` is for how many groups
+    /// of senders the carrier has streams.
     pub(crate) fn established(
         &self,
         attempt: AttemptId,
         peer: NodeName,
-        established: &Established,
+        (established, groups): (&Established, usize),
     ) -> Result<Arc<Link>, TooManyConnections> {
         // All in one piece: no signal may find the peer neither connecting nor up, and the loss of an older connection
         // is told before anything of this one can arrive.
@@ -475,10 +502,12 @@ impl Node {
         // What has waited had a limit of its own.
         let config = self.config.outgoing.clone();
         let lenient = OutgoingConfig { queue_bytes_max: usize::MAX, large_bytes_max: usize::MAX, ..config };
-        let mut outgoing = Outgoing::new(established.flags, lenient);
+        let mut outgoing = OutgoingStreams::new(established.flags, lenient, groups);
         let mut refused = Vec::new();
-        for (control, payload) in connecting.queue {
-            if let Err(error) = outgoing.send(&control, payload) {
+        let alias = self.own_name.as_ref().and_then(OwnName::alias);
+        for Outbound { control, payload, caller } in connecting.queue {
+            let (control, payload) = outward(alias.as_deref(), control, payload);
+            if let Err(error) = outgoing.send(caller, &control, payload) {
                 tracing::warn!(%peer, "a signal that waited for the connection cannot be sent: {error}");
                 refused.push(control);
             }
@@ -486,7 +515,8 @@ impl Node {
         outgoing.set_config(config);
         let visible = established.peer_flags.contains(Flags::PUBLISHED);
         let ids = (connecting.epoch, attempt);
-        let link = Link::new(ids, peer, (established.flags, visible), outgoing, connecting.concerned);
+        let flags = (established.flags, visible);
+        let link = Link::new(ids, peer, flags, alias, outgoing, connecting.concerned);
         peers.insert(peer, Peer::Up(Arc::clone(&link)));
         let told = self.watchers.lock().node_up(link.connection());
         self.tell_watchers(told);
@@ -506,17 +536,12 @@ impl Node {
             peers.remove(&link.peer);
         }
         self.link_lost(link, nodedown);
+        self.name_lost(peers, link, nodedown);
     }
 
     /// Sends a signal to `peer`, connecting first if need be. `concerned` must hear of the loss of the connection.
-    pub(crate) fn transmit(
-        &self,
-        peer: NodeName,
-        concerned: Option<Pid>,
-        control: Control,
-        payload: Option<Body>,
-    ) -> Epoch {
-        let mut signal = Some((control, payload));
+    pub(crate) fn transmit(&self, peer: NodeName, concerned: Option<Pid>, signal: Outbound) -> Epoch {
+        let mut signal = Some(signal);
         loop {
             let link = match self.link_or_queue(peer, concerned, &mut signal) {
                 Ok(link) => link,
@@ -586,7 +611,7 @@ impl Node {
         &self,
         peer: NodeName,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Body>)>,
+        signal: &mut Option<Outbound>,
     ) -> Result<Arc<Link>, Epoch> {
         let (dial, epoch) = {
             let mut peers = self.peers.lock();
@@ -594,11 +619,16 @@ impl Node {
                 return Ok(Arc::clone(link));
             }
             let is_new = !peers.contains_key(&peer);
-            if is_new && let Err(error) = self.check_new(&peers, peer) {
+            if is_new && self.own_name.is_some() && peer == self.name() {
+                drop(peers);
+                self.to_itself(signal.take());
+                return Err(Epoch::NONE);
+            }
+            if is_new && let Err(error) = self.check_demand().and_then(|()| self.check_new(&peers, peer)) {
                 drop(peers);
                 tracing::warn!(%peer, "{error}");
-                if let Some((control, _)) = signal.take() {
-                    self.refused(&control);
+                if let Some(signal) = signal.take() {
+                    self.refused(&signal.control);
                 }
                 return Err(Epoch::NONE);
             }
@@ -611,15 +641,15 @@ impl Node {
             let Peer::Connecting(connecting) = entry else { return Err(Epoch::NONE) };
             let epoch = connecting.epoch;
             connecting.concerned.pids.extend(concerned);
-            let Some((control, payload)) = signal.take() else { return Err(epoch) };
-            connecting.queued_bytes += payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
+            let Some(signal) = signal.take() else { return Err(epoch) };
+            connecting.queued_bytes += signal.payload.as_ref().map_or(0, Body::len) + CONTROL_BYTES;
             if connecting.queued_bytes >= self.config.outgoing.busy_bytes {
                 if !std::mem::replace(&mut connecting.is_busy, true) {
                     self.processes.link_is_busy();
                 }
-                control.sender().into_iter().for_each(|from| self.processes.suspend_sender(from, peer));
+                signal.sender().into_iter().for_each(|from| self.processes.suspend_sender(from, peer));
             }
-            connecting.queue.push((control, payload));
+            connecting.queue.push(signal);
             let attempt = connecting.attempt;
             if connecting.queued_bytes > self.config.pending_bytes_max {
                 drop(peers);
@@ -653,7 +683,7 @@ impl Node {
 
     /// Closes a link and tells its loss. Called with the peers locked, in one piece with the link's removal: nothing of a
     /// later connection can come in between.
-    fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
+    pub(crate) fn link_lost(&self, link: &Arc<Link>, reason: NodedownReason) {
         if let Some(concerned) = link.close(&self.processes) {
             self.tell_concerned(link.peer, link.epoch, &concerned);
             self.processes.aliases().node_down(link.peer, link.epoch);
@@ -662,14 +692,17 @@ impl Node {
         }
     }
 
-    fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+    pub(crate) fn abandon(&self, peer: NodeName, connecting: Connecting, error: &DialError) {
+        if let Some(own) = &self.own_name {
+            own.failed(connecting.attempt);
+        }
         if connecting.is_busy {
             self.processes.link_is_calm();
         }
         self.tell_concerned(peer, connecting.epoch, &connecting.concerned);
         let told = self.watchers.lock().not_reached(peer);
         self.tell_watchers(told);
-        connecting.queue.iter().for_each(|(control, _)| self.unsent(control));
+        connecting.queue.iter().for_each(|signal| self.unsent(&signal.control));
         connecting.senders.into_iter().for_each(Waker::wake);
         fail(connecting.waiters, error);
     }
@@ -711,6 +744,9 @@ impl Node {
 
     /// Whether a connection to `peer` may be begun.
     fn check_new(&self, peers: &Peers, peer: NodeName) -> Result<(), DialError> {
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(Arc::new(Abandoned::Disconnected));
+        }
         self.access.lock().lets_out(peer).map_err(|error| Arc::new(error) as DialError)?;
         self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
     }

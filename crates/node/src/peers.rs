@@ -8,11 +8,11 @@
 //! it closed looks again.
 
 use crate::node::Dial;
+use crate::outbound::Outbound;
+use crate::own_name::Alias;
 use crate::watchers::Connection;
 use engset_dist::Flags;
-use engset_dist::connection::Outgoing;
-use engset_dist::control::Control;
-use engset_etf::Body;
+use engset_dist::connection::OutgoingStreams;
 use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
@@ -112,7 +112,7 @@ pub(crate) struct Connecting {
     pub(crate) ours: Option<AttemptId>,
     /// The peer's attempt failed and ours was begun after it.
     pub(crate) dialled_again: bool,
-    pub(crate) queue: Vec<(Control, Option<Body>)>,
+    pub(crate) queue: Vec<Outbound>,
     pub(crate) queued_bytes: usize,
     /// Whether the queue is long.
     pub(crate) is_busy: bool,
@@ -140,6 +140,8 @@ pub(crate) struct Link {
     pub(crate) flags: Flags,
     pub(crate) visible: bool,
     pub(crate) state: Mutex<LinkState>,
+    /// What this node is called on the other side, where it got its name from a peer.
+    pub(crate) alias: Option<Arc<Alias>>,
     /// The same as in `state`, under whose lock it is set.
     closed: AtomicBool,
     /// Keeps the peer's name from being forgotten.
@@ -147,7 +149,7 @@ pub(crate) struct Link {
 }
 
 pub(crate) struct LinkState {
-    pub(crate) outgoing: Outgoing,
+    pub(crate) outgoing: OutgoingStreams,
     pub(crate) concerned: Concerned,
     pub(crate) closed: bool,
     /// Whether the queue is long, for some sender at least.
@@ -163,7 +165,8 @@ impl Link {
         (epoch, attempt): (Epoch, AttemptId),
         peer: NodeName,
         (flags, visible): (Flags, bool),
-        outgoing: Outgoing,
+        alias: Option<Arc<Alias>>,
+        outgoing: OutgoingStreams,
         concerned: Concerned,
     ) -> Arc<Self> {
         let state = LinkState {
@@ -175,7 +178,7 @@ impl Link {
             senders: Vec::new(),
         };
         let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
-        Arc::new(Self { epoch, attempt, peer, flags, visible, state, closed, _pin: peer.pin() })
+        Arc::new(Self { epoch, attempt, peer, flags, visible, alias, state, closed, _pin: peer.pin() })
     }
 
     /// What watchers of nodes are told of it.

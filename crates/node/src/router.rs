@@ -1,26 +1,30 @@
 //! The way out: process signals become control messages for a peer.
 
 use crate::node::Node;
+use crate::outbound::Outbound;
+use crate::own_name::outward;
 use crate::peers::{Link, LinkState};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::NodedownReason;
 use engset_dist::control::{Control, Process, Reason};
 use engset_etf::Body;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Router, SpawnRequest};
-use engset_term::{Atom, NodeName, Pid, Reference};
+use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::sync::Arc;
 use std::task::Waker;
 
 impl Router for Node {
     fn message(&self, from: Pid, to: &Dest, body: Body) {
         let Some(peer) = to.node() else { return };
-        self.transmit(peer, None, send_control(from, to), Some(body));
+        let control = send_control(from, to, self.token(from));
+        self.transmit(peer, None, Outbound::new(control, Some(body)));
     }
 
     fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
         let Some(peer) = to.node() else { return false };
         let Some(link) = self.link(peer) else { return false };
-        self.transmit_over(&link, None, &mut Some((send_control(from, to), Some(body))))
+        let control = send_control(from, to, self.token(from));
+        self.transmit_over(&link, None, &mut Some(Outbound::new(control, Some(body))))
     }
 
     fn watch_nodes(&self, pid: Pid) -> Vec<NodeName> {
@@ -46,7 +50,7 @@ impl Router for Node {
         };
         let reason = reason(&signal).map(|reason| Body::of(&reason.to_term()));
         if let Some(control) = control(from, monitored_as, to, &signal) {
-            self.transmit(peer, concerned, control, reason)
+            self.transmit(peer, concerned, Outbound::new(control, reason).by(from))
         } else {
             Epoch::NONE
         }
@@ -54,8 +58,8 @@ impl Router for Node {
 
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
         let (control, args) = request_control(from, request);
-        if node != self.name() {
-            return self.transmit(node, None, control, Some(args));
+        if node != self.here() {
+            return self.transmit(node, None, Outbound::new(control, Some(args)));
         }
         if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
             && let Some(node) = self.this()
@@ -77,12 +81,18 @@ impl Router for Node {
 }
 
 impl Node {
+    /// The trace token that goes along with what a process sends now.
+    #[inline]
+    fn token(&self, from: Pid) -> Option<Term> {
+        self.processes().trace_token(from).map(|token| token.to_term())
+    }
+
     /// Takes a signal and sends it over this connection; false where that is lost, and the signal is left then.
     pub(crate) fn transmit_over(
         &self,
         link: &Arc<Link>,
         concerned: Option<Pid>,
-        signal: &mut Option<(Control, Option<Body>)>,
+        signal: &mut Option<Outbound>,
     ) -> bool {
         let driver = {
             let mut state = link.state.lock();
@@ -92,11 +102,12 @@ impl Node {
             if let Some(pid) = concerned {
                 state.concerned.pids.insert(pid);
             }
-            let Some((control, payload)) = signal.take() else { return true };
-            match state.outgoing.send(&control, payload) {
+            let Some(Outbound { control, payload, caller }) = signal.take() else { return true };
+            let (control, payload) = outward(link.alias.as_deref(), control, payload);
+            match state.outgoing.send(caller, &control, payload) {
                 Ok(()) => {
                     if state.outgoing.is_busy_for_some() {
-                        self.note_busy(link.peer, &mut state, &control);
+                        self.note_busy(link.peer, &mut state, control.sender().or(caller));
                     }
                     state.driver.take()
                 }
@@ -122,11 +133,11 @@ impl Node {
 
     /// Notes a queue that has become long, and suspends the sender of what has just been queued if it is to wait.
     #[inline(never)]
-    fn note_busy(&self, peer: NodeName, state: &mut LinkState, control: &Control) {
+    fn note_busy(&self, peer: NodeName, state: &mut LinkState, sender: Option<Pid>) {
         if !std::mem::replace(&mut state.is_busy, true) {
             self.processes().link_is_busy();
         }
-        if let Some(sender) = control.sender().filter(|sender| state.outgoing.is_busy(*sender)) {
+        if let Some(sender) = sender.filter(|sender| state.outgoing.is_busy(*sender)) {
             self.processes().suspend_sender(sender, peer);
         }
     }
@@ -139,13 +150,11 @@ impl Node {
     }
 }
 
-fn send_control(from: Pid, to: &Dest) -> Control {
+fn send_control(from: Pid, to: &Dest, token: Option<Term>) -> Control {
     match to {
-        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token: None },
-        Dest::Name(name) | Dest::RemoteName(name, _) => {
-            Control::RegSend { from, to: name.clone(), token: None }
-        }
-        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token: None },
+        Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token },
+        Dest::Name(name) | Dest::RemoteName(name, _) => Control::RegSend { from, to: name.clone(), token },
+        Dest::Alias(alias) => Control::AliasSend { from, to: *alias, token },
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::functions::{Entry, Place, Raised, Refusal, RemoteCall, SpawnPlan, entry, exit_reason, plan};
 use crate::node::Node;
+use crate::outbound::Outbound;
 use crate::peers::Link;
 use engset_dist::control::{Control, Mfa, SpawnResult};
 use engset_etf::{Body, Payload};
@@ -74,7 +75,7 @@ impl Node {
         (linked, monitored): (bool, bool),
         result: SpawnResult,
     ) {
-        let node = link.map_or_else(|| self.name(), |link| link.peer);
+        let node = link.map_or_else(|| self.here(), |link| link.peer);
         let pid = match result {
             SpawnResult::Spawned(pid) => pid,
             SpawnResult::Error(error) => {
@@ -159,12 +160,13 @@ impl Work {
             Err(raised) => Err(raised),
         };
         drop(place);
-        end(&processes, me, &entry, outcome)
+        end(&node, &processes, me, &entry, outcome)
     }
 }
 
-/// The reason to end with; what is a crash is told of as one.
+/// The reason to end with; what is a crash is told of as one, where the group leader is.
 fn end(
+    node: &Node,
     processes: &engset_process::Processes,
     me: Pid,
     entry: &Entry,
@@ -172,8 +174,11 @@ fn end(
 ) -> ExitReason {
     let (reason, is_quiet) = exit_reason(entry, outcome);
     if !is_quiet {
-        let info = processes.info(me);
-        let label = info.and_then(|info| info.label).unwrap_or_default();
+        let (leader, label) = processes.info(me).map_or((None, None), |info| (info.group_leader, info.label));
+        if leader.is_some_and(|leader| node.log_at_leader(me, leader, &reason)) {
+            return reason;
+        }
+        let label = label.unwrap_or_default();
         tracing::error!(pid = %me, function = label, %reason, "a function called by another process failed");
     }
     reason
@@ -215,7 +220,7 @@ impl Answer {
         let token = self.token.take();
         let (request, to) = (self.request, self.to);
         let reply = Control::SpawnReply { request, to, linked, monitored, result, token };
-        self.node.transmit_over(link, None, &mut Some((reply, None)));
+        self.node.transmit_over(link, None, &mut Some(Outbound::new(reply, None)));
     }
 }
 

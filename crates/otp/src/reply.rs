@@ -258,7 +258,7 @@ where
 {
     let processes = out.processes();
     let alias = processes.new_reference();
-    let payload = wire::call_as(label, &Caller::alias(out.from(), alias), request)?;
+    let payload = wire::call_by_alias(label, out.from(), &alias, request)?;
     let (to, me) = (out.to().clone(), out.from());
     slot.set_note(SentRequest { processes: Arc::clone(processes), me, alias, to, decode });
     let node = out.to().node().unwrap_or_else(|| processes.node());

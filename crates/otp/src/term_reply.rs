@@ -31,7 +31,7 @@ impl<T, E> TermReply<T, E> {
             return;
         }
         let me = current().map_or(self.caller.pid, |(_, me)| me);
-        self.processes.send_encoded(me, &self.caller.dest(), wire::reply(&self.caller, &reply).into());
+        self.processes.send_encoded(me, &self.caller.dest(), wire::reply(&self.caller, &reply));
     }
 
     /// Tells the caller that there will be no answer, unless the server's own end is about to tell it.

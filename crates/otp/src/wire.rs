@@ -3,8 +3,9 @@
 //! A call is `{'$gen_call', {Pid, Tag}, Request}` and its reply `{Tag, Reply}`. A tag `[alias | Ref]` asks for the
 //! reply to be sent to the alias `Ref`, which is also the caller's monitor. Tags are echoed unchanged.
 
-use bytes::Bytes;
-use engset_etf::{Payload, put_atom, put_tuple_header};
+use engset_etf::{
+    Body, DecodeError, Payload, Reader, put_atom, put_list_header, put_pid, put_reference, put_tuple_header,
+};
 use engset_process::{
     ControlSignal, Dest, EncodeError, Encoded, ExitReason, Mail, Processes, Protocol, Rejected,
 };
@@ -43,11 +44,17 @@ impl Caller {
         self.alias_reference().map_or(Dest::Pid(self.pid), Dest::Alias)
     }
 
-    fn from_term(term: &Term) -> Option<Self> {
-        match term.as_tuple()? {
-            [pid, tag] => Some(Self { pid: pid.as_pid()?, tag: tag.clone() }),
-            _ => None,
+    /// The next term, if it is a caller.
+    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+        let start = reader.clone();
+        if reader.tuple_header() == Ok(2)
+            && let Ok(pid) = reader.pid()
+        {
+            return Ok(Some(Self { pid, tag: reader.term()? }));
         }
+        *reader = start;
+        reader.skip_term()?;
+        Ok(None)
     }
 
     /// The alias in a tag `[alias | Ref]`, or `[[alias | Ref] | Payload]` of a caller that keeps something in it.
@@ -83,19 +90,16 @@ pub enum Envelope {
 ///
 /// # Errors
 /// When the bytes are no term.
-pub fn open(payload: &Payload) -> Result<Envelope, engset_etf::DecodeError> {
+pub fn open(payload: &Payload) -> Result<Envelope, DecodeError> {
     let mut reader = payload.reader();
     let arity = reader.tuple_header().ok();
     let tag = arity.and_then(|_| reader.atom().ok());
     let tag = tag.as_ref().map(engset_term::Atom::as_str);
     match (arity, tag) {
-        (Some(3), Some("$gen_call")) => {
-            let from = reader.term()?;
-            match Caller::from_term(&from) {
-                Some(caller) => Ok(Envelope::Call(caller, payload.slice(reader.position()..))),
-                None => Ok(Envelope::Other(payload.clone())),
-            }
-        }
+        (Some(3), Some("$gen_call")) => match Caller::read(&mut reader)? {
+            Some(caller) => Ok(Envelope::Call(caller, payload.slice(reader.position()..))),
+            None => Ok(Envelope::Other(payload.clone())),
+        },
         (Some(2), Some("$gen_cast")) => Ok(Envelope::Cast(payload.slice(reader.position()..))),
         _ => Ok(Envelope::Other(payload.clone())),
     }
@@ -137,18 +141,42 @@ where
 ///
 /// # Errors
 /// When the request has no Erlang form.
-pub fn call(caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
+pub fn call(caller: &Caller, request: &impl Serialize) -> Result<Body, EncodeError> {
     call_as("$gen_call", caller, request)
 }
 
 /// As [`call`], with another first word: `{Label, {Pid, Tag}, Request}`.
-pub(crate) fn call_as(label: &str, caller: &Caller, request: &impl Serialize) -> Result<Bytes, EncodeError> {
+pub(crate) fn call_as(label: &str, caller: &Caller, request: &impl Serialize) -> Result<Body, EncodeError> {
+    call_with(label, caller.pid, |out| engset_etf::encode_body(&caller.tag, out), request)
+}
+
+/// As [`call_as`], of a caller that awaits the reply at `alias`.
+pub(crate) fn call_by_alias(
+    label: &str,
+    pid: Pid,
+    alias: &Reference,
+    request: &impl Serialize,
+) -> Result<Body, EncodeError> {
+    let put_tag = |out: &mut Vec<u8>| {
+        put_list_header(out, 1);
+        put_atom(out, "alias");
+        put_reference(out, alias);
+    };
+    call_with(label, pid, put_tag, request)
+}
+
+fn call_with(
+    label: &str,
+    pid: Pid,
+    put_tag: impl FnOnce(&mut Vec<u8>),
+    request: &impl Serialize,
+) -> Result<Body, EncodeError> {
     let mut out = Vec::with_capacity(128);
     put_tuple_header(&mut out, 3);
     put_atom(&mut out, label);
     put_tuple_header(&mut out, 2);
-    engset_etf::put_pid(&mut out, caller.pid);
-    engset_etf::encode_body(&caller.tag, &mut out);
+    put_pid(&mut out, pid);
+    put_tag(&mut out);
     engset_etf::to_body(request, &mut out).map_err(|error| EncodeError::Value(Box::new(error)))?;
     Ok(out.into())
 }
@@ -157,7 +185,7 @@ pub(crate) fn call_as(label: &str, caller: &Caller, request: &impl Serialize) ->
 ///
 /// # Errors
 /// When the request has no Erlang form.
-pub fn cast(request: &impl Serialize) -> Result<Bytes, EncodeError> {
+pub fn cast(request: &impl Serialize) -> Result<Body, EncodeError> {
     let mut out = Vec::with_capacity(64);
     put_tuple_header(&mut out, 2);
     put_atom(&mut out, "$gen_cast");
@@ -167,7 +195,7 @@ pub fn cast(request: &impl Serialize) -> Result<Bytes, EncodeError> {
 
 /// The reply `{Tag, Reply}` to `caller`; `reply` is encoded already.
 #[must_use]
-pub fn reply(caller: &Caller, reply: &[u8]) -> Bytes {
+pub fn reply(caller: &Caller, reply: &[u8]) -> Body {
     let mut out = Vec::with_capacity(64 + reply.len());
     put_tuple_header(&mut out, 2);
     engset_etf::encode_body(&caller.tag, &mut out);
@@ -179,7 +207,7 @@ pub fn reply(caller: &Caller, reply: &[u8]) -> Bytes {
 ///
 /// # Errors
 /// When the message is no such pair.
-pub fn open_reply(payload: &Payload) -> Result<Payload, engset_etf::DecodeError> {
+pub fn open_reply(payload: &Payload) -> Result<Payload, DecodeError> {
     let mut reader = payload.reader();
     reader.tuple_header()?;
     reader.skip_term()?;
@@ -252,7 +280,7 @@ pub(crate) fn bad_request(
     }
 }
 
-pub(crate) fn malformed(error: engset_etf::DecodeError) -> Rejected {
+pub(crate) fn malformed(error: DecodeError) -> Rejected {
     Rejected::Malformed(Box::new(error))
 }
 
@@ -272,5 +300,42 @@ mod tests {
         assert_eq!(Caller { pid, tag }.dest(), Dest::Alias(alias));
         let tag = Term::list([Term::atom("alias")]);
         assert_eq!(Caller { pid, tag }.dest(), Dest::Pid(pid));
+    }
+
+    #[test]
+    fn a_call_by_alias_is_that_of_its_caller() {
+        let alias = Reference::from_words(NodeName::NONODE, 1, [1, 2, 3]);
+        let pid = Pid::new(NodeName::NONODE, 1, 1, 0);
+        let by_alias = call_by_alias("$gen_call", pid, &alias, &("add", 3)).expect("it has an Erlang form");
+        assert_eq!(call(&Caller::alias(pid, alias), &("add", 3)).expect("it has an Erlang form"), by_alias);
+        assert!(by_alias.as_slice().is_some(), "it is in one piece");
+        match open(&Payload::new(by_alias.into_bytes())).expect("a term") {
+            Envelope::Call(caller, request) => {
+                assert_eq!(caller, Caller::alias(pid, alias));
+                assert_eq!(
+                    request.deserialize::<(String, u8)>().expect("the request"),
+                    ("add".to_owned(), 3)
+                );
+            }
+            other => panic!("no call: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_call_is_no_call() {
+        let pid = Term::from(Pid::new(NodeName::NONODE, 1, 1, 0));
+        let call = Term::atom("$gen_call");
+        for from in [
+            Term::tuple([pid.clone()]),
+            Term::tuple([pid.clone(), Term::Nil, Term::Nil]),
+            Term::tuple([Term::Nil, pid.clone()]),
+            Term::list([pid, Term::Nil]),
+        ] {
+            let bytes = Body::of(&Term::tuple([call.clone(), from, Term::Nil])).into_bytes();
+            assert!(matches!(open(&bytes.into()), Ok(Envelope::Other(_))));
+        }
+        let broken =
+            [104, 3, 119, 9, b'$', b'g', b'e', b'n', b'_', b'c', b'a', b'l', b'l', 104, 2, 1, 106, 106];
+        assert!(open(&Payload::from(broken.to_vec())).is_err());
     }
 }

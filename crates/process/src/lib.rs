@@ -68,6 +68,7 @@ mod sync;
 mod table;
 mod task;
 mod timer;
+mod trace_token;
 mod wait;
 #[cfg(test)]
 mod waiting_tests;
@@ -100,8 +101,9 @@ pub use scheduler::{
     Threads, ThreadsConfig, Timer, WORKERS_MAX, WorkerStats,
 };
 pub use send_after::TimerRef;
-pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, SpawnRequest, Trapped};
+pub use signal::{ControlSignal, Dest, Down, Encoded, Epoch, Mark, SpawnRequest, Trapped};
 pub use table::TooManyProcesses;
+pub use trace_token::TraceToken;
 pub use wait::{
     CALL_CHAIN_MAX, Request, Unsent, Wait, call_begins, caller, request_begins, request_begins_from,
     send_request,

@@ -14,8 +14,9 @@
 
 use crate::chunks::Chunks;
 use crate::protocol::Mail;
-use crate::signal::Signal;
+use crate::signal::{Mark, Signal};
 use crate::task::{Inbox, MailState, Untyped};
+use crate::trace_token::{TraceToken, WaitingTokens};
 use std::collections::VecDeque;
 use std::hint::unreachable_unchecked;
 use std::task::Waker;
@@ -158,7 +159,8 @@ impl<M> Arrival<M> {
     pub(crate) fn push(&mut self, signal: Signal<M>) -> MailState {
         let mail = match &signal {
             Signal::Control(_) => MailState::Urgent,
-            Signal::Priority(_) => {
+            // All that is marked comes the same way, so that the way of others has nothing to look at.
+            Signal::Priority(_) | Signal::Marked(_) => {
                 self.messages_in += 1;
                 MailState::Urgent
             }
@@ -191,6 +193,7 @@ impl<M: Send + 'static> Inbox for Arrival<M> {
         self.push(match signal {
             Untyped::Control(signal) => Signal::Control(signal),
             Untyped::Encoded(encoded) => Signal::Encoded(encoded),
+            Untyped::Marked(marked) => Signal::Marked(marked),
         })
     }
 }
@@ -222,11 +225,31 @@ struct Waiting<M> {
     inserted: u32,
     /// Woken when mail comes, where the receive was polled with a waker that is not the process's own.
     receiver: Option<Waker>,
+    /// Made with the first message that has a trace token.
+    tokens: Option<Box<WaitingTokens>>,
 }
 
 impl<M> Waiting<M> {
     fn is_idle(&self) -> bool {
-        self.mail.is_empty() && self.receiver.is_none()
+        self.mail.is_empty() && self.receiver.is_none() && self.tokens.is_none()
+    }
+
+    fn put(&mut self, at: usize, mail: Mail<M>, token: Option<TraceToken>) {
+        if token.is_some() && self.tokens.is_none() {
+            self.tokens = Some(Box::new(WaitingTokens::beside(self.mail.len())));
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.put(at, token);
+        }
+        self.mail.insert(at, Some(mail));
+    }
+
+    /// Takes a piece of mail that is not received.
+    fn remove(&mut self, at: usize) -> Option<Mail<M>> {
+        if let Some(tokens) = &mut self.tokens {
+            tokens.take(at);
+        }
+        self.mail.remove(at).flatten()
     }
 }
 
@@ -311,6 +334,11 @@ impl<M> Mailbox<M> {
         self.fresh.pop()
     }
 
+    /// Whether nothing that was taken over is still to be looked at.
+    pub(crate) fn has_no_fresh(&self) -> bool {
+        self.fresh.is_empty()
+    }
+
     /// Says that all that was taken over has acted.
     pub(crate) fn calm_down(&mut self) {
         self.is_urgent = false;
@@ -318,13 +346,34 @@ impl<M> Mailbox<M> {
 
     /// Appends to what waits.
     pub(crate) fn push(&mut self, mail: Mail<M>) {
-        self.waiting().mail.push_back(Some(mail));
+        let waiting = self.waiting();
+        waiting.put(waiting.mail.len(), mail, None);
+    }
+
+    /// Puts a message where its mark says.
+    pub(crate) fn push_marked(&mut self, mail: Mail<M>, mark: Mark) {
+        match mark.token {
+            token if mark.priority => self.push_priority(mail, token),
+            Some(token) => self.push_traced(mail, token),
+            None => self.push(mail),
+        }
+    }
+
+    /// Appends a message with a trace token to what waits.
+    pub(crate) fn push_traced(&mut self, mail: Mail<M>, token: TraceToken) {
+        let waiting = self.waiting();
+        waiting.put(waiting.mail.len(), mail, Some(token));
+    }
+
+    /// Whether trace tokens are of account: one waits, or the message received last had one.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.tokens.is_some())
     }
 
     /// Puts a message before all that are not of priority.
-    pub(crate) fn push_priority(&mut self, mail: Mail<M>) {
+    pub(crate) fn push_priority(&mut self, mail: Mail<M>, token: Option<TraceToken>) {
         let waiting = self.waiting();
-        waiting.mail.insert(waiting.priorities, Some(mail));
+        waiting.put(waiting.priorities, mail, token);
         waiting.priorities += 1;
         waiting.inserted = waiting.inserted.wrapping_add(1);
     }
@@ -338,10 +387,10 @@ impl<M> Mailbox<M> {
     pub(crate) fn pop_oldest(&mut self) -> Option<Mail<M>> {
         let waiting = self.waiting.as_mut()?;
         if waiting.priorities < waiting.mail.len() {
-            return waiting.mail.remove(waiting.priorities).flatten();
+            return waiting.remove(waiting.priorities);
         }
         waiting.priorities = waiting.priorities.saturating_sub(1);
-        waiting.mail.pop_front().flatten()
+        waiting.remove(0)
     }
 
     /// Wakes a receive that waits with a waker of its own.
@@ -355,18 +404,58 @@ impl<M> Mailbox<M> {
     }
 
     /// Offers the messages from position `seen` on to `select`, which gives back what it does not want; those keep
-    /// their places. `seen` afterwards points behind the last message offered.
+    /// their places. `seen` afterwards points behind the last message offered. `trace` is told with which token a message
+    /// was received, where tokens are of account.
     pub(crate) fn select<T>(
         &mut self,
         seen: &mut usize,
         select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
+        trace: impl FnOnce(Option<TraceToken>),
     ) -> Option<T> {
+        if self.is_traced() {
+            return self.select_traced(seen, select, trace);
+        }
         let Waiting { mail: waiting, priorities, .. } = &mut **self.waiting.as_mut()?;
         while let Some(place) = waiting.get_mut(*seen) {
             match place.take().map(&mut *select) {
                 Some(Ok(chosen)) => {
                     waiting.remove(*seen);
                     *priorities -= usize::from(*seen < *priorities);
+                    return Some(chosen);
+                }
+                left => {
+                    *place = left.and_then(Result::err);
+                    *seen += 1;
+                }
+            }
+        }
+        None
+    }
+
+    /// As [`Self::select`], where trace tokens are of account.
+    #[inline(never)]
+    fn select_traced<T>(
+        &mut self,
+        seen: &mut usize,
+        select: &mut impl FnMut(Mail<M>) -> Result<T, Mail<M>>,
+        trace: impl FnOnce(Option<TraceToken>),
+    ) -> Option<T> {
+        let Waiting { mail: waiting, priorities, tokens, .. } = &mut **self.waiting.as_mut()?;
+        while let Some(place) = waiting.get_mut(*seen) {
+            // What tells of another process's end leaves the token as it is.
+            let is_message = matches!(place, Some(Mail::Message(_) | Mail::Other(_)));
+            match place.take().map(&mut *select) {
+                Some(Ok(chosen)) => {
+                    waiting.remove(*seen);
+                    *priorities -= usize::from(*seen < *priorities);
+                    let token = tokens.as_mut().and_then(|tokens| tokens.take(*seen));
+                    if is_message && let Some(all) = tokens {
+                        all.is_traced = token.is_some();
+                        trace(token);
+                    }
+                    if tokens.as_ref().is_some_and(|all| all.is_idle()) {
+                        *tokens = None;
+                    }
                     return Some(chosen);
                 }
                 left => {
@@ -385,7 +474,7 @@ impl<M> Mailbox<M> {
         else {
             return false;
         };
-        waiting.mail.remove(place);
+        waiting.remove(place);
         waiting.priorities -= usize::from(place < waiting.priorities);
         true
     }
@@ -412,8 +501,7 @@ impl<M> Mailbox<M> {
         if self.fresh.is_empty() {
             self.fresh.rest = None;
         }
-        if self.waiting.as_ref().is_some_and(|waiting| waiting.mail.is_empty() && waiting.receiver.is_none())
-        {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.is_idle()) {
             self.waiting = None;
         } else if let Some(waiting) = &mut self.waiting {
             waiting.mail.shrink_to_fit();
@@ -422,7 +510,8 @@ impl<M> Mailbox<M> {
 
     fn waiting(&mut self) -> &mut Waiting<M> {
         self.waiting.get_or_insert_with(|| {
-            Box::new(Waiting { mail: VecDeque::new(), priorities: 0, inserted: 0, receiver: None })
+            let mail = VecDeque::new();
+            Box::new(Waiting { mail, priorities: 0, inserted: 0, receiver: None, tokens: None })
         })
     }
 }
@@ -468,6 +557,41 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_token_stays_with_its_message() {
+        let token = |serial| TraceToken {
+            flags: 1,
+            label: engset_term::Term::from(17),
+            serial,
+            sender: engset_term::Pid::new(engset_term::NodeName::NONODE, 1, 1, 0),
+            last: 0,
+        };
+        let mut mailbox = Mailbox::new();
+        mailbox.push(Mail::Message(1));
+        mailbox.push(Mail::Message(2));
+        mailbox.push_traced(Mail::Message(3), token(3));
+        mailbox.push_priority(Mail::Message(4), None);
+        mailbox.push_traced(Mail::Message(5), token(5));
+        mailbox.push(Mail::Message(6));
+        let mut received = |wanted: u32| {
+            let mut told = None;
+            let mut select = |mail| match mail {
+                Mail::Message(number) if number == wanted => Ok(number),
+                mail => Err(mail),
+            };
+            let found =
+                mailbox.select(&mut 0, &mut select, |token| told = Some(token.map(|token| token.serial)));
+            assert_eq!(found, Some(wanted));
+            (told, mailbox.is_plain())
+        };
+        assert_eq!(received(3), (Some(Some(3)), false));
+        assert_eq!(received(6), (Some(None), false));
+        assert_eq!(received(4), (Some(None), false));
+        assert_eq!(received(5), (Some(Some(5)), false));
+        assert_eq!(received(1), (Some(None), false));
+        assert_eq!(received(2), (None, true), "nothing is traced any more");
+    }
+
+    #[test]
     fn select_leaves_what_it_does_not_want_in_place() {
         let mut mailbox = Mailbox::new();
         for number in 1..=4u32 {
@@ -478,9 +602,9 @@ mod tests {
             Mail::Message(number) if number % 2 == 0 => Ok(number),
             mail => Err(mail),
         };
-        assert_eq!(mailbox.select(&mut seen, &mut even), Some(2));
-        assert_eq!(mailbox.select(&mut seen, &mut even), Some(4));
-        assert_eq!(mailbox.select(&mut seen, &mut even), None);
+        assert_eq!(mailbox.select(&mut seen, &mut even, |_| ()), Some(2));
+        assert_eq!(mailbox.select(&mut seen, &mut even, |_| ()), Some(4));
+        assert_eq!(mailbox.select(&mut seen, &mut even, |_| ()), None);
         let left: Vec<_> = mailbox.take_waiting().unwrap().collect();
         assert!(matches!(left[..], [Mail::Message(1), Mail::Message(3)]));
     }

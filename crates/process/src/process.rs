@@ -15,7 +15,7 @@ use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::scheduler::{Turn, unboxed};
-use crate::signal::{ControlSignal, Dest, Encoded, Signal};
+use crate::signal::{ControlSignal, Dest, Encoded, Marked, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
@@ -315,7 +315,7 @@ impl<M: Protocol> Process<M> {
         match signal {
             Signal::Mail(mail) => Some(mail),
             Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(*message)));
+                own.with(|own| own.mailbox.push_priority(Mail::Message(*message), None));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -343,6 +343,12 @@ impl<M: Protocol> Process<M> {
                     guard.wake_waiters();
                 }
                 mail
+            }
+            Signal::Marked(marked) => {
+                let Marked { encoded, mark } = *marked;
+                let mail = self.take(me, own, Signal::Encoded(Box::new(encoded)))?;
+                own.with(|own| own.mailbox.push_marked(mail, mark));
+                None
             }
             Signal::Control(signal)
                 if own.with(|own| own.mailbox.has_returned) && self.comes_too_late(&signal) =>
@@ -433,6 +439,7 @@ impl<M: Protocol> Process<M> {
             self.tell(*state, reason);
         }
         let mut dropped = 0;
+        self.processes.traced.ended(self.pid());
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
             for mail in waiting {
@@ -451,9 +458,9 @@ impl<M: Protocol> Process<M> {
                     dropped += 1;
                     drop_quietly(message);
                 }
-                Signal::Encoded(encoded) => {
+                signal @ (Signal::Encoded(_) | Signal::Marked(_)) => {
                     dropped += 1;
-                    drop(encoded);
+                    drop(signal);
                 }
             }
         }

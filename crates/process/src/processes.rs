@@ -1,6 +1,7 @@
 //! The processes of one node, as a value: table, names, aliases, and the ways between processes.
 
 mod sending;
+mod telling;
 
 use crate::addr::Addr;
 use crate::alias::{AliasMode, Aliases, OfProcess, answered_alias};
@@ -15,10 +16,11 @@ use crate::process::{AnyProcess, Birth, Process, Relations, Seen};
 use crate::protocol::Protocol;
 use crate::registry::{RegisterError, Registry};
 use crate::router::Router;
-use crate::scheduler::{Scheduler, boxed};
-use crate::signal::{ControlSignal, Dest, Encoded, Epoch, SpawnRequest};
+use crate::scheduler::Scheduler;
+use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Mark, Marked, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
+use crate::trace_token::Traced;
 use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::Mutex;
@@ -53,8 +55,11 @@ pub struct Processes {
     system_monitor: Mutex<Option<Pid>>,
     /// Set at the end of the node: processes that are killed then did not crash.
     halting: AtomicBool,
+    pub(crate) traced: Traced,
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
+    /// Seconds since 1970 at the scheduler's beginning.
+    started_at: AtomicU64,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -155,6 +160,8 @@ impl Processes {
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
+            traced: Traced::default(),
+            started_at: AtomicU64::new(0),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
@@ -387,7 +394,11 @@ impl Processes {
             }
             return;
         }
-        self.deliver(Some(from), to, body.into_bytes().into());
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.mark(from));
+    }
+
+    fn mark(&self, from: Pid) -> Mark {
+        Mark { token: self.traced.sends(from), priority: false }
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
@@ -396,7 +407,7 @@ impl Processes {
         if self.is_elsewhere(to) {
             return self.router().is_some_and(|router| router.message_if_connected(from, to, body));
         }
-        self.deliver(Some(from), to, body.into_bytes().into());
+        self.deliver_with(Some(from), to, body.into_bytes().into(), self.mark(from));
         true
     }
 
@@ -441,17 +452,25 @@ impl Processes {
 
     /// Delivers a message that is for this node; what finds no receiver is dropped and counted.
     pub fn deliver(&self, from: Option<Pid>, to: &Dest, payload: Payload) {
+        self.deliver_with(from, to, payload, Mark::default());
+    }
+
+    /// As [`Self::deliver`], with what else there is to say of the message. The trace token of one that answers a call is
+    /// left out: who called has it still.
+    pub fn deliver_with(&self, from: Option<Pid>, to: &Dest, payload: Payload, mark: Mark) {
         let reply_to = if matches!(to, Dest::Pid(_)) { self.own_alias(&payload) } else { None };
         let delivered = match to {
             Dest::Alias(alias) if let Some(of) = self.aliases.use_process(*alias) => {
                 self.alias_used(*alias, of);
-                self.push_encoded(of.pid, Encoded { from, payload })
+                let mark = Mark { priority: mark.priority && of.options.priority, ..mark };
+                self.push_encoded(of.pid, Encoded { from, payload }, mark)
             }
             Dest::Alias(alias) => self.aliases.reply(*alias, payload),
             // A reply never reaches a mailbox, however it was addressed and however late it comes.
             Dest::Pid(_) if let Some(alias) = reply_to => self.aliases.reply(alias, payload),
             Dest::Pid(_) | Dest::Name(_) | Dest::RemoteName(..) => {
-                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }))
+                let mark = Mark { priority: false, ..mark };
+                self.resolve(to).is_some_and(|pid| self.push_encoded(pid, Encoded { from, payload }, mark))
             }
         };
         if !delivered {
@@ -492,9 +511,9 @@ impl Processes {
     }
 
     /// Appends an encoded message to a process of this node; false where there is none, or no room.
-    fn push_encoded(&self, pid: Pid, encoded: Encoded) -> bool {
+    fn push_encoded(&self, pid: Pid, encoded: Encoded, mark: Mark) -> bool {
         let bytes = encoded.payload.memory();
-        let mut encoded = Some(boxed(encoded));
+        let mut encoded = Some(Marked::signal(encoded, mark));
         let has_guard = self.table.visit(pid, |visit| {
             let verdict = visit
                 .any()
@@ -502,7 +521,7 @@ impl Processes {
             if let Verdict::Take | Verdict::DropOldest = verdict
                 && let Some(encoded) = encoded.take()
             {
-                visit.push_untyped(Untyped::Encoded(encoded));
+                visit.push_untyped(encoded);
             }
             visit.any().is_some_and(|(process, _)| process.guard().is_some())
         });

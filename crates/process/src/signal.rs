@@ -2,6 +2,7 @@
 
 use crate::exit::ExitReason;
 use crate::protocol::Mail;
+use crate::trace_token::TraceToken;
 use engset_etf::Payload;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use std::fmt;
@@ -15,6 +16,8 @@ pub(crate) enum Signal<M> {
     Priority(Box<M>),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
+    /// The same, and more about it.
+    Marked(Box<Marked>),
     /// Everything that is not a message.
     Control(Box<ControlSignal>),
 }
@@ -25,6 +28,7 @@ impl<M> fmt::Debug for Signal<M> {
             Self::Mail(_) => f.write_str("Mail"),
             Self::Priority(_) => f.write_str("Priority"),
             Self::Encoded(encoded) => fmt::Debug::fmt(encoded, f),
+            Self::Marked(marked) => fmt::Debug::fmt(marked, f),
             Self::Control(signal) => fmt::Debug::fmt(signal, f),
         }
     }
@@ -37,6 +41,40 @@ pub struct Encoded {
     pub from: Option<Pid>,
     /// The term's bytes, and the atoms that they refer to.
     pub payload: Payload,
+}
+
+/// An encoded message of which there is more to say than of most.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Marked {
+    pub(crate) encoded: Encoded,
+    pub(crate) mark: Mark,
+}
+
+/// What there is to say of a message beside its content and sender; of most, nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mark {
+    /// The trace token that goes along with it.
+    pub token: Option<TraceToken>,
+    /// Whether it goes before all that are not of priority (EEP 76): only where it is sent to an alias that the receiver
+    /// made for that ([`crate::AliasOptions::priority`]).
+    pub priority: bool,
+}
+
+impl Mark {
+    fn is_none(&self) -> bool {
+        self.token.is_none() && !self.priority
+    }
+}
+
+impl Marked {
+    /// A signal for the receiver of the message.
+    pub(crate) fn signal(encoded: Encoded, mark: Mark) -> crate::task::Untyped {
+        if mark.is_none() {
+            crate::task::Untyped::Encoded(crate::scheduler::boxed(encoded))
+        } else {
+            crate::task::Untyped::Marked(Box::new(Self { encoded, mark }))
+        }
+    }
 }
 
 /// One connection to another node: a later one has a greater number. [`Epoch::NONE`] where no connection is needed.

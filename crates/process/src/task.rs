@@ -79,6 +79,8 @@ pub(crate) enum Untyped {
     Control(Box<crate::signal::ControlSignal>),
     /// A message in external term format.
     Encoded(Box<crate::signal::Encoded>),
+    /// The same, and more about it.
+    Marked(Box<crate::signal::Marked>),
 }
 
 /// What an inbox holds.

@@ -1,18 +1,28 @@
 //! Atoms: names that stand for themselves, held by value so that no atom table can fill up.
 
+use core::cmp::Ordering;
 use core::fmt::{self, Write};
+use core::hash::{Hash, Hasher};
 
 use smol_str::SmolStr;
 
 use crate::NodeName;
 use crate::limits::ATOM_CHARACTERS_MAX;
+use crate::short::Short;
 
 /// An Erlang atom of at most 255 characters.
 ///
 /// Atoms are never interned: up to 23 bytes live inside the value, longer ones are shared.
 /// They order by code point, as Erlang's do.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Atom(SmolStr);
+#[derive(Clone)]
+pub struct Atom(Repr);
+
+/// One text may have either form.
+#[derive(Clone)]
+enum Repr {
+    Short(Short),
+    Other(SmolStr),
+}
 
 /// Why a text is not an atom. The caller (or the peer whose text it is) is to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +33,36 @@ pub enum AtomError {
 }
 
 impl Atom {
+    /// So many characters of ASCII make a short atom, which is copied as a block.
+    pub const SHORT_BYTES: usize = Short::BYTES;
+
     /// The atom with this text; fails above 255 characters.
+    #[inline]
     pub fn new(text: &str) -> Result<Self, AtomError> {
-        if fits(text) { Ok(Self(SmolStr::new(text))) } else { Err(AtomError::TooLong) }
+        match Short::of(text) {
+            Some(short) => Ok(Self(Repr::Short(short))),
+            None if fits(text) => Ok(Self(Repr::Other(SmolStr::new(text)))),
+            None => Err(AtomError::TooLong),
+        }
+    }
+
+    /// The atom whose text is the first `len` of these bytes. `None` where the block has fewer, and for text that is
+    /// not ASCII. Costs less than [`new`](Self::new), which has to look how many bytes there are to copy.
+    ///
+    /// ```
+    /// use engset_term::Atom;
+    ///
+    /// assert_eq!(Atom::short(b"ok, and what is behind", 2).expect("it is ASCII"), "ok");
+    /// ```
+    #[inline]
+    pub fn short(block: &[u8; Self::SHORT_BYTES], len: u8) -> Option<Self> {
+        Short::of_block(block, len).map(|short| Self(Repr::Short(short)))
+    }
+
+    /// The text of an atom that was made short, with zeros behind it, and its length.
+    #[inline]
+    pub fn as_short(&self) -> Option<(&[u8; Self::SHORT_BYTES], u8)> {
+        if let Repr::Short(short) = &self.0 { Some(short.block()) } else { None }
     }
 
     /// The atom with this text, written in the program itself.
@@ -34,19 +71,58 @@ impl Atom {
     /// Asserts that the text has at most 255 bytes; in a `const` that is an error of compilation.
     pub const fn from_static(text: &'static str) -> Self {
         assert!(text.len() <= ATOM_CHARACTERS_MAX, "an atom written in a program is at most 255 bytes");
-        Self(SmolStr::new_static(text))
+        Self(Repr::Other(SmolStr::new_static(text)))
     }
 
     /// The atom's text, without quotes.
+    #[inline]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        match &self.0 {
+            Repr::Short(short) => short.as_str(),
+            Repr::Other(text) => text.as_str(),
+        }
+    }
+}
+
+impl PartialEq for Atom {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Repr::Short(a), Repr::Short(b)) => a == b,
+            _ => self.as_str() == other.as_str(),
+        }
+    }
+}
+
+impl Eq for Atom {}
+
+impl Ord for Atom {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Short(a), Repr::Short(b)) => a.cmp(b),
+            _ => self.as_str().cmp(other.as_str()),
+        }
+    }
+}
+
+impl PartialOrd for Atom {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Atom {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 /// The node's name as an atom, as `node(Pid)` gives it in Erlang.
 impl From<NodeName> for Atom {
     fn from(name: NodeName) -> Self {
-        Self(name.text())
+        Self(Repr::Other(name.text()))
     }
 }
 
@@ -105,6 +181,7 @@ impl fmt::Display for AtomError {
 
 impl core::error::Error for AtomError {}
 
+#[inline]
 fn fits(text: &str) -> bool {
     text.len() <= ATOM_CHARACTERS_MAX || text.chars().count() <= ATOM_CHARACTERS_MAX
 }

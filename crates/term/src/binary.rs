@@ -25,17 +25,36 @@ enum Repr {
 }
 
 impl Binary {
+    /// Up to so many bytes live inside the value.
+    pub const INLINE_BYTES: usize = INLINE_LEN_MAX as usize;
+
     /// A copy of `bytes`.
+    #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         Self(inline(bytes).unwrap_or_else(|| Repr::Shared(Arc::new(Bytes::copy_from_slice(bytes)))))
     }
 
+    /// The first `len` of these bytes, all of them if there are fewer. Costs less than
+    /// [`copy_from_slice`](Self::copy_from_slice), which has to look how many there are to copy.
+    #[inline]
+    pub const fn short(bytes: &[u8; Self::INLINE_BYTES], len: u8) -> Self {
+        let len = if len < INLINE_LEN_MAX { len } else { INLINE_LEN_MAX };
+        Self(Repr::Inline(len, *bytes))
+    }
+
     /// The bytes.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
             Repr::Shared(bytes) => bytes,
         }
+    }
+
+    /// The bytes where they live inside the value, with any others behind them, and how many there are.
+    #[inline]
+    pub const fn as_short(&self) -> Option<(&[u8; Self::INLINE_BYTES], u8)> {
+        if let Repr::Inline(len, bytes) = &self.0 { Some((bytes, *len)) } else { None }
     }
 
     /// The bytes, shared with this binary where it is longer than 22 bytes.
@@ -183,6 +202,7 @@ impl fmt::Debug for Opaque {
     }
 }
 
+#[inline]
 fn inline(bytes: &[u8]) -> Option<Repr> {
     let len = u8::try_from(bytes.len()).ok()?;
     let mut buffer = [0; INLINE_MAX];
@@ -190,4 +210,5 @@ fn inline(bytes: &[u8]) -> Option<Repr> {
     Some(Repr::Inline(len, buffer))
 }
 
-const INLINE_MAX: usize = 22;
+const INLINE_MAX: usize = Binary::INLINE_BYTES;
+const INLINE_LEN_MAX: u8 = 22;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Nothing here knows the wire, a process or a clock.
-//! All containers are shared and immutable, so a clone costs one counter, and every walk over a term
-//! (drop, comparison, hash, print, parse) keeps its own stack, so depth is never a danger.
+//! All containers are shared and immutable, so a clone costs one counter, and no walk over a term
+//! (drop, comparison, hash, print, parse) recurses as deep as it nests, so depth is never a danger.
 //!
 //! One exception to "no process-wide state" lives here: the bounded table of node name spellings,
 //! see [`NodeName`].
@@ -34,6 +34,7 @@ extern crate std;
 pub mod arbitrary;
 mod atom;
 mod binary;
+mod cells;
 mod format;
 mod instant;
 mod integer;
@@ -46,10 +47,10 @@ mod parse;
 mod pid;
 mod port_id;
 mod reference;
-mod release;
 mod scan;
 #[cfg(feature = "serde")]
 mod serde;
+mod short;
 mod term;
 mod tuple;
 

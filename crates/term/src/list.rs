@@ -1,10 +1,9 @@
 //! Lists that are not empty: elements and a tail.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::Term;
-use crate::release::release;
+use crate::cells::Cells;
 
 /// A non-empty Erlang list. The empty list is [`Term::Nil`].
 ///
@@ -13,7 +12,7 @@ use crate::release::release;
 #[derive(Clone)]
 pub struct List {
     /// The elements, at least one, then the tail.
-    cells: Arc<[Term]>,
+    cells: Cells,
 }
 
 impl List {
@@ -33,8 +32,19 @@ impl List {
     /// The list of all `cells` but the last, which is the tail. `None` with fewer than two cells.
     ///
     /// Takes exactly one allocation where the iterator knows its length.
+    #[inline]
     pub fn from_cells(cells: impl IntoIterator<Item = Term>) -> Option<Self> {
-        let cells: Arc<[Term]> = cells.into_iter().collect();
+        Self::of(cells.into_iter().collect())
+    }
+
+    /// As [`from_cells`](Self::from_cells) for so many cells, the tail included, which `fill` puts in; before that
+    /// each is `[]`. Spares moving elements that can be made where they stay.
+    #[inline]
+    pub fn filled(cells: usize, fill: impl FnOnce(&mut [Term])) -> Option<Self> {
+        Self::of(Cells::filled(cells, fill))
+    }
+
+    fn of(cells: Cells) -> Option<Self> {
         match cells.split_last()? {
             (_, []) => None,
             (Term::List(_), _) => {
@@ -46,37 +56,47 @@ impl List {
     }
 
     /// The elements, at least one, without the tail.
+    #[inline]
     pub fn elements(&self) -> &[Term] {
         self.cells.split_last().map_or(&[], |(_, elements)| elements)
     }
 
     /// What follows the last element: `[]` in a proper list.
+    #[inline]
     pub fn tail(&self) -> &Term {
         self.cells.last().unwrap_or(&Term::Nil)
     }
 
     /// Whether the tail is `[]`.
+    #[inline]
     pub fn is_proper(&self) -> bool {
         matches!(self.tail(), Term::Nil)
     }
 
     /// The elements one after the other, without the tail.
+    #[inline]
     pub fn iter(&self) -> core::slice::Iter<'_, Term> {
         self.elements().iter()
     }
 
     /// How many elements there are, without the tail; at least one.
+    #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a list is never empty; the empty list is Nil")]
     pub fn len(&self) -> usize {
         self.elements().len()
     }
 
     /// The elements, then the tail, as one slice.
+    #[inline]
     pub fn cells(&self) -> &[Term] {
         &self.cells
     }
 
-    pub(crate) fn cells_mut(&mut self) -> &mut Arc<[Term]> {
+    pub(crate) const fn inner(&self) -> &Cells {
+        &self.cells
+    }
+
+    pub(crate) const fn cells_mut(&mut self) -> &mut Cells {
         &mut self.cells
     }
 }
@@ -87,11 +107,5 @@ impl<'a> IntoIterator for &'a List {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
-    }
-}
-
-impl Drop for List {
-    fn drop(&mut self) {
-        release(&mut self.cells);
     }
 }

@@ -1,17 +1,16 @@
 //! Maps: unique keys in order, each with a value.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::Term;
-use crate::release::release;
+use crate::cells::Cells;
 
 /// An Erlang map, kept sorted by [`Term::key_cmp`].
 #[derive(Clone, Default)]
 pub struct Map {
     /// Keys and values by turns.
-    cells: Arc<[Term]>,
+    cells: Cells,
 }
 
 /// Why pairs make no map. Whoever supplied them is to blame.
@@ -34,15 +33,17 @@ impl Map {
     /// The map of keys and values by turns, in any order; fails when a key occurs twice.
     /// A last key without a value is left out.
     ///
-    /// Takes exactly one allocation where the iterator knows its length and the keys are in order.
+    /// Takes exactly one allocation where the iterator knows its length.
+    #[inline]
     pub fn try_from_cells(cells: impl IntoIterator<Item = Term>) -> Result<Self, MapError> {
-        let cells: Arc<[Term]> = cells.into_iter().collect();
-        let map = Self { cells };
-        let (entries, rest) = map.cells.as_chunks::<2>();
-        if rest.is_empty() && entries.is_sorted_by(|[a, _], [b, _]| a.key_cmp(b).is_lt()) {
-            return Ok(map);
-        }
-        Self::try_from_pairs(entries.iter().map(|[key, value]| (key.clone(), value.clone())))
+        Self { cells: cells.into_iter().collect() }.in_order()
+    }
+
+    /// As [`try_from_cells`](Self::try_from_cells) for so many cells, which `fill` puts in; before that each is `[]`.
+    /// Spares moving keys and values that can be made where they stay.
+    #[inline]
+    pub fn try_filled(cells: usize, fill: impl FnOnce(&mut [Term])) -> Result<Self, MapError> {
+        Self { cells: Cells::filled(cells, fill) }.in_order()
     }
 
     /// The value at `key`.
@@ -56,6 +57,7 @@ impl Map {
     }
 
     /// How many keys there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.entries().len()
     }
@@ -71,16 +73,39 @@ impl Map {
     }
 
     /// Keys and values by turns, in key order.
+    #[inline]
     pub fn cells(&self) -> &[Term] {
         &self.cells
     }
 
-    pub(crate) fn cells_mut(&mut self) -> &mut Arc<[Term]> {
+    pub(crate) const fn inner(&self) -> &Cells {
+        &self.cells
+    }
+
+    pub(crate) const fn cells_mut(&mut self) -> &mut Cells {
         &mut self.cells
     }
 
+    #[inline]
     fn entries(&self) -> &[[Term; 2]] {
         self.cells.as_chunks().0
+    }
+
+    /// The same map with its cells, which are in any order, in the order of their keys.
+    fn in_order(mut self) -> Result<Self, MapError> {
+        let is_sorted = |entries: &[[Term; 2]]| entries.is_sorted_by(|[a, _], [b, _]| a.key_cmp(b).is_lt());
+        let (entries, rest) = self.cells.as_chunks();
+        if rest.is_empty() && is_sorted(entries) {
+            return Ok(self);
+        }
+        if rest.is_empty()
+            && let Some(cells) = self.cells.get_mut()
+        {
+            let entries = cells.as_chunks_mut().0;
+            entries.sort_unstable_by(|[a, _]: &[Term; 2], [b, _]| a.key_cmp(b));
+            return if is_sorted(entries) { Ok(self) } else { Err(MapError::DuplicateKey) };
+        }
+        Self::try_from_pairs(self.iter().map(|(key, value)| (key.clone(), value.clone())))
     }
 
     fn find(&self, order: impl Fn(&Term) -> core::cmp::Ordering) -> Option<&Term> {
@@ -108,12 +133,6 @@ impl FromIterator<(Term, Term)> for Map {
         pairs.dedup_by(|(earlier, _), (later, _)| earlier == later);
         pairs.reverse();
         Self::from_sorted(pairs)
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        release(&mut self.cells);
     }
 }
 

@@ -49,6 +49,8 @@ pub enum NodeNameError {
     TooLong,
     /// Whoever wrote the text: it contains a control character.
     ControlCharacter,
+    /// Whoever named the node: a character before the `@` that is no letter, digit, `_` or `-`.
+    NotForOwnName,
     /// The limit: every name in the table is pinned, close connections first.
     TableFull,
 }
@@ -66,6 +68,26 @@ impl NodeName {
         // The guard of the first look must be gone before the table is taken for writing.
         let known = TABLE.read().find(text);
         known.map_or_else(|| TABLE.write().intern(text), Ok)
+    }
+
+    /// The name with this text, for a node to give itself: as OTP, which lets others have any name before the `@`, and
+    /// itself only one of letters, digits, `_` and `-`.
+    ///
+    /// ```
+    /// use engset_term::{NodeName, NodeNameError};
+    ///
+    /// assert!(NodeName::new("a b@host").is_ok());
+    /// assert_eq!(NodeName::new_own("a b@host"), Err(NodeNameError::NotForOwnName));
+    /// assert!(NodeName::new_own("a_b-9@host").is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::new`], and for other characters.
+    pub fn new_own(text: &str) -> Result<Self, NodeNameError> {
+        validate(text)?;
+        let name = text.split_once('@').map_or(text, |(name, _)| name);
+        let is_usual = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+        if name.chars().all(is_usual) { Self::new(text) } else { Err(NodeNameError::NotForOwnName) }
     }
 
     /// The name with this text, if it is in the table already; never adds to the table.
@@ -177,6 +199,9 @@ impl fmt::Display for NodeNameError {
             Self::EmptyHost => "node name has nothing after the @",
             Self::TooLong => "node name has more than 255 characters",
             Self::ControlCharacter => "node name contains a control character",
+            Self::NotForOwnName => {
+                "the name of a node has letters, digits, _ and - before the @, and nothing else"
+            }
             Self::TableFull => "all node names that can be kept are in use",
         })
     }

@@ -20,7 +20,11 @@ impl Term {
     }
 
     /// The order of map keys: as [`Term::arith_cmp`], but every integer is before every float.
+    #[inline]
     pub fn key_cmp(&self, other: &Self) -> Ordering {
+        if let (Self::Atom(a), Self::Atom(b)) = (self, other) {
+            return a.cmp(b);
+        }
         walk(self, other, Numbers::ByKind).0
     }
 

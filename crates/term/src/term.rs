@@ -1,10 +1,10 @@
 //! The term itself: every kind of value Erlang has.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::cells::Cells;
 use crate::{
     Atom, Big, Binary, BitString, Float, FloatError, Integer, List, Map, Opaque, Pid, PortId, Reference,
     Tuple,
@@ -224,17 +224,7 @@ impl Term {
 
     /// Whether containers nest more than `depth` deep; a leaf has depth zero.
     pub fn is_deeper_than(&self, depth: usize) -> bool {
-        let mut open: Vec<core::slice::Iter<'_, Self>> = Vec::new();
-        open.extend(self.cells().map(<[Self]>::iter));
-        while let Some(top) = open.last_mut() {
-            let next = top.next();
-            match next {
-                _ if open.len() > depth => return true,
-                Some(term) => open.extend(term.cells().map(<[Self]>::iter)),
-                None => drop(open.pop()),
-            }
-        }
-        false
+        u32::try_from(depth).is_ok_and(|depth| self.levels() > depth)
     }
 
     pub(crate) const fn is_container(&self) -> bool {
@@ -251,7 +241,18 @@ impl Term {
         }
     }
 
-    pub(crate) fn cells_mut(&mut self) -> Option<&mut Arc<[Self]>> {
+    /// How many levels of containers there are: zero for a leaf.
+    #[inline]
+    pub(crate) fn levels(&self) -> u32 {
+        match self {
+            Self::Tuple(tuple) => tuple.inner().levels(),
+            Self::List(list) => list.inner().levels(),
+            Self::Map(map) => map.inner().levels(),
+            _ => 0,
+        }
+    }
+
+    pub(crate) const fn cells_mut(&mut self) -> Option<&mut Cells> {
         match self {
             Self::Tuple(tuple) => Some(tuple.cells_mut()),
             Self::List(list) => Some(list.cells_mut()),

@@ -1,4 +1,4 @@
-//! Terms a million deep: nothing recurses.
+//! Terms a million deep: nothing recurses as deep.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};

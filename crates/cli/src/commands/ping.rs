@@ -16,6 +16,8 @@ use std::time::Duration;
 /// Examples:
 ///   engset ping n1@127.0.0.1
 ///   engset ping shop@db.example.org --cookie-file /etc/shop/cookie --timeout 2
+///   engset ping shop@10.0.0.1 --port 4370
+///   engset ping shop@here --unix-dir /run/shop/nodes
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {

@@ -121,6 +121,11 @@ fn errors_of_tls_are_told_in_the_same_way_at_each_time() {
         assert_eq!(step_and_status_of(&failure), ("tls".to_owned(), Status::Refused));
         assert!(failure.facts.iter().any(|(label, fact)| *label == "do" && fact == fault.remedy()));
     }
+    let error = TlsError { fault, error: refused() };
+    let quic = told(&ConnectError::Quic { at: at(), error });
+    assert_eq!(quic.summary, "no QUIC with n2@10.0.0.9: the peer does not know the CA of our certificate");
+    assert_eq!(step_and_status_of(&quic), ("quic".to_owned(), Status::Refused));
+    assert!(format!("{:?}", quic.facts).contains("(UDP)"), "{quic:?}");
     let mute = ConnectError::Timeout { step: Step::Tls, at: Some(at()) };
     assert_eq!(step_and_status(&mute), ("timeout (tls)".to_owned(), Status::Unreachable));
 }

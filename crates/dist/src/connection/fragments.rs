@@ -110,6 +110,11 @@ impl Assembler {
         }
     }
 
+    /// Lets all that is incomplete wait from now on.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.open.values_mut().for_each(|open| open.touched = now);
+    }
+
     pub(super) fn held_bytes(&self) -> usize {
         self.held
     }

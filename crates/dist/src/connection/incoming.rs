@@ -169,6 +169,11 @@ impl Incoming {
         result
     }
 
+    /// Reading goes on after the owner had paused it: that nothing came meanwhile is not the peer's fault.
+    pub fn resume(&mut self, now: Instant) {
+        self.assembler.touch(now);
+    }
+
     /// How many bytes wait for the rest of their frame or signal.
     #[must_use]
     pub fn held_bytes(&self) -> usize {

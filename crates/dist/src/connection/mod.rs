@@ -13,6 +13,7 @@
 mod atom_cache;
 mod error;
 mod fragments;
+mod groups;
 mod incoming;
 mod outgoing;
 mod sent_atoms;
@@ -20,6 +21,7 @@ mod ticks;
 
 pub use atom_cache::ATOM_CACHE_SLOTS;
 pub use error::{AtomCacheFault, ConnectionError};
+pub use groups::{OutgoingStreams, SENDER_GROUPS, group_of};
 pub use incoming::{Incoming, IncomingConfig, Received};
 pub use outgoing::{Outgoing, OutgoingConfig, POLL_BYTES_MAX, SendError, WHOLE_BYTES_MAX};
 pub(crate) use sent_atoms::SentAtoms;

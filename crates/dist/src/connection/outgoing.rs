@@ -325,10 +325,16 @@ impl Outgoing {
         self.queued
     }
 
+    /// How many of these belong to signals that go in fragments.
+    #[must_use]
+    pub fn queued_large_bytes(&self) -> usize {
+        self.queued_large
+    }
+
     /// A tick interval is over ([`Tick::Send`](super::Tick::Send)): queues a tick if nothing was written in it and
     /// nothing waits. Gives whether it did.
     pub fn tick_due(&mut self) -> bool {
-        self.lent.clear();
+        self.give_back();
         let written = core::mem::replace(&mut self.written_since_tick, false);
         if written || self.queued > 0 {
             return false;
@@ -336,6 +342,11 @@ impl Outgoing {
         self.tail.extend_from_slice(&[0; LENGTH_BYTES]);
         self.queued = self.queued.saturating_add(LENGTH_BYTES);
         true
+    }
+
+    /// Gives back memory that was kept for more of what was sent in bulk.
+    pub(super) fn give_back(&mut self) {
+        self.lent.clear();
     }
 
     fn lane(&self, control: &Control, payload: &Body, sender: Option<u64>) -> Lane {

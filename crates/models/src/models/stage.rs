@@ -294,7 +294,7 @@ impl Turn<'_, '_> {
                     known.signals += 1;
                     return Poll::Ready(());
                 }
-                Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) => {
+                Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) | Signal::Marked(_) => {
                     unreachable!("models send no such signal")
                 }
             }
@@ -409,7 +409,11 @@ impl Play {
         let left = std::iter::from_fn(|| own.with(|own| own.mailbox.pop_fresh())).chain(arrived);
         let messages = left.filter_map(|signal| match signal {
             Signal::Mail(Mail::Message(message)) => Some(message),
-            Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) | Signal::Control(_) => None,
+            Signal::Mail(_)
+            | Signal::Priority(_)
+            | Signal::Encoded(_)
+            | Signal::Marked(_)
+            | Signal::Control(_) => None,
         });
         self.stage.known().unacted.extend(messages);
     }

@@ -4,17 +4,24 @@
 //! A carrier that knows who is at the other end (TLS, by its certificate) gives a check of the name as well: the name
 //! that the peer gives in the handshake has to pass it.
 
+#[cfg(feature = "quic")]
+mod quic;
 mod tcp;
 mod tls;
 mod unix;
 
+#[cfg(feature = "quic")]
+pub use quic::{QUIC_PROTOCOL, QuicCounts};
+#[cfg(feature = "quic")]
+pub(crate) use quic::{Quic, UdpPort, offer, offered_udp_port};
 pub use tls::{
     NODE_URI_SCHEME, PEM_FILE_BYTES_MAX, TlsConfig, TlsConfigError, TlsError, TlsFault, TlsVersion,
 };
 pub use unix::SocketDirError;
 
 use crate::connect::{ConnectError, Step, within};
-use crate::finding::Finding;
+use crate::driver::Beside;
+use crate::finding::{Finding, find};
 use crate::listening;
 use engset_dist::handshake::Framing;
 use engset_node::NameCheck;
@@ -39,6 +46,9 @@ pub(crate) enum Carrier {
     Tls(TlsConfig),
     /// One socket file for each node in this directory.
     Unix(PathBuf),
+    /// QUIC where the peer has it, and TLS over TCP.
+    #[cfg(feature = "quic")]
+    Quic(std::sync::Arc<Quic>),
 }
 
 /// A stream of bytes between two nodes.
@@ -52,6 +62,8 @@ pub(crate) struct Carried {
     pub(crate) framing: Framing,
     /// Which names the carrier vouches for; without, any.
     pub(crate) names: Option<NameCheck>,
+    /// The streams beside that one, for groups of senders.
+    pub(crate) beside: Option<Box<dyn Beside>>,
 }
 
 /// Where peers come in.
@@ -59,6 +71,8 @@ pub(crate) struct Carried {
 pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix(unix::SocketFile),
+    #[cfg(feature = "quic")]
+    Quic(std::sync::Arc<Quic>),
 }
 
 /// A peer that has come in, before the carrier has said anything.
@@ -66,6 +80,8 @@ pub(crate) enum Listener {
 pub(crate) enum Guest {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(feature = "quic")]
+    Quic(Box<quinn::Incoming>),
 }
 
 /// From where a guest comes, as it is logged.
@@ -73,6 +89,8 @@ pub(crate) enum Guest {
 pub(crate) enum From {
     Tcp(SocketAddr),
     Unix,
+    #[cfg(feature = "quic")]
+    Quic(SocketAddr),
 }
 
 impl Carrier {
@@ -96,6 +114,8 @@ impl Carrier {
                 Err(last_error)
             }
             Self::Unix(dir) => Ok(Listener::Unix(unix::SocketFile::listen(dir, name)?)),
+            #[cfg(feature = "quic")]
+            Self::Quic(quic) => Ok(Listener::Quic(std::sync::Arc::clone(quic))),
         }
     }
 
@@ -106,12 +126,26 @@ impl Carrier {
         scheduler: &Scheduler,
         limit: Duration,
     ) -> io::Result<Carried> {
+        let late = || Err(io::Error::new(io::ErrorKind::TimedOut, "the peer began no TLS in time"));
         match (self, guest) {
+            #[cfg(feature = "quic")]
+            (Self::Quic(quic), Guest::Quic(incoming)) => tokio::select! {
+                carried = quic.welcome(*incoming) => carried.map_err(io::Error::other),
+                () = scheduler.sleep(limit) => late(),
+            },
+            #[cfg(feature = "quic")]
+            (Self::Quic(quic), Guest::Tcp(stream)) => tokio::select! {
+                carried = tls::accept(quic.tls(), stream) => carried.map_err(io::Error::other),
+                () = scheduler.sleep(limit) => late(),
+            },
+            #[cfg(feature = "quic")]
+            (_, Guest::Quic(incoming)) => {
+                incoming.refuse();
+                Err(io::ErrorKind::Unsupported.into())
+            }
             (Self::Tls(config), Guest::Tcp(stream)) => tokio::select! {
                 carried = tls::accept(config, stream) => carried.map_err(io::Error::other),
-                () = scheduler.sleep(limit) => {
-                    Err(io::Error::new(io::ErrorKind::TimedOut, "the peer began no TLS in time"))
-                }
+                () = scheduler.sleep(limit) => late(),
             },
             (_, Guest::Tcp(stream)) => tcp::carried(stream),
             (_, Guest::Unix(stream)) => Ok(Carried::new(stream, Framing::Two, None)),
@@ -127,15 +161,24 @@ impl Carrier {
     ) -> Result<Carried, ConnectError> {
         match self {
             Self::Tcp => {
-                let (at, stream) = tcp::dial(scheduler, finding, peer).await?;
+                let found = find(scheduler, finding, peer).await?;
+                let (at, stream) = tcp::dial(scheduler, &found.at).await?;
                 tcp::carried(stream)
                     .map_err(|error| ConnectError::Tcp { at, error: std::sync::Arc::new(error) })
             }
             Self::Tls(config) => {
-                let (at, stream) = tcp::dial(scheduler, finding, peer).await?;
-                let secured = tls::connect(config, stream, peer);
-                let secured = within(scheduler, Step::Tls, Some(at), secured).await?;
-                secured.map_err(|error| ConnectError::Tls { at, error })
+                let found = find(scheduler, finding, peer).await?;
+                dial_tls(scheduler, config, &found.at, peer).await
+            }
+            #[cfg(feature = "quic")]
+            Self::Quic(quic) => {
+                let found = find(scheduler, finding, peer).await?;
+                if let Some(carried) = quic.dial(scheduler, &found, peer).await? {
+                    return Ok(carried);
+                }
+                let carried = dial_tls(scheduler, quic.tls(), &found.at, peer).await?;
+                quic.went_by_tls(scheduler, &found, peer);
+                Ok(carried)
             }
             Self::Unix(dir) => unix::dial(scheduler, dir, peer).await,
         }
@@ -143,9 +186,27 @@ impl Carrier {
 }
 
 impl Carried {
-    fn new(stream: impl Stream + 'static, framing: Framing, names: Option<NameCheck>) -> Self {
-        Self { stream: Box::pin(stream), framing, names }
+    /// For how many groups of senders there are streams.
+    pub(crate) fn groups(&self) -> usize {
+        self.beside.as_ref().map_or(0, |beside| beside.groups())
     }
+
+    fn new(stream: impl Stream + 'static, framing: Framing, names: Option<NameCheck>) -> Self {
+        Self { stream: Box::pin(stream), framing, names, beside: None }
+    }
+}
+
+/// Connects to a peer by TLS over TCP.
+async fn dial_tls(
+    scheduler: &Scheduler,
+    config: &TlsConfig,
+    addresses: &[SocketAddr],
+    peer: NodeName,
+) -> Result<Carried, ConnectError> {
+    let (at, stream) = tcp::dial(scheduler, addresses).await?;
+    let secured = tls::connect(config, stream, peer);
+    let secured = within(scheduler, Step::Tls, Some(at), secured).await?;
+    secured.map_err(|error| ConnectError::Tls { at, error })
 }
 
 impl Listener {
@@ -157,6 +218,12 @@ impl Listener {
                 Ok((Guest::Tcp(stream), From::Tcp(from)))
             }
             Self::Unix(file) => Ok((Guest::Unix(file.accept().await?), From::Unix)),
+            #[cfg(feature = "quic")]
+            Self::Quic(quic) => {
+                let incoming = quic.accept().await;
+                let from = From::Quic(incoming.remote_address());
+                Ok((Guest::Quic(Box::new(incoming)), from))
+            }
         }
     }
 
@@ -165,6 +232,8 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|at| Some(at.port())),
             Self::Unix(_) => Ok(None),
+            #[cfg(feature = "quic")]
+            Self::Quic(_) => Ok(None),
         }
     }
 }
@@ -174,6 +243,8 @@ impl fmt::Display for From {
         match self {
             Self::Tcp(at) => fmt::Display::fmt(at, f),
             Self::Unix => f.write_str("this machine"),
+            #[cfg(feature = "quic")]
+            Self::Quic(at) => write!(f, "{at} (UDP)"),
         }
     }
 }

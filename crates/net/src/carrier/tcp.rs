@@ -2,10 +2,8 @@
 
 use super::Carried;
 use crate::connect::{ConnectError, Step, within};
-use crate::finding::{Finding, find};
 use engset_dist::handshake::Framing;
 use engset_process::Scheduler;
-use engset_term::NodeName;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,14 +13,13 @@ use tokio::net::TcpStream;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const UNSENT_BYTES: u32 = 256 * 1024;
 
-/// Connects to where the peer listens. Where that is not said by an EPMD, each address of the host is tried.
+/// Connects to where the peer listens: the first of these addresses that answers.
 pub(super) async fn dial(
     scheduler: &Scheduler,
-    finding: Finding,
-    peer: NodeName,
+    addresses: &[SocketAddr],
 ) -> Result<(SocketAddr, TcpStream), ConnectError> {
     let mut first_error = None;
-    for at in find(scheduler, finding, peer).await? {
+    for at in addresses.iter().copied() {
         let tried = within(scheduler, Step::Tcp, Some(at), TcpStream::connect(at)).await;
         match tried {
             Ok(Ok(stream)) => return Ok((at, stream)),

@@ -76,7 +76,7 @@ fn the_last_words_of_a_handshake_have_their_time_and_no_more() {
     let ended = Arc::new(Mutex::new(None));
     let (note, clock) = (Arc::clone(&ended), scheduler.clone());
     scheduler.spawn_task(async move {
-        let reason = drive(channel, stream, clock, None).await;
+        let reason = drive(channel, stream, None, clock, None).await;
         *note.lock().unwrap() = Some(reason);
     });
     seeded.run_until(Instant::ZERO.saturating_add(LAST_WORDS_TIMEOUT - Duration::from_millis(1)));

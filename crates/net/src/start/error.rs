@@ -33,6 +33,8 @@ pub enum StartNodeError {
     },
     /// The node's certificate is not for its name, so no peer would take it.
     Certificate(TlsError),
+    /// QUIC cannot be used as the node is set up.
+    Quic(io::Error),
     /// The directory of the socket files cannot be used.
     SocketDir {
         /// The directory.
@@ -66,6 +68,7 @@ impl fmt::Display for StartNodeError {
                 "the node's own certificate is not for its name ({}); make one by `engset cert init`",
                 error.error
             ),
+            Self::Quic(error) => write!(f, "the node cannot use QUIC: {error}"),
             Self::SocketDir { path, error } => {
                 write!(f, "no socket file in {}: {error}", path.display())
             }

@@ -12,7 +12,7 @@ use engset_dist::handshake::{Cookie, Framing, HandshakeError, Initiator, Initiat
 use engset_net::{NodeBuilder, RunningNode};
 use engset_term::Instant;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 pub(crate) const COOKIE: &str = "a cookie of tests";
@@ -143,10 +143,14 @@ impl Peer {
 }
 
 pub(crate) fn initiator(name: &str, peer: &str, cookie: &str) -> Initiator {
+    initiator_with(name, peer, cookie, Framing::Two)
+}
+
+pub(crate) fn initiator_with(name: &str, peer: &str, cookie: &str, framing: Framing) -> Initiator {
     let cookie = Cookie::new(cookie).expect("a valid cookie");
     let local =
         LocalNode { name: name.to_owned(), flags: Flags::OURS, creation: CREATION, cookie, visible: false };
-    Initiator::new(Instant::ZERO, local, peer, 0x1357_9BDF, Framing::Two).expect("valid names")
+    Initiator::new(Instant::ZERO, local, peer, 0x1357_9BDF, framing).expect("valid names")
 }
 
 pub(crate) fn connect(at: SocketAddr) -> TcpStream {
@@ -198,4 +202,16 @@ fn lookup(epmd: SocketAddr, name: &str) -> SocketAddr {
 pub(crate) fn free_tcp_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback takes listeners");
     listener.local_addr().expect("a listener has an address").port()
+}
+
+/// A port that is free for TCP and UDP, and that the system gives to nobody who does not ask for it.
+pub(crate) fn free_fixed_port() -> u16 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    loop {
+        let random = RandomState::new().build_hasher().finish() % 20_000;
+        let at = (Ipv4Addr::UNSPECIFIED, u16::try_from(random).expect("a small number") + 10_000);
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+            return at.1;
+        }
+    }
 }

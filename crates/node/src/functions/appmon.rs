@@ -8,6 +8,7 @@ use engset_process::{Addr, Cx, Exit, ExitReason};
 use engset_term::{Atom, Pid, Term};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// So many processes of one application are shown.
 const SHOWN_MAX: usize = 2_000;
@@ -18,7 +19,8 @@ pub(super) fn allow(functions: &Functions) {
         let client = client.as_pid().ok_or_else(Raise::badarg)?;
         let place = call.node().functions().enter(call.peer(), 0);
         let place = place.map_err(|refusal| Raise::Error(Term::Atom(refusal.atom())))?;
-        let server = Appmon { node: Arc::downgrade(call.node()), client, _place: place };
+        let node = Arc::downgrade(call.node());
+        let server = Appmon { node, client, shown: Vec::new(), refresh: REFRESH, _place: place };
         let processes = Arc::clone(call.node().processes());
         let started = start_on(&processes, None, server).await;
         let addr = started.map_err(|error| Raise::Error(Term::string(&error.to_string())))?;
@@ -26,14 +28,60 @@ pub(super) fn allow(functions: &Functions) {
     });
 }
 
+/// So often what a client shows is looked at again, unless it says how often; a change is told.
+const REFRESH: Duration = Duration::from_secs(2);
+/// So many trees a client shows at once.
+const SHOWN_TREES_MAX: usize = 100;
+
 /// Answers casts `{From, app_ctrl, Node, Aux, Options}` and `{From, app, Name, Aux, Options}` with
-/// `{delivery, Self, What, Which, Answer}`; monitors its client, and ends with it. An answer is given once for each
-/// question.
+/// `{delivery, Self, What, Which, Answer}`, and again where the answer has changed, until `Aux` is `false`; monitors its
+/// client, and ends with it.
 struct Appmon {
     node: Weak<Node>,
     client: Pid,
+    shown: Vec<Shown>,
+    refresh: Duration,
     /// It counts among what the peer has running, since it outlives the call that began it.
     _place: Place,
+}
+
+/// What a client shows.
+struct Shown {
+    what: Term,
+    which: Term,
+    answer: Term,
+}
+
+impl Appmon {
+    /// Answers anew what a client shows; only where it has changed, unless it is asked for.
+    async fn look(
+        &mut self,
+        what: &Term,
+        which: &Term,
+        is_asked: bool,
+        cx: &Cx<Dynamic>,
+    ) -> Result<(), Exit> {
+        let Some(node) = self.node.upgrade() else { return Err(Exit(ExitReason::Shutdown)) };
+        let answer = match what.as_atom().map(Atom::as_str) {
+            Some("app_ctrl") => applications(&node).await,
+            Some("app") => tree(&node, which).await,
+            _ => return Ok(()),
+        };
+        let has_room = self.shown.len() < SHOWN_TREES_MAX;
+        match self.shown.iter_mut().find(|shown| shown.what == *what && shown.which == *which) {
+            Some(shown) if shown.answer == answer && !is_asked => return Ok(()),
+            Some(shown) => shown.answer = answer.clone(),
+            None if has_room => {
+                self.shown.push(Shown { what: what.clone(), which: which.clone(), answer: answer.clone() });
+            }
+            // It is answered, and not again.
+            None => {}
+        }
+        let delivery = [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
+        // A client that is gone needs none.
+        drop(cx.send(self.client, Term::tuple(delivery)));
+        Ok(())
+    }
 }
 
 impl Server for Appmon {
@@ -50,29 +98,50 @@ impl Server for Appmon {
             // `register_client`.
             Dynamic::Call(_, reply) => reply.send(Term::atom("ok")),
             Dynamic::Cast(request) => {
-                let Some(node) = self.node.upgrade() else { return Err(Exit(ExitReason::Shutdown)) };
-                let Some([from, what, which, wanted, _]) = request.as_tuple() else { return Ok(()) };
-                let (Some(from), true) = (from.as_pid(), wanted.is_atom("true")) else { return Ok(()) };
-                let answer = match what.as_atom().map(Atom::as_str) {
-                    Some("app_ctrl") => applications(&node).await,
-                    Some("app") => tree(&node, which).await,
-                    _ => return Ok(()),
-                };
-                let delivery =
-                    [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
-                // A client that is gone needs none.
-                drop(cx.send(from, Term::tuple(delivery)));
+                let Some([from, what, which, wanted, options]) = request.as_tuple() else { return Ok(()) };
+                let Some(from) = from.as_pid() else { return Ok(()) };
+                if !wanted.is_atom("true") {
+                    self.shown.retain(|shown| shown.what != *what || shown.which != *which);
+                    return Ok(());
+                }
+                if let Some(refresh) = timeout(options) {
+                    self.refresh = refresh;
+                }
+                self.client = from;
+                self.look(what, which, true, cx).await?;
             }
         }
         Ok(())
     }
 
-    async fn info(&mut self, info: Info, _cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
-        match info {
-            Info::Down(_) => Err(Exit(ExitReason::Normal)),
-            Info::Exit(_) | Info::Message(_) | Info::Timeout => Ok(()),
-        }
+    fn idle_timeout(&self) -> Option<Duration> {
+        (!self.shown.is_empty()).then_some(self.refresh)
     }
+
+    async fn info(&mut self, info: Info, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+        match info {
+            Info::Down(_) => return Err(Exit(ExitReason::Normal)),
+            Info::Timeout => {
+                let shown: Vec<_> =
+                    self.shown.iter().map(|shown| (shown.what.clone(), shown.which.clone())).collect();
+                for (what, which) in shown {
+                    self.look(&what, &which, false, cx).await?;
+                }
+            }
+            Info::Exit(_) | Info::Message(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The option `{timeout, Milliseconds}`, of 100 ms and more.
+fn timeout(options: &Term) -> Option<Duration> {
+    let options: Vec<Term> = options.as_list()?.iter().cloned().collect();
+    let millis = options.iter().find_map(|option| match option.as_tuple() {
+        Some([name, millis]) if name.is_atom("timeout") => millis.as_int(),
+        _ => None,
+    })?;
+    Some(Duration::from_millis(u64::try_from(millis).ok()?.max(100)))
 }
 
 /// `[{MasterPid, Name, {Name, Description, Version}}]`.
@@ -95,7 +164,7 @@ async fn top(node: &Arc<Node>, app: &AppInfo) -> Option<Pid> {
         return Some(top);
     }
     let own = app.name == application::OWN;
-    own.then(|| node.processes().whereis(&Atom::from_static("net_kernel"))).flatten()
+    own.then(|| node.processes().whereis(&crate::kernel::TOP)).flatten()
 }
 
 /// `{RootName, [{Pid, Name}], [{Name, Name}], []}`: the processes that hang together by links with the top one.
@@ -124,7 +193,7 @@ fn draw(node: &Arc<Node>, top: Pid, with_named: bool) -> Term {
         let mut next = info.links;
         next.append(&mut below_top);
         for child in next {
-            if child.node() == node.name() && seen.len() < SHOWN_MAX && seen.insert(child) {
+            if child.node() == node.here() && seen.len() < SHOWN_MAX && seen.insert(child) {
                 edges.push(Term::tuple([shown(node, pid), shown(node, child)]));
                 rest.push(child);
             }

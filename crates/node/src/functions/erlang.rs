@@ -129,6 +129,13 @@ fn allow_others(functions: &Functions) {
     read("net_kernel", "get_net_ticktime", 0, |call| {
         Ok(facts::number(call.node().config().tick.net_ticktime.as_secs()))
     });
+    // Who is told is the process that runs the call, and that ends with it, here as in OTP.
+    read("net_kernel", "monitor_nodes", 1, |_call| Ok(Term::atom("ok")));
+    read("net_kernel", "monitor_nodes", 2, |_call| Ok(Term::atom("ok")));
+    read("erlang", "monitor_node", 2, |_call| Ok(Term::atom("true")));
+    read("net_kernel", "longnames", 0, |call| {
+        Ok(Term::atom(if call.node().name().host_part().contains('.') { "true" } else { "false" }))
+    });
     read("net_kernel", "nodename", 0, |call| Ok(facts::node_atom(call.node().name())));
     read("net_kernel", "nodes_info", 0, |call| {
         let info = |(name, visible)| {
@@ -173,6 +180,11 @@ fn allow_changes(functions: &Functions) {
     change("erlang", "register", 2, |call| {
         let [name, pid] = call.take_args()?;
         let (Some(name), Some(pid)) = (name.as_atom(), pid.as_pid()) else { return Err(Raise::badarg()) };
+        // Who asks from a BEAM expects its rule: one name for a process, and none that says that there is none.
+        let has_one = call.node().processes().info(pid).is_some_and(|info| !info.names.is_empty());
+        if has_one || name.as_str() == "undefined" {
+            return Err(Raise::badarg());
+        }
         let registered = call.node().processes().register(name, pid);
         registered.map(|()| Term::atom("true")).map_err(|_error| Raise::badarg())
     });
@@ -241,7 +253,7 @@ fn pids(call: &RemoteCall) -> Term {
 /// An argument that must be a process of this node.
 fn local_pid(call: &RemoteCall, index: usize) -> Result<Pid, Raise> {
     let pid = call.args().get(index).and_then(Term::as_pid).ok_or_else(Raise::badarg)?;
-    if pid.node() == call.node().name() { Ok(pid) } else { Err(Raise::badarg()) }
+    if pid.node() == call.node().here() { Ok(pid) } else { Err(Raise::badarg()) }
 }
 
 fn process_info(call: &mut RemoteCall) -> Answer {

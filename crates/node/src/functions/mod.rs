@@ -270,6 +270,11 @@ impl Functions {
         self.changes.store(allow, Ordering::Relaxed);
     }
 
+    /// Whether peers may call what changes something.
+    pub(crate) fn lets_change(&self) -> bool {
+        self.changes.load(Ordering::Relaxed)
+    }
+
     /// Lets `peer` call nothing at all from now on: its requests are answered with `notsup`.
     pub fn deny(&self, peer: NodeName) {
         self.denied.lock().insert(peer, peer.pin());

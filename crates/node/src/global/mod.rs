@@ -26,7 +26,7 @@ mod via;
 mod wire;
 
 pub use resolve::Resolve;
-pub(crate) use server::start;
+pub(crate) use server::child;
 pub use via::GlobalName;
 
 use engset_otp::{Call, CallError};

@@ -13,7 +13,7 @@ use super::{NAME_SERVER, Shared, resolve};
 use crate::node::Node;
 use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
 use engset_otp::wire::{self as envelope, Envelope};
-use engset_otp::{Info, Reply, Server, StartError, decode_reply, start_on};
+use engset_otp::{Child, Info, Reply, Server, decode_reply};
 use engset_process::{
     Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
 };
@@ -101,17 +101,17 @@ pub(super) fn cast(processes: &Processes, me: Pid, node: NodeName, term: &Term) 
     processes.send_encoded(me, &Dest::RemoteName(NAME_SERVER, node), body);
 }
 
-/// Starts the name server of a node.
-pub(crate) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let server = NameServer {
-        node: Arc::downgrade(node),
-        shared: Arc::clone(&node.global().shared),
+/// The name server of a node, as a child of a supervisor.
+pub(crate) fn child(node: &Arc<Node>) -> Child {
+    let (node, shared) = (Arc::downgrade(node), Arc::clone(&node.global().shared));
+    Child::named_server(NAME_SERVER, move || NameServer {
+        node: Weak::clone(&node),
+        shared: Arc::clone(&shared),
         locker: None,
         watches: HashMap::new(),
         syncing: HashMap::new(),
         last_sync: 0,
-    };
-    start_on(node.processes(), Some(NAME_SERVER), server).await.map(|_addr| ())
+    })
 }
 
 struct NameServer {

@@ -1,21 +1,18 @@
 //! `init`: what peers ask of it by messages, `{From, Request}`, answered by `{init, Answer}`. A node has no arguments.
 
-use crate::node::Node;
-use engset_otp::StartError;
-use engset_process::{Addr, Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
+use engset_otp::Child;
+use engset_process::{Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
 use engset_term::{Atom, Term};
-use std::sync::Arc;
 
 /// So many requests wait at most; more are dropped and counted.
 pub(crate) const INIT_REQUESTS_MAX: usize = 10_000;
 
-pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let options = SpawnOptions {
-        name: Some(Atom::from_static("init")),
+pub(super) fn child() -> Child {
+    let options = || SpawnOptions {
         mailbox: Some(MailboxLimits::messages(INIT_REQUESTS_MAX).when_full(WhenFull::DropNewest)),
         ..SpawnOptions::default()
     };
-    let spawned = node.processes().spawn(options, |mut cx: Cx<Term>| async move {
+    super::process(options, "init", |mut cx: Cx<Term>| async move {
         loop {
             let Mail::Message(message) = cx.recv().await else { continue };
             match message.as_tuple() {
@@ -32,8 +29,7 @@ pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
                 _ => {}
             }
         }
-    });
-    spawned.map(|_: Addr<Term>| ()).map_err(StartError::Spawn)
+    })
 }
 
 /// What a request gets.

@@ -1,24 +1,21 @@
 //! `logger_proxy`: gets the log events of other nodes' processes whose group leader is here, and tells `tracing` of them.
 
 use super::io_format::{format, text};
-use crate::node::Node;
-use engset_otp::StartError;
-use engset_process::{Addr, Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
-use engset_term::{Atom, Term};
-use std::sync::Arc;
+use engset_otp::Child;
+use engset_process::{Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
+use engset_term::Term;
 
 /// So many log events wait at most; more are dropped and counted.
 pub(crate) const LOG_EVENTS_MAX: usize = 10_000;
 /// So many bytes of an event are told of.
 const EVENT_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let options = SpawnOptions {
-        name: Some(Atom::from_static("logger_proxy")),
+pub(super) fn child() -> Child {
+    let options = || SpawnOptions {
         mailbox: Some(MailboxLimits::messages(LOG_EVENTS_MAX).when_full(WhenFull::DropNewest)),
         ..SpawnOptions::default()
     };
-    let spawned = node.processes().spawn(options, |mut cx: Cx<Term>| async move {
+    super::process(options, "logger_proxy", |mut cx: Cx<Term>| async move {
         loop {
             if let Mail::Message(message) = cx.recv().await
                 && let Some((level, text)) = event(&message)
@@ -26,8 +23,7 @@ pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
                 tell(level, &text);
             }
         }
-    });
-    spawned.map(|_: Addr<Term>| ()).map_err(StartError::Spawn)
+    })
 }
 
 /// How loud, and what: of `{log, Level, Format, Args, Meta}`, `{log, Level, Report, Meta}` and `{log, Event}`.

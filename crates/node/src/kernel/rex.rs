@@ -13,7 +13,7 @@ use super::user;
 use crate::functions::{Refusal, RemoteCall, rpc_value, wanted};
 use crate::node::Node;
 use engset_otp::wire::{self as envelope, Envelope};
-use engset_otp::{Info, Reply, Server, StartError, start_on};
+use engset_otp::{Child, Info, Reply, Server};
 use engset_process::{
     Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
     SpawnedFor,
@@ -26,9 +26,10 @@ const NAME: Atom = Atom::from_static("rex");
 /// So many block calls wait for their turn; one more is answered with `{badrpc, {'EXIT', system_limit}}`.
 const BLOCK_CALLS_MAX: usize = 1_000;
 
-pub(super) async fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let rex = Rex { node: Arc::downgrade(node), blocked: VecDeque::new(), running: None };
-    start_on(node.processes(), Some(NAME), rex).await.map(|_addr| ())
+pub(super) fn child(node: &Weak<Node>) -> Child {
+    let node = Weak::clone(node);
+    let rex = move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), running: None };
+    Child::named_server(NAME, rex)
 }
 
 struct Rex {
@@ -280,7 +281,8 @@ impl Rex {
     /// A plain message.
     fn told(&self, sent: (Pid, usize), from: Pid, request: &Term, cx: &Cx<RexMsg>) {
         let answer = |answer: [Term; 3]| drop(cx.send(from, Term::tuple(answer)));
-        let node = || Term::Atom(Atom::from(cx.node()));
+        let name = self.node.upgrade().map_or_else(|| cx.node(), |node| node.name());
+        let node = || Term::Atom(Atom::from(name));
         if request.is_atom("features_request") {
             answer([Term::atom("features_reply"), node(), Term::list([Term::atom("erpc")])]);
             return;

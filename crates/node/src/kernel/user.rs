@@ -3,23 +3,21 @@
 
 use super::io_protocol::{open, reply, serve};
 use crate::node::Node;
-use engset_otp::StartError;
+use engset_otp::Child;
 use engset_process::{Addr, Cx, Mail, MailboxLimits, SpawnOptions, WhenFull};
-use engset_term::{Atom, Pid, Term};
-use std::sync::{Arc, Weak};
+use engset_term::{Pid, Term};
+use std::sync::Weak;
 
 /// So many bytes of requests wait for `user` at most; more are dropped and counted.
 pub(crate) const USER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-pub(super) fn start(node: &Arc<Node>) -> Result<(), StartError> {
-    let options = SpawnOptions {
-        name: Some(Atom::from_static("user")),
+pub(super) fn child(node: &Weak<Node>) -> Child {
+    let options = || SpawnOptions {
         mailbox: Some(MailboxLimits::bytes(USER_QUEUE_BYTES_MAX).when_full(WhenFull::DropNewest)),
         ..SpawnOptions::default()
     };
-    let node_ = Arc::downgrade(node);
-    let spawned = node.processes().spawn(options, move |cx| run(cx, node_));
-    spawned.map(|_: Addr<Term>| ()).map_err(StartError::Spawn)
+    let node = Weak::clone(node);
+    super::process(options, "user", move |cx| run(cx, Weak::clone(&node)))
 }
 
 async fn run(mut cx: Cx<Term>, node: Weak<Node>) {

@@ -7,7 +7,7 @@ use super::report::{self, Given};
 use super::{AnyHandlerId, HANDLERS_MAX, HandlerError, HandlerExit, Leaving, ManagerCx, ManagerMsg, WhyExit};
 use crate::caught::{Failure, caught, guarded};
 use crate::gen_server::{Info, Starting};
-use crate::sys::{Desk, Inspect, Served};
+use crate::sys::{Behaviour, Desk, Inspect, Served};
 use engset_process::{Callback, ExitReason, Mail, Processes, Trapped, set_deadline};
 use engset_term::{Pid, Term};
 
@@ -83,6 +83,10 @@ fn kind<E: Send + Sync + 'static>(mail: &Mail<ManagerMsg<E>>) -> &'static str {
 impl<E: Send + Sync + 'static> Inspect for Manager<E> {
     fn module(&self) -> &'static str {
         std::any::type_name::<Self>()
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        Behaviour::Event
     }
 
     fn state(&self) -> Option<Term> {

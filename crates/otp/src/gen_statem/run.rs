@@ -5,7 +5,7 @@ use super::step::{Parts, Step};
 use super::timeouts::Setting;
 use super::{Beginning, Event, StateMachine};
 use crate::gen_server::{Info, Starting};
-use crate::sys::{Desk, Inspect, Served};
+use crate::sys::{Behaviour, Desk, Inspect, Served};
 use engset_process::{
     Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
 };
@@ -116,6 +116,10 @@ struct Seen<'a, M: StateMachine> {
 impl<M: StateMachine> Inspect for Seen<'_, M> {
     fn module(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        Behaviour::Statem
     }
 
     fn state(&self) -> Option<Term> {

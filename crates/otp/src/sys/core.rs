@@ -1,7 +1,7 @@
 //! Pure: what a behaviour does when it is asked to hold still, to show itself, or to count (OTP's `sys`).
 
 use engset_process::ExitReason;
-use engset_term::{Instant, Term};
+use engset_term::Term;
 use std::collections::VecDeque;
 
 /// So many events a process keeps when it is told to log without a number, as in OTP.
@@ -41,6 +41,14 @@ pub(crate) enum LogRequest {
     Print,
 }
 
+/// When something is asked, and how much the process had run by then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Seconds since 1970, UTC.
+    pub(crate) unix_seconds: u64,
+    pub(crate) reductions: u64,
+}
+
 /// What the process around has to do about a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
@@ -68,7 +76,7 @@ pub(crate) struct Sys {
 
 #[derive(Debug)]
 struct Statistics {
-    start: Instant,
+    start: Moment,
     messages_in: u64,
     messages_out: u64,
 }
@@ -138,7 +146,7 @@ impl Sys {
     }
 
     /// Decides about a request.
-    pub(crate) fn handle(&mut self, now: Instant, request: Request) -> Action {
+    pub(crate) fn handle(&mut self, now: Moment, request: Request) -> Action {
         let ok = || Term::atom("ok");
         Action::Reply(match request {
             Request::Suspend => {
@@ -219,23 +227,54 @@ impl Sys {
         }
     }
 
-    fn statistics_term(&self, now: Instant) -> Term {
+    fn statistics_term(&self, now: Moment) -> Term {
         let Some(statistics) = &self.statistics else { return Term::atom("no_statistics") };
         let pair = |name: &'static str, value: u64| Term::tuple([Term::atom(name), Term::from(value)]);
         Term::list([
-            pair("start_time", statistics.start.as_millis()),
-            pair("current_time", now.as_millis()),
+            Term::tuple([Term::atom("start_time"), date_time(statistics.start.unix_seconds)]),
+            Term::tuple([Term::atom("current_time"), date_time(now.unix_seconds)]),
+            pair("reductions", now.reductions.saturating_sub(statistics.start.reductions)),
             pair("messages_in", statistics.messages_in),
             pair("messages_out", statistics.messages_out),
         ])
     }
 
     fn debug_term(&self) -> Term {
-        let statistics = self.statistics.as_ref().map(|_| Term::atom("statistics"));
+        let statistics = self.statistics.as_ref().map(|statistics| {
+            let Statistics { start, messages_in, messages_out } = statistics;
+            let reductions = Term::tuple([Term::atom("reductions"), Term::from(start.reductions)]);
+            let counted = [Term::from(*messages_in), Term::from(*messages_out)];
+            let since = [date_time(start.unix_seconds), reductions].into_iter().chain(counted);
+            Term::tuple([Term::atom("statistics"), Term::tuple(since)])
+        });
         let trace = self.is_traced.then(|| Term::atom("trace"));
         let log = self.log.as_ref().map(|_| Term::atom("log"));
         Term::list([statistics, trace, log].into_iter().flatten())
     }
+}
+
+/// `{{Year, Month, Day}, {Hour, Minute, Second}}` in UTC.
+fn date_time(unix_seconds: u64) -> Term {
+    let (mut days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    // In 400 years the calendar repeats.
+    let mut year = 1970 + 400 * (days / 146_097);
+    days %= 146_097;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let triple = |parts: [u64; 3]| Term::tuple(parts.map(Term::from));
+    Term::tuple([triple([year, month, days + 1]), triple([second / 3_600, second / 60 % 60, second % 60])])
 }
 
 #[cfg(test)]
@@ -244,7 +283,7 @@ mod tests {
 
     fn ask(sys: &mut Sys, text: &str) -> Action {
         let request = Request::from_term(&text.parse().expect("a term"));
-        sys.handle(Instant::from_millis(7), request)
+        sys.handle(Moment { unix_seconds: 1_709_210_096, reductions: 5 }, request)
     }
 
     fn reply(text: &str) -> Action {
@@ -268,13 +307,29 @@ mod tests {
         sys.event(true, String::new);
         sys.event(true, String::new);
         sys.event(false, String::new);
-        let expected = "{ok,[{start_time,7},{current_time,7},{messages_in,2},{messages_out,1}]}";
+        let expected = "{ok,[{start_time,{{2024,2,29},{12,34,56}}},{current_time,{{2024,2,29},{12,34,56}}},\
+            {reductions,0},{messages_in,2},{messages_out,1}]}";
         assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply(expected));
         assert_eq!(ask(&mut sys, "{debug,{statistics,false}}"), reply("ok"));
         assert!(!sys.is_watching());
         assert_eq!(ask(&mut sys, "{debug,{trace,true}}"), reply("ok"));
         assert_eq!(ask(&mut sys, "{debug,no_debug}"), reply("ok"));
         assert!(!sys.is_watching());
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "{{1970,1,1},{0,0,0}}"),
+            (951_782_399, "{{2000,2,28},{23,59,59}}"),
+            (951_782_400, "{{2000,2,29},{0,0,0}}"),
+            (1_735_689_599, "{{2024,12,31},{23,59,59}}"),
+            (4_107_542_400, "{{2100,3,1},{0,0,0}}"),
+            (253_402_300_799, "{{9999,12,31},{23,59,59}}"),
+        ] {
+            assert_eq!(date_time(seconds).to_string(), expected);
+        }
+        assert!(date_time(u64::MAX).as_tuple().is_some(), "any number has a date");
     }
 
     #[test]

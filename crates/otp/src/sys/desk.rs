@@ -1,19 +1,42 @@
 //! Where a behaviour's process has its system messages served: it stands still here while it is suspended.
 
-use super::core::{Action, Request, Sys};
+use super::core::{Action, Moment, Request, Sys};
 use crate::wire::{self, Caller};
-use engset_process::{Cx, ExitReason, Mail, Protocol};
-use engset_term::{Pid, Term};
+use engset_process::{Cx, ExitReason, Mail, ProcessInfo, Protocol};
+use engset_term::{Atom, Pid, Term};
 use std::any::Any;
 
 /// What a behaviour shows of itself.
 pub(crate) trait Inspect {
     /// What the process is, as OTP names the module of a behaviour.
     fn module(&self) -> &'static str;
+    /// The module of OTP that serves processes of its kind.
+    fn behaviour(&self) -> Behaviour {
+        Behaviour::Server
+    }
     /// Its state, where it shows it.
     fn state(&self) -> Option<Term>;
     /// Puts another state in its place; why not.
     fn replace_state(&mut self, state: &Term) -> Result<(), String>;
+}
+
+/// What serves a process, in OTP's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    Server,
+    Statem,
+    Event,
+}
+
+impl Behaviour {
+    /// The module, and what it calls its processes.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Server => ("gen_server", "generic server"),
+            Self::Statem => ("gen_statem", "state machine"),
+            Self::Event => ("gen_event", "event handler"),
+        }
+    }
 }
 
 /// What was done with a piece of mail.
@@ -102,7 +125,10 @@ impl Desk {
         process: &mut impl Inspect,
     ) -> Result<(), ExitReason> {
         let Asked { caller, request } = asked;
-        let now = cx.processes().scheduler().now();
+        let now = Moment {
+            unix_seconds: cx.processes().unix_seconds(),
+            reductions: cx.processes().info(cx.pid()).map_or(0, |info| info.reductions),
+        };
         let ok = |term| Term::tuple([Term::atom("ok"), term]);
         let mut ends = Ok(());
         let answer = match self.0.get_or_insert_default().handle(now, request) {
@@ -113,12 +139,8 @@ impl Desk {
                 Err(why) => Term::tuple([Term::atom("error"), Term::string(&why)]),
             },
             Action::GetStatus { is_suspended, debug } => {
-                let module = Term::tuple([Term::atom("module"), Term::string(process.module())]);
-                let is = Term::atom(if is_suspended { "suspended" } else { "running" });
-                let parent = parent.map_or_else(|| Term::Pid(cx.pid()), Term::Pid);
-                let state = Term::list([Term::tuple([Term::atom("state"), shown(process)])]);
-                let parts = [Term::Nil, is, parent, debug, state];
-                Term::tuple([Term::atom("status"), Term::Pid(cx.pid()), module, Term::list(parts)])
+                let (info, parent) = (cx.processes().info(cx.pid()), parent.unwrap_or_else(|| cx.pid()));
+                status(process, cx.pid(), info.as_ref(), parent, is_suspended, debug)
             }
             Action::Terminate(reason) => {
                 ends = Err(reason);
@@ -127,10 +149,50 @@ impl Desk {
         };
         let mut body = Vec::new();
         engset_etf::encode_body(&answer, &mut body);
-        cx.processes().send_encoded(cx.pid(), &caller.dest(), wire::reply(&caller, &body).into());
+        cx.processes().send_encoded(cx.pid(), &caller.dest(), wire::reply(&caller, &body));
         ends
     }
 }
+
+/// `{status, Pid, {module, Module}, [Dictionary, SysState, Parent, Debug, Misc]}`, with what OTP's behaviours show by
+/// default as the last.
+fn status(
+    process: &impl Inspect,
+    pid: Pid,
+    info: Option<&ProcessInfo>,
+    parent: Pid,
+    is_suspended: bool,
+    debug: Term,
+) -> Term {
+    let pair = |key: &'static str, value: Term| Term::tuple([Term::atom(key), value]);
+    let shown_pair = |key: &str, value: Term| Term::tuple([Term::charlist(key), value]);
+    let (module, kind) = process.behaviour().words();
+    let is = Term::atom(if is_suspended { "suspended" } else { "running" });
+    let name = info.and_then(|info| info.names.first()).map(|name| name.as_str().to_owned());
+    let header = format!("Status for {kind} {}", name.unwrap_or_else(|| pid.to_string()));
+    let facts = [("Status", is.clone()), ("Parent", Term::Pid(parent)), ("Logged events", Term::Nil)];
+    let misc = Term::list([
+        pair("header", Term::charlist(&header)),
+        pair("data", Term::list(facts.map(|(key, value)| shown_pair(key, value)))),
+        pair("data", Term::list([shown_pair("State", shown(process))])),
+    ]);
+    let ancestors = info.into_iter().flat_map(|info| info.ancestors.iter().copied().map(Term::Pid));
+    let init = [Term::Atom(module_atom(process.module())), Term::atom("init"), Term::from(1)];
+    let dictionary =
+        Term::list([pair("$ancestors", Term::list(ancestors)), pair("$initial_call", Term::tuple(init))]);
+    let parts = [dictionary, is, Term::Pid(parent), debug, misc];
+    let module = pair("module", Term::atom(module));
+    Term::tuple([Term::atom("status"), Term::Pid(pid), module, Term::list(parts)])
+}
+
+/// The name of a type as an atom; a longer one than an atom may be is cut.
+fn module_atom(name: &str) -> Atom {
+    let cut: String = name.chars().take(ATOM_CHARS_MAX).collect();
+    Atom::new(&cut).unwrap_or(Atom::from_static("undefined"))
+}
+
+/// How many characters an atom has at most.
+const ATOM_CHARS_MAX: usize = 255;
 
 /// The state of a process, or that it does not show it.
 fn shown(process: &impl Inspect) -> Term {

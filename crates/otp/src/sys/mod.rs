@@ -42,7 +42,7 @@ use engset_process::{Dest, EncodeError, Outgoing, Protocol, Target};
 use engset_term::Term;
 
 pub use core::{LOG_DEFAULT, LOG_MAX};
-pub(crate) use desk::{Desk, Inspect, Served};
+pub(crate) use desk::{Behaviour, Desk, Inspect, Served};
 
 /// Holds the process still: it takes nothing but system messages and its parent's exit until [`resume`].
 ///
@@ -94,7 +94,9 @@ pub async fn statistics(process: impl Into<Dest>, on: bool) -> Result<(), CallEr
     ask(process, debug("statistics", truth(on))).await.and_then(is_ok)
 }
 
-/// What has been counted, as a property list; the atom `no_statistics` where nothing was.
+/// What has been counted, as OTP's property list: `start_time` and `current_time`, in UTC, `reductions` between the two,
+/// which are time slices here, `messages_in`, and `messages_out`, which is 0: an answer may be sent by anybody who got the
+/// `Reply`. The atom `no_statistics` where nothing was counted.
 ///
 /// # Errors
 /// As [`suspend`].

@@ -94,7 +94,9 @@ fn receive_with_care<M: Protocol, T, S: Select<M, T>>(
             if let Some(chosen) = look_again(me, own, save, select) {
                 return Poll::Ready(chosen);
             }
-            if own.with(|own| own.mailbox.is_urgent()) {
+            // Where the last message had a token, the next may have none: each is looked at where it waits.
+            let is_traced = own.with(|own| own.mailbox.is_traced() && !own.mailbox.has_no_fresh());
+            if own.with(|own| own.mailbox.is_urgent()) || is_traced {
                 if !me.drain(me, own) {
                     return Poll::Pending;
                 }
@@ -208,7 +210,10 @@ fn look_again<M: Protocol, T, S: Select<M, T>>(
         bytes = if me.guard.is_some() { size_of_mail(&mail) } else { 0 };
         select.select(mail)
     };
-    let chosen = own.with(|own| own.mailbox.select(&mut save.seen, &mut counting))?;
+    let chosen = own.with(|own| {
+        let trace = |token| me.processes.traced.received(me.pid(), token);
+        own.mailbox.select(&mut save.seen, &mut counting, trace)
+    })?;
     me.received(|| bytes);
     Some(chosen)
 }

@@ -1,8 +1,10 @@
 //! Aliases, tags and priorities, as OTP 24 to 28 have them.
 
-use crate::stage::{Number, ends, everywhere, gone, next, number, quiet};
+use crate::stage::{Number, ends, everywhere, gone, identity, next, number, quiet};
+use engset_etf::encode_body;
 use engset_process::{
-    AliasMode, AliasOptions, Cx, Dest, ExitReason, Mail, MonitorOptions, SendError, SpawnOptions,
+    AliasMode, AliasOptions, Cx, Dest, ExitReason, Mail, Mark, MonitorOptions, Processes, Scheduler,
+    SendError, SpawnOptions,
 };
 use engset_term::Term;
 use std::time::Duration;
@@ -143,6 +145,35 @@ fn priority_messages_overtake_ordinary_ones_only() {
         }
         assert_eq!(order, [100, 101, 0, 1, 2, 3, 4]);
     });
+}
+
+/// What comes from another node with priority: the same, and only by an alias that was made for it.
+#[test]
+fn priority_messages_of_other_nodes_overtake_ordinary_ones_only() {
+    let arrives = |cx: &Cx<Term>, to: &Dest, number: i64| {
+        let mut body = Vec::new();
+        encode_body(&Term::from(number), &mut body);
+        let mark = Mark { priority: true, ..Mark::default() };
+        cx.processes().deliver_with(None, to, body.into(), mark);
+    };
+    let processes = Processes::new(identity(10), Scheduler::seeded(1));
+    let body = move |mut cx: Cx<Term>| async move {
+        let alias = cx.alias(AliasOptions { priority: true, ..AliasOptions::default() });
+        let plain = cx.alias(AliasOptions::default());
+        cx.send(cx.pid(), Term::from(0)).expect("it lives");
+        arrives(&cx, &Dest::Pid(cx.pid()), 1);
+        arrives(&cx, &Dest::Alias(plain), 2);
+        arrives(&cx, &Dest::Alias(alias), 100);
+        arrives(&cx, &Dest::Alias(alias), 101);
+        for expected in [100, 101, 0, 1, 2] {
+            let Mail::Message(number) = cx.recv().await else { panic!("no message") };
+            assert_eq!(number, Term::from(expected));
+        }
+        cx.unalias(alias);
+        arrives(&cx, &Dest::Alias(alias), 102);
+        assert_eq!(cx.processes().counters().read().dropped, 1);
+    };
+    processes.block_on(body).expect("it ends well");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub struct TlsConfig {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
     chain: Vec<CertificateDer<'static>>,
+    /// Whether version 1.3 is among the versions.
+    #[cfg(feature = "quic")]
+    has_tls13: bool,
 }
 
 /// A version of TLS.
@@ -154,12 +157,27 @@ impl TlsConfig {
         client.resumption = Resumption::disabled();
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Self { client: Arc::new(client), server: Arc::new(server), chain })
+        Ok(Self {
+            client: Arc::new(client),
+            server: Arc::new(server),
+            chain,
+            #[cfg(feature = "quic")]
+            has_tls13: versions.contains(&&rustls::version::TLS13),
+        })
     }
 
     /// Looks whether the node's own certificate is for the node.
     pub(crate) fn check_own(&self, name: NodeName) -> Result<(), TlsError> {
         super::check_own(&self.chain, name)
+    }
+
+    /// What a connection over QUIC needs to be opened, and to be accepted; none where version 1.3 is not allowed.
+    #[cfg(feature = "quic")]
+    pub(in crate::carrier) fn for_quic(&self, protocol: &[u8]) -> Option<(ClientConfig, ServerConfig)> {
+        let (mut client, mut server) = (ClientConfig::clone(&self.client), ServerConfig::clone(&self.server));
+        client.alpn_protocols = vec![protocol.to_vec()];
+        server.alpn_protocols = vec![protocol.to_vec()];
+        self.has_tls13.then_some((client, server))
     }
 
     pub(super) fn client(&self) -> Arc<ClientConfig> {

@@ -50,8 +50,45 @@ pub enum TlsFault {
 }
 
 impl TlsError {
-    pub(super) fn new(fault: TlsFault, error: io::Error) -> Self {
+    pub(in crate::carrier) fn new(fault: TlsFault, error: io::Error) -> Self {
         Self { fault, error: Arc::new(error) }
+    }
+}
+
+#[cfg(feature = "quic")]
+impl TlsError {
+    /// Of an alert that the peer has sent.
+    pub(in crate::carrier) fn of_peers_alert(alert: u8, error: io::Error) -> Self {
+        Self::new(fault_of_alert(AlertDescription::from(alert)), error)
+    }
+
+    /// Of an alert that this node has sent because of what `error` says.
+    pub(in crate::carrier) fn of_our_alert(alert: u8, error: io::Error) -> Self {
+        let told = error.to_string().to_ascii_lowercase();
+        let fault = match AlertDescription::from(alert) {
+            AlertDescription::CertificateExpired if told.contains("not valid yet") => {
+                TlsFault::PeerCertificateNotYetValid
+            }
+            AlertDescription::CertificateExpired => TlsFault::PeerCertificateExpired,
+            // An authority of the same name with another key looks like a bad signature.
+            AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+                TlsFault::PeerCertificateFromOtherAuthority
+            }
+            AlertDescription::BadCertificate if told.contains("not valid for name") => {
+                TlsFault::PeerCertificateForOtherHost
+            }
+            AlertDescription::CertificateRequired => TlsFault::PeerWithoutCertificate,
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown => TlsFault::PeerCertificateBad,
+            AlertDescription::NoApplicationProtocol
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity => TlsFault::NothingInCommon,
+            _ => TlsFault::Other,
+        };
+        Self::new(fault, error)
     }
 }
 

@@ -18,14 +18,14 @@ pub const NODE_URI_SCHEME: &str = "erlang:";
 
 /// Who the other side is by its certificate, which has been verified.
 #[derive(Debug, Clone)]
-pub(super) struct Identity {
+pub(in crate::carrier) struct Identity {
     certificate: CertificateDer<'static>,
     nodes: Vec<String>,
 }
 
 impl Identity {
     /// Of a chain of certificates, whose first is the one of the node.
-    pub(super) fn of(chain: Option<&[CertificateDer<'_>]>) -> Result<Self, TlsError> {
+    pub(in crate::carrier) fn of(chain: Option<&[CertificateDer<'_>]>) -> Result<Self, TlsError> {
         let no_certificate =
             || TlsError::new(TlsFault::PeerWithoutCertificate, io::ErrorKind::NotFound.into());
         let certificate = chain.and_then(<[_]>::first).ok_or_else(no_certificate)?.clone().into_owned();
@@ -34,7 +34,7 @@ impl Identity {
     }
 
     /// Whether the certificate is for this node: its host, and its name where the certificate names nodes.
-    pub(super) fn check(&self, node: &str) -> Result<(), TlsError> {
+    pub(in crate::carrier) fn check(&self, node: &str) -> Result<(), TlsError> {
         let host_part = node.split_once('@').map_or(node, |(_, host)| host);
         let parsed = ParsedCertificate::try_from(&self.certificate).map_err(io::Error::other)?;
         verify_server_name(&parsed, &host(host_part)?).map_err(|error| {
@@ -45,7 +45,7 @@ impl Identity {
     }
 
     /// Whether the certificate is for this node or names no nodes at all.
-    pub(super) fn check_nodes(&self, node: &str) -> Result<(), TlsError> {
+    pub(in crate::carrier) fn check_nodes(&self, node: &str) -> Result<(), TlsError> {
         if self.nodes.is_empty() || self.nodes.iter().any(|named| named == node) {
             return Ok(());
         }

@@ -12,6 +12,9 @@ pub use config::{PEM_FILE_BYTES_MAX, TlsConfig, TlsConfigError, TlsVersion};
 pub use error::{TlsError, TlsFault};
 pub use identity::NODE_URI_SCHEME;
 
+#[cfg(feature = "quic")]
+pub(super) use identity::Identity as PeerIdentity;
+
 use super::{Carried, tcp};
 use engset_dist::handshake::Framing;
 use engset_node::NameCheck;
