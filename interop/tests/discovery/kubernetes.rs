@@ -2,7 +2,7 @@
 
 use crate::api::{Api, PATH, Says, slices};
 use crate::peers::{Seeker, node};
-use engset::discover::{Change, KubernetesMode};
+use engset::discover::{Change, DiscoveryConfig, KubernetesMode};
 use engset_testkit::free_port;
 use std::fs;
 use std::time::Duration;
@@ -103,4 +103,27 @@ fn it_is_told_that_a_list_has_more_pages_than_are_read() {
     let told = seeker.wait(|change| matches!(change, Change::Refused(_)));
     assert!(format!("{told:?}").contains("only 16 pages of 250 objects are read"), "{told:?}");
     assert_eq!(seeker.discovering.report().known.len(), 1);
+}
+
+/// As many as are held are watched; of more, the first pages are read, and that is told.
+#[test]
+fn a_list_of_too_many_pods_is_polled_and_that_is_told() {
+    let many = |count: usize| -> Vec<String> {
+        (0..count).map(|number| format!("127.2.{}.{}", number / 256, number % 256)).collect()
+    };
+    let half = many(4_096);
+    let half: Vec<&str> = half.iter().map(String::as_str).collect();
+    let api = Api::start();
+    api.refuses([]);
+    api.says([slices(&half, "more")]);
+    let config = DiscoveryConfig { candidates_max: 10_000, dials_max: 1, ..DiscoveryConfig::default() };
+    let strategy = api.strategy().polling_interval(Duration::from_millis(50));
+    let seeker = Seeker::with("seeker@127.0.0.1", free_port().unwrap(), strategy, config);
+    let told = seeker.wait(|change| matches!(change, Change::Refused(_)));
+    assert!(format!("{told:?}").contains("no more is read after 8192 pods"), "{told:?}");
+    assert!(seeker.discovering.report().sources[0].answer.ends_with("3 pages, polled"));
+    assert_eq!(api.watches(), Vec::<String>::new());
+    // The same slice on both pages is one object.
+    api.says([slices(&half, "more"), slices(&half, "")]);
+    seeker.wait(|_| seeker.discovering.report().sources[0].answer.starts_with("4096 addresses in 2 pages"));
 }

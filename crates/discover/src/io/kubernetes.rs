@@ -4,9 +4,9 @@ use super::cluster_domain;
 use super::https::{Answer, Server, authority, get};
 use super::interval::{INTERVAL_MIN, within};
 use crate::candidate::{LeftOut, Snapshot, StrategyError};
-use crate::core::CANDIDATES_MAX;
 use crate::kubernetes::{
-    End, KubernetesMode, KubernetesObjects, Listed, Naming, PAGE_OBJECTS, Step, Watch, read_list, refusal,
+    End, KubernetesMode, KubernetesObjects, Listed, Naming, PAGE_OBJECTS, PLACES_MAX, Step, Watch, read_list,
+    refusal,
 };
 use crate::strategy::{Next, Strategy};
 use engset_process::{Scheduler, blocking};
@@ -202,15 +202,13 @@ impl Kubernetes {
                 }
                 Ok(true)
             }
-            Step::Open { version, lasts } => {
-                Box::pin(self.open(clock, &version, lasts)).await.map(|()| false)
-            }
+            Step::Open { version, lasts } => Box::pin(self.open(clock, &version, lasts)).await,
             Step::Read => Ok(self.read(clock, due).await),
         }
     }
 
-    /// Opens a watch.
-    async fn open(&mut self, clock: &Scheduler, version: &str, lasts: Duration) -> Result<(), String> {
+    /// Opens a watch; whether there is something to tell: that it is refused.
+    async fn open(&mut self, clock: &Scheduler, version: &str, lasts: Duration) -> Result<bool, String> {
         let asked = self.ask_to_watch(clock, version, lasts).await;
         let polling = self.polling;
         let watch = &mut self.live.watch;
@@ -218,9 +216,11 @@ impl Kubernetes {
             Ok(Asked::Opened(answer)) => {
                 watch.handle_open(clock.now(), self.request_within);
                 self.live.answer = Some(answer);
-                Ok(())
+                Ok(false)
             }
-            Ok(Asked::Refused(status, why)) => watch.handle_refused(clock.now(), status, why, polling),
+            Ok(Asked::Refused(status, why)) => {
+                watch.handle_refused(clock.now(), status, why, polling).map(|()| true)
+            }
             Err(why) => {
                 watch.handle_unreachable(clock.now());
                 Err(why)
@@ -309,7 +309,7 @@ impl Kubernetes {
     /// Reads all pages; `None` when the list has expired meanwhile.
     async fn list(&mut self, clock: &Scheduler, place: &Place) -> Result<Option<Listed>, String> {
         let mut all = Listed::default();
-        let (mut next, mut candidates) = (None::<String>, 0);
+        let (mut next, mut places) = (None::<String>, 0);
         for number in 1..=PAGES_MAX {
             let path = self.objects.path(&place.namespace, &self.selector, next.as_deref());
             let asked = within(clock, self.request_within, async {
@@ -326,7 +326,7 @@ impl Kubernetes {
                 format!("the answer of the API is no list: {error}; look at what answers there")
             })?;
             self.live.pages = number;
-            candidates += page.objects.iter().map(|(_, object)| object.candidates.len()).sum::<usize>();
+            places += page.objects.iter().map(|(_, object)| object.places()).sum::<usize>();
             all.objects.extend(page.objects);
             // All pages are of one time; were they not, the watch would tell again what came between.
             if number == 1 {
@@ -336,13 +336,13 @@ impl Kubernetes {
             if next.is_none() {
                 return Ok(Some(all));
             }
-            // One more than there are places is enough to tell of it.
-            if candidates > CANDIDATES_MAX {
+            // One more than is held is enough to tell of it.
+            if places > PLACES_MAX {
                 break;
             }
         }
-        let why = if candidates > CANDIDATES_MAX {
-            format!("only {CANDIDATES_MAX} pods are taken; choose fewer by the selector")
+        let why = if places > PLACES_MAX {
+            format!("no more is read after {PLACES_MAX} pods; choose fewer by the selector")
         } else {
             format!("only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector")
         };
@@ -360,8 +360,7 @@ impl Kubernetes {
     fn snapshot(&self) -> Snapshot {
         let watch = &self.live.watch;
         let (candidates, refused) = watch.found();
-        let how = if watch.is_watched() { "watched" } else { "polled" };
-        let answer = format!("{} addresses in {} pages, {how}", candidates.len(), self.live.pages);
+        let answer = format!("{} addresses in {} pages, {}", candidates.len(), self.live.pages, watch.how());
         Snapshot { candidates, refused, query: self.live.query.clone(), answer }
     }
 }

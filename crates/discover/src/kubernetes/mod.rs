@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 pub(crate) use objects::read_list;
-pub(crate) use watch::{End, Listed, Step, Watch};
+pub(crate) use watch::{End, Listed, PLACES_MAX, Step, Watch};
 
 /// So many objects are asked for in one answer.
 pub(crate) const PAGE_OBJECTS: usize = 250;

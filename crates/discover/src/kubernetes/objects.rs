@@ -315,6 +315,11 @@ struct Place<'a> {
 }
 
 impl Object {
+    /// How many pods it has, those that are left out among them.
+    pub(crate) fn places(&self) -> usize {
+        self.candidates.len() + self.refused.len()
+    }
+
     fn add(&mut self, naming: &Naming, place: &Place<'_>) {
         let Naming { basename, domain, .. } = naming;
         let Ok(address) = place.ip.parse::<IpAddr>() else {

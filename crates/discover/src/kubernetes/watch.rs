@@ -143,7 +143,7 @@ impl Watch {
     pub(crate) fn handle_listed(&mut self, now: Instant, listed: Listed, polling: Duration) {
         let Listed { objects, version, cut } = listed;
         self.objects = objects.into_iter().collect();
-        self.places = self.objects.values().map(places).sum();
+        self.places = self.objects.values().map(Object::places).sum();
         self.cut = cut;
         if self.cut.is_none() && self.is_full() {
             self.cut = Some(too_many());
@@ -291,9 +291,13 @@ impl Watch {
         (self.objects.values().flat_map(|object| &object.candidates).cloned().collect(), refused)
     }
 
-    /// Whether changes are told as they come.
-    pub(crate) fn is_watched(&self) -> bool {
-        !matches!(self.phase, Phase::List { .. })
+    /// How changes are seen from now on, for people.
+    pub(crate) fn how(&self) -> &'static str {
+        match self.phase {
+            Phase::List { .. } => "polled",
+            Phase::Open { .. } => "a watch follows",
+            Phase::Read(_) => "watched",
+        }
     }
 
     /// Takes one line; whether it changed what is known.
@@ -311,8 +315,8 @@ impl Watch {
             Event::Is { key, object, version } => (self.put(key, object), version),
             Event::Gone { key, version } => {
                 let gone = self.objects.remove(&key);
-                self.places = self.places.saturating_sub(gone.as_ref().map_or(0, places));
-                (gone.is_some_and(|object| places(&object) > 0), version)
+                self.places = self.places.saturating_sub(gone.as_ref().map_or(0, Object::places));
+                (gone.is_some_and(|object| object.places() > 0), version)
             }
             Event::Bookmark { version } => (false, version),
             Event::Error { status: GONE, .. } => {
@@ -341,9 +345,9 @@ impl Watch {
     }
 
     fn put(&mut self, key: Key, object: Object) -> bool {
-        let new = places(&object);
+        let new = object.places();
         let before = self.objects.get(&key);
-        let old = before.map_or(0, places);
+        let old = before.map_or(0, Object::places);
         let changed = before.map_or(new > 0, |before| *before != object);
         self.places = self.places.saturating_sub(old).saturating_add(new);
         self.objects.insert(key, object);
@@ -369,10 +373,6 @@ impl Watch {
     fn draw_lasts(&mut self) -> Duration {
         WATCH_LASTS.mul_f64(1.0 - 0.25 * self.chance.f64())
     }
-}
-
-fn places(object: &Object) -> usize {
-    object.candidates.len() + object.refused.len()
 }
 
 fn too_many() -> LeftOut {

@@ -78,9 +78,10 @@ fn a_list_is_followed_by_a_watch_from_its_version() {
     let (Step::Open { version, lasts }, due) = watch.poll_step() else { panic!() };
     assert_eq!((version.as_str(), due), ("1", at(0)));
     assert!((Duration::from_secs(45)..=WATCH_LASTS).contains(&lasts));
+    assert_eq!(watch.how(), "a watch follows");
     watch.handle_open(at(5), PATIENCE);
     assert_eq!(watch.poll_step(), (Step::Read, at(5).saturating_add(lasts).saturating_add(PATIENCE)));
-    assert!(watch.is_watched());
+    assert_eq!(watch.how(), "watched");
 }
 
 #[test]
@@ -285,7 +286,7 @@ fn a_list_that_was_cut_or_has_no_version_is_polled() {
         let mut watch = Watch::new(1);
         watch.handle_listed(at(0), Listed { objects: Vec::new(), version: version.to_owned(), cut }, POLLING);
         assert_eq!((watch.lists_after(at(0)), watch.troubles().len()), (POLLING, 1));
-        assert!(!watch.is_watched());
+        assert_eq!(watch.how(), "polled");
     }
 }
 
