@@ -9,8 +9,9 @@ use engset::discover::{
 use engset::{Node, Scheduler, Term};
 use engset_testkit::{Beam, free_port, require_erl};
 use std::fs;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -129,30 +130,39 @@ fn a_change_of_the_file_is_seen_and_a_broken_one_changes_nothing() {
     assert_eq!(b.node().connected().len(), 1);
 }
 
+/// Makes `path` a pipe, so that the test says what the next read gives.
+fn pipe(path: &Path) {
+    let next = path.with_extension("next");
+    assert!(Command::new("mkfifo").arg(&next).status().unwrap().success());
+    fs::rename(&next, path).unwrap();
+}
+
 /// A file that is being written in place shows another half at each look; none of them counts.
 #[test]
 fn nobody_is_let_go_by_a_file_that_is_half_written() {
+    const WHOLE: &str = "a@127.0.0.1\nb@127.0.0.1\n";
+    const LONGER: &str = "a@127.0.0.1\nb@127.0.0.1\nc@127.0.0.1\n";
     let port = free_port().unwrap();
     let (_a, _b) = (node("a@127.0.0.1", port), node("b@127.0.0.1", port));
-    let file = Temporary::new("half", &format!("a@127.0.0.1\nb@127.0.0.1\n# {:09}", 0));
-    let turn = Duration::from_millis(250);
-    let strategy = HostsFile::new(&file.0).watch_interval(turn);
+    let file = Temporary::new("half", "");
+    pipe(&file.0);
+    let strategy = HostsFile::new(&file.0).watch_interval(SOON);
     let config = DiscoveryConfig { disconnect_gone: true, ..DiscoveryConfig::default() };
     let seeker = Seeker::with("seeker@127.0.0.1", port, strategy, config);
-    seeker.connected("a@127.0.0.1");
-    let begun = std::time::Instant::now();
-    for number in 0_u32.. {
-        let writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
-        // The second node is not written yet.
-        writer.write_all_at(format!("a@127.0.0.1\n# {number:09}\n           ").as_bytes(), 0).unwrap();
-        if begun.elapsed() > 6 * turn {
-            break;
-        }
-        std::thread::yield_now();
+    let halves = [WHOLE, "", "a@127.0.0.1\nb@12", "a@127.0.0.1\n", WHOLE, "a@127.0.0.1\n", WHOLE];
+    for text in halves {
+        // Opened as soon as the strategy reads; its next read is of another pipe.
+        let mut writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
+        pipe(&file.0);
+        writer.write_all(text.as_bytes()).unwrap();
     }
-    file.write("a@127.0.0.1\nb@127.0.0.1\nc@127.0.0.1\n");
+    let mut writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
+    fs::remove_file(&file.0).unwrap();
+    file.write(LONGER);
+    writer.write_all(LONGER.as_bytes()).unwrap();
+    drop(writer);
     seeker.wait(|change| match change {
-        Change::Gone { .. } | Change::Lost { .. } => panic!("{change:?}"),
+        Change::Gone { .. } | Change::Lost { .. } | Change::SourceFailed { .. } => panic!("{change:?}"),
         Change::Found { name, .. } => &**name == "c@127.0.0.1",
         _ => false,
     });
