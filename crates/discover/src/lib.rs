@@ -32,6 +32,7 @@ mod hosts;
 mod io;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+mod settled;
 mod strategy;
 
 pub use self::core::{

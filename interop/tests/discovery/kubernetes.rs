@@ -1,149 +1,11 @@
-//! The API of Kubernetes by a small HTTPS server, with answers of the shape that a cluster gives.
+//! The API of Kubernetes where it may not be watched: lists, by a small HTTPS server.
 
+use crate::api::{Api, PATH, Says, slices};
 use crate::peers::{Seeker, node};
-use engset::discover::{Change, Kubernetes, KubernetesMode};
+use engset::discover::{Change, DiscoveryConfig, KubernetesMode};
 use engset_testkit::free_port;
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use std::collections::VecDeque;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-const SOON: Duration = Duration::from_millis(100);
-const PATH: &str =
-    "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?labelSelector=app%3Dshop&limit=250";
-
-/// What the server does with the next requests; the last stays.
-#[derive(Clone)]
-enum Says {
-    List(String),
-    Status(u16, &'static str),
-    Nothing,
-}
-
-struct Api {
-    port: u16,
-    account: PathBuf,
-    says: Arc<Mutex<VecDeque<Says>>>,
-    paths: Arc<Mutex<Vec<String>>>,
-}
-
-impl Api {
-    fn start() -> Self {
-        let authority = {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-            CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-        };
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = certificate.signed_by(&key, &authority).unwrap();
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config =
-            config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], private).unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let account = std::env::temp_dir().join(format!("engset-k8s-{}-{port}", std::process::id()));
-        fs::create_dir_all(&account).unwrap();
-        fs::write(account.join("ca.crt"), authority.pem()).unwrap();
-        fs::write(account.join("namespace"), "shop\n").unwrap();
-        fs::write(account.join("token"), "first\n").unwrap();
-        let (says, paths) = (Arc::<Mutex<VecDeque<Says>>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let api = Self { port, account: account.clone(), says: says.clone(), paths: paths.clone() };
-        let config = Arc::new(config);
-        #[expect(clippy::disallowed_methods, reason = "the server of the test")]
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                serve(stream.unwrap(), config.clone(), &account, &says, &paths);
-            }
-        });
-        api
-    }
-
-    fn says(&self, says: impl IntoIterator<Item = Says>) {
-        *self.says.lock().unwrap() = says.into_iter().collect();
-    }
-
-    fn strategy(&self) -> Kubernetes {
-        Kubernetes::new("app", "app=shop")
-            .service_account_path(&self.account)
-            .api("127.0.0.1", self.port)
-            .polling_interval(SOON)
-            .request_within(Duration::from_secs(2))
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.account).ok();
-    }
-}
-
-/// Answers one request; without the token of the file, 401. What fails ends the connection.
-fn serve(
-    stream: TcpStream,
-    config: Arc<ServerConfig>,
-    account: &Path,
-    says: &Mutex<VecDeque<Says>>,
-    paths: &Mutex<Vec<String>>,
-) {
-    let mut stream = BufReader::new(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        match stream.read_line(&mut line) {
-            Ok(length) if length > 2 => lines.push(line.trim().to_owned()),
-            Ok(2) => break,
-            _ => return,
-        }
-    }
-    paths.lock().unwrap().push(lines[0].split(' ').nth(1).unwrap().to_owned());
-    let token = fs::read_to_string(account.join("token")).unwrap();
-    let authorized = lines.contains(&format!("authorization: Bearer {}", token.trim()));
-    let mut says = says.lock().unwrap();
-    let answer = match (authorized, says.len()) {
-        (false, _) => Says::Status(401, r#"{"kind":"Status","message":"Unauthorized"}"#),
-        (true, 0) => return,
-        (true, 1) => says[0].clone(),
-        (true, _) => says.pop_front().unwrap(),
-    };
-    drop(says);
-    let (status, body) = match answer {
-        Says::List(body) => (200, body),
-        Says::Status(status, body) => (status, body.to_owned()),
-        // Until the other side gives up.
-        Says::Nothing => return drop(stream.read_line(&mut String::new())),
-    };
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.get_mut().write_all(format!("{head}{body}").as_bytes()).ok();
-    stream.get_mut().flush().ok();
-}
-
-fn slices(addresses: &[&str], next: &str) -> Says {
-    let endpoints: Vec<String> = addresses
-        .iter()
-        .map(|address| {
-            format!(
-                r#"{{"addresses":["{address}"],"conditions":{{"ready":true,"serving":true,"terminating":false}},"targetRef":{{"kind":"Pod","namespace":"shop","name":"app"}},"nodeName":"w1"}}"#
-            )
-        })
-        .collect();
-    Says::List(format!(
-        r#"{{"kind":"EndpointSliceList","apiVersion":"discovery.k8s.io/v1","metadata":{{"resourceVersion":"1","continue":"{next}"}},"items":[{{"metadata":{{"name":"svc-abc","namespace":"shop","labels":{{"kubernetes.io/service-name":"svc"}}}},"addressType":"IPv4","endpoints":[{}],"ports":[{{"name":"epmd","port":4369,"protocol":"TCP"}}]}}]}}"#,
-        endpoints.join(",")
-    ))
-}
 
 #[test]
 fn two_nodes_find_each_other_by_slices() {
@@ -157,7 +19,7 @@ fn two_nodes_find_each_other_by_slices() {
     app.wait(
         |change| matches!(change, Change::Refused(refused) if &*refused.why == "it is this node itself"),
     );
-    assert_eq!(api.paths.lock().unwrap()[0], PATH);
+    assert_eq!(api.lists()[0], PATH);
     // A new token is used without a restart.
     fs::write(api.account.join("token"), "second").unwrap();
     api.says([slices(&["127.0.0.1", "127.0.0.7"], "")]);
@@ -176,7 +38,8 @@ fn a_refusal_names_the_rule_and_nobody_is_lost() {
     api.says([Says::Status(403, message)]);
     let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     let Change::SourceFailed { error, .. } = change else { panic!() };
-    let rule = r#"{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list"]}"#;
+    let rule =
+        r#"{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}"#;
     assert!(error.contains(rule) && error.contains("is forbidden"), "{error}");
     assert_eq!(seeker.discovering.report().known.len(), 1);
     assert_eq!(seeker.node.node().connected().len(), 1);
@@ -195,7 +58,7 @@ fn pages_are_joined_and_an_expired_list_is_begun_anew() {
     let seeker =
         Seeker::new("seeker@127.0.0.1", free_port().unwrap(), api.strategy().mode(KubernetesMode::Dns));
     seeker.wait(|change| matches!(change, Change::Found { name, .. } if &**name == "app@127-0-1-2.shop.pod.cluster.local"));
-    let paths = api.paths.lock().unwrap()[..4].to_vec();
+    let paths = api.lists()[..4].to_vec();
     let more = format!("{PATH}&continue=more");
     assert_eq!(paths, [PATH, &more, PATH, &more]);
 }
@@ -240,4 +103,27 @@ fn it_is_told_that_a_list_has_more_pages_than_are_read() {
     let told = seeker.wait(|change| matches!(change, Change::Refused(_)));
     assert!(format!("{told:?}").contains("only 16 pages of 250 objects are read"), "{told:?}");
     assert_eq!(seeker.discovering.report().known.len(), 1);
+}
+
+/// As many as are held are watched; of more, the first pages are read, and that is told.
+#[test]
+fn a_list_of_too_many_pods_is_polled_and_that_is_told() {
+    let many = |count: usize| -> Vec<String> {
+        (0..count).map(|number| format!("127.2.{}.{}", number / 256, number % 256)).collect()
+    };
+    let half = many(4_096);
+    let half: Vec<&str> = half.iter().map(String::as_str).collect();
+    let api = Api::start();
+    api.refuses([]);
+    api.says([slices(&half, "more")]);
+    let config = DiscoveryConfig { candidates_max: 10_000, dials_max: 1, ..DiscoveryConfig::default() };
+    let strategy = api.strategy().polling_interval(Duration::from_millis(50));
+    let seeker = Seeker::with("seeker@127.0.0.1", free_port().unwrap(), strategy, config);
+    let told = seeker.wait(|change| matches!(change, Change::Refused(_)));
+    assert!(format!("{told:?}").contains("no more is read after 8192 pods"), "{told:?}");
+    assert!(seeker.discovering.report().sources[0].answer.ends_with("3 pages, polled"));
+    assert_eq!(api.watches(), Vec::<String>::new());
+    // The same slice on both pages is one object.
+    api.says([slices(&half, "more"), slices(&half, "")]);
+    seeker.wait(|_| seeker.discovering.report().sources[0].answer.starts_with("4096 addresses in 2 pages"));
 }

@@ -3,12 +3,15 @@
 use crate::peers::{Seeker, node};
 use crate::stage::start_beam;
 use engset::discover::{
-    Candidate, Change, Discovery, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError, StaticList, Strategy,
+    Candidate, Change, Discovery, DiscoveryConfig, Epmd, HostsFile, Next, Snapshot, StartDiscoveryError,
+    StaticList, Strategy,
 };
 use engset::{Node, Scheduler, Term};
 use engset_testkit::{Beam, free_port, require_erl};
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -116,10 +119,55 @@ fn a_change_of_the_file_is_seen_and_a_broken_one_changes_nothing() {
     let change = seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     assert!(format!("{change:?}").contains("it is no JSON list of nodes"), "{change:?}");
     assert_eq!(seeker.discovering.report().known.len(), 2);
+    // As it was before, so it is good again.
+    file.write(r#"["a@127.0.0.1", {"name": "b@127.0.0.1", "address": "127.0.0.1"}]"#);
+    seeker.wait(|change| matches!(change, Change::SourceBack { .. }));
+    fs::remove_file(&file.0).unwrap();
+    seeker.wait(|change| matches!(change, Change::SourceFailed { .. }));
     file.write("b@127.0.0.1\n");
     seeker.wait(|change| matches!(change, Change::Gone { name } if &**name == "a@127.0.0.1"));
     assert_eq!(a.node().connected().len(), 1, "nobody was told to disconnect");
     assert_eq!(b.node().connected().len(), 1);
+}
+
+/// Makes `path` a pipe, so that the test says what the next read gives.
+#[expect(clippy::disallowed_methods, reason = "the standard library makes no pipe with a name")]
+fn pipe(path: &Path) {
+    let next = path.with_extension("next");
+    assert!(Command::new("mkfifo").arg(&next).status().unwrap().success());
+    fs::rename(&next, path).unwrap();
+}
+
+/// A file that is being written in place shows another half at each look; none of them counts.
+#[test]
+fn nobody_is_let_go_by_a_file_that_is_half_written() {
+    const WHOLE: &str = "a@127.0.0.1\nb@127.0.0.1\n";
+    const LONGER: &str = "a@127.0.0.1\nb@127.0.0.1\nc@127.0.0.1\n";
+    let port = free_port().unwrap();
+    let (_a, _b) = (node("a@127.0.0.1", port), node("b@127.0.0.1", port));
+    let file = Temporary::new("half", "");
+    pipe(&file.0);
+    let strategy = HostsFile::new(&file.0).watch_interval(SOON);
+    let config = DiscoveryConfig { disconnect_gone: true, ..DiscoveryConfig::default() };
+    let seeker = Seeker::with("seeker@127.0.0.1", port, strategy, config);
+    let halves = [WHOLE, "", "a@127.0.0.1\nb@12", "a@127.0.0.1\n", WHOLE, "a@127.0.0.1\n", WHOLE];
+    for text in halves {
+        // Opened as soon as the strategy reads; its next read is of another pipe.
+        let mut writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
+        pipe(&file.0);
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    let mut writer = fs::OpenOptions::new().write(true).open(&file.0).unwrap();
+    fs::remove_file(&file.0).unwrap();
+    file.write(LONGER);
+    writer.write_all(LONGER.as_bytes()).unwrap();
+    drop(writer);
+    seeker.wait(|change| match change {
+        Change::Gone { .. } | Change::Lost { .. } | Change::SourceFailed { .. } => panic!("{change:?}"),
+        Change::Found { name, .. } => &**name == "c@127.0.0.1",
+        _ => false,
+    });
+    assert_eq!(seeker.discovering.report().known.len(), 3);
 }
 
 #[test]

@@ -10,8 +10,10 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod api;
 mod dns;
 mod gossip;
 mod kubernetes;
+mod kubernetes_watch;
 mod lists;
 mod peers;

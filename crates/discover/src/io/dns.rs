@@ -1,5 +1,6 @@
 //! The strategy that asks DNS, and the asking: by UDP, then by TCP where the answer is too long for it.
 
+use super::cluster_domain;
 use super::interval::{Interval, within};
 use crate::candidate::{Candidate, LeftOut, Snapshot, StrategyError};
 use crate::dns::{Answer, Kind, Problem, Record, ResolvConf, question, read};
@@ -86,7 +87,7 @@ impl Dns {
     /// The cluster's domain is `CLUSTER_DOMAIN`, or `cluster.local`.
     #[must_use]
     pub fn kubernetes_service(service: &str, namespace: &str, node_basename: &str) -> Self {
-        let domain = std::env::var("CLUSTER_DOMAIN").unwrap_or_else(|_| "cluster.local".to_owned());
+        let domain = cluster_domain();
         Self::srv(format!("{service}.{namespace}.svc.{}.", domain.trim_end_matches('.')), node_basename)
     }
 

@@ -4,10 +4,11 @@ use super::epmd::Asked;
 use super::interval::Interval;
 use crate::candidate::{Candidate, Snapshot, StrategyError};
 use crate::hosts::{HOSTS_BYTES_MAX, HostsLine, parse_hosts};
+use crate::settled::{Read, Settled};
 use crate::strategy::{Next, Strategy};
 use engset_process::{Scheduler, blocking};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the EPMDs of the hosts in it are asked, unless told otherwise.
 const POLLING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A file of nodes and hosts: plain lines, `.hosts.erlang`, or JSON (`docs/discovery.md` shows each). A change is seen
-/// within the watch interval. Of a host without a name before it all nodes are found that its EPMD knows, as
-/// libcluster's `ErlangHosts` does.
+/// A file of nodes and hosts: plain lines, `.hosts.erlang`, or JSON (`docs/discovery.md` shows each). Of a host without
+/// a name before it all nodes are found that its EPMD knows, as libcluster's `ErlangHosts` does.
+///
+/// A change counts as soon as two reads in a row agree on it, so a file that is half written is not taken for a whole
+/// one.
 ///
 /// A file that cannot be read changes nothing of what was found in it before.
 ///
@@ -34,8 +37,11 @@ pub struct HostsFile {
     watch: Interval,
     polling: Duration,
     asked: Asked,
-    /// The last text that could be read, with its lines.
-    last: Option<(Vec<u8>, Vec<HostsLine>)>,
+    settled: Settled,
+    /// The lines of the last text that was taken.
+    lines: Vec<HostsLine>,
+    /// Whether the last answer was an error.
+    has_failed: bool,
     /// How long ago the EPMDs were asked, in turns of the watch.
     since_asked: Duration,
 }
@@ -48,12 +54,14 @@ impl HostsFile {
             watch: Interval::new(WATCH_INTERVAL),
             polling: POLLING_INTERVAL,
             asked: Asked::new(engset_net::epmd::tcp_port()),
-            last: None,
+            settled: Settled::default(),
+            lines: Vec::new(),
+            has_failed: false,
             since_asked: Duration::ZERO,
         }
     }
 
-    /// Sets how often the file is read; without, every second. At least 50 ms.
+    /// Sets how often the file is read; without, every second. At least 50 ms. A change is seen after two reads.
     #[must_use]
     pub fn watch_interval(mut self, interval: Duration) -> Self {
         self.watch.set(interval);
@@ -80,24 +88,44 @@ impl HostsFile {
             self.watch.turn(clock, Duration::ZERO).await;
             self.since_asked = self.since_asked.saturating_add(self.watch.every());
             let path = self.path.clone();
-            let failed =
-                |why: String| StrategyError::new(&format!("{} cannot be used: {why}", self.path.display()));
-            let read = blocking(move || read(&path)).await.map_err(|error| failed(error.to_string()))?;
-            let bytes =
-                read.map_err(|error| failed(format!("{error}; check the path and who may read it")))?;
-            let known = self.last.as_ref().filter(|(last, _)| *last == bytes).map(|(_, lines)| lines.clone());
-            let is_new = known.is_none();
-            let lines = match known {
-                Some(lines) => lines,
-                None => parse_hosts(&bytes).map_err(|error| failed(error.to_string()))?,
+            let read = blocking(move || read(&path)).await;
+            let read = read.map_err(|error| error.to_string()).and_then(|read| {
+                read.map_err(|error| format!("{error}; check the path and who may read it"))
+            });
+            let bytes = match read {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    self.settled.handle_failure();
+                    return Err(self.failed(&why));
+                }
             };
-            let asks = lines.iter().any(|line| !line.text.contains('@'));
-            if is_new || (asks && self.since_asked >= self.polling) {
-                self.last = Some((bytes, lines.clone()));
-                self.since_asked = Duration::ZERO;
-                return Ok(lines);
+            match self.settled.handle_read(bytes) {
+                Read::Changing => {}
+                Read::New(bytes) => {
+                    match parse_hosts(&bytes) {
+                        Ok(lines) => self.lines = lines,
+                        Err(error) => return Err(self.failed(&error.to_string())),
+                    }
+                    self.settled.take(bytes);
+                    break;
+                }
+                Read::Same => {
+                    let asks = self.lines.iter().any(|line| !line.text.contains('@'));
+                    // What was an error and is as before is told, too.
+                    if self.has_failed || (asks && self.since_asked >= self.polling) {
+                        break;
+                    }
+                }
             }
         }
+        self.has_failed = false;
+        self.since_asked = Duration::ZERO;
+        Ok(self.lines.clone())
+    }
+
+    fn failed(&mut self, why: &str) -> StrategyError {
+        self.has_failed = true;
+        StrategyError::new(&format!("{} cannot be used: {why}", self.path.display()))
     }
 }
 

@@ -1,14 +1,17 @@
-//! One GET over HTTPS, with a certificate authority of its own, a token, and a limit on the answer.
+//! One GET over HTTPS, with a certificate authority of its own and a token; its answer whole, or as it comes.
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Empty;
 use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -24,8 +27,19 @@ pub(crate) struct Server<'a> {
     pub(crate) token: &'a str,
 }
 
-/// Status and body of the answer; the error says at which step it failed, and never the token.
-pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>), String> {
+/// An answer whose body is still to come. Dropping it closes the connection.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    body: Incoming,
+    /// Does the work that the body waits for.
+    connection: Driver,
+    from: String,
+}
+
+type Driver = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
+/// Asks, and waits for the answer's head; the error says at which step it failed, and never the token.
+pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<Answer, String> {
     let Server { host, tcp_port, .. } = *server;
     let tls = TlsConnector::from(Arc::new(trust(server.authorities)?));
     let tcp = TcpStream::connect((host, tcp_port)).await.map_err(|error| {
@@ -40,8 +54,8 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
             "{host}:{tcp_port} is not trusted, or speaks no TLS: {error}; check the file of its authority"
         )
     })?;
-    let broken =
-        |error: hyper::Error| format!("{host}:{tcp_port} broke off: {error}; look at the API server");
+    let from = format!("{host}:{tcp_port}");
+    let broken = |error: hyper::Error| format!("{from} broke off: {error}; look at the API server");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let request = Request::get(path)
         .header("host", authority(host, tcp_port))
@@ -52,23 +66,73 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<(u16, Vec<u8>
         .map_err(|_error| {
             "the token or the namespace has characters that HTTP does not allow; look at the files".to_owned()
         })?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| {
-            format!("the answer of {host}:{tcp_port} broke off, or has more than {ANSWER_BYTES_MAX} bytes: {error}")
-        })?;
-        Ok((status, body.to_bytes().to_vec()))
-    };
-    // The connection does the work that the exchange waits for, and ends with it.
-    let driver = async {
+    let mut connection: Driver = Box::pin(async {
+        // How it ends is told to whoever waits for an answer.
         drop(connection.await);
         std::future::pending::<()>().await;
+    });
+    let answer = tokio::select! {
+        answer = sender.send_request(request) => answer.map_err(broken)?,
+        () = &mut connection => return Err(format!("{from} broke off; look at the API server")),
     };
-    tokio::select! {
-        answered = exchange => answered,
-        () = driver => Err(String::new()),
+    Ok(Answer { status: answer.status().as_u16(), body: answer.into_body(), connection, from })
+}
+
+impl Answer {
+    /// The whole body.
+    pub(crate) async fn whole(mut self) -> Result<Vec<u8>, String> {
+        let from = self.from.clone();
+        let mut whole = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            if whole.len().saturating_add(piece.len()) > ANSWER_BYTES_MAX {
+                return Err(format!(
+                    "the answer of {from} has more than {ANSWER_BYTES_MAX} bytes; choose less by the selector"
+                ));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole)
+    }
+
+    /// The next piece of the body; `None` at its end. May be dropped and called again.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, String> {
+        poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// The next piece, where it is here already.
+    pub(crate) async fn piece_at_hand(&mut self) -> Option<Result<Option<Bytes>, String>> {
+        poll_fn(|cx| match self.poll_piece(cx) {
+            Poll::Ready(piece) => Poll::Ready(Some(piece)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, String>> {
+        loop {
+            // First the connection, so that the body has what has come.
+            let ended = self.connection.as_mut().poll(cx).is_ready();
+            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending if ended => None,
+                Poll::Pending => return Poll::Pending,
+            };
+            match frame {
+                None => return Poll::Ready(Ok(None)),
+                Some(Err(error)) => {
+                    let from = &self.from;
+                    return Poll::Ready(Err(format!(
+                        "the answer of {from} broke off: {error}; look at the API server"
+                    )));
+                }
+                Some(Ok(frame)) => {
+                    // What follows the body is nothing to us.
+                    if let Ok(piece) = frame.into_data() {
+                        return Poll::Ready(Ok(Some(piece)));
+                    }
+                }
+            }
+        }
     }
 }
 

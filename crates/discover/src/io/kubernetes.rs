@@ -1,12 +1,17 @@
-//! The strategy that asks the API of Kubernetes.
+//! The strategy that asks the API of Kubernetes, and watches what changes there: `kubernetes::watch` decides.
 
-use super::https::{Server, authority, get};
-use super::interval::{Interval, within};
+use super::cluster_domain;
+use super::https::{Answer, Server, authority, get};
+use super::interval::{INTERVAL_MIN, within};
 use crate::candidate::{LeftOut, Snapshot, StrategyError};
-use crate::core::CANDIDATES_MAX;
-use crate::kubernetes::{KubernetesMode, KubernetesObjects, Naming, PAGE_OBJECTS, Page, read, refusal};
+use crate::kubernetes::{
+    End, KubernetesMode, KubernetesObjects, Listed, Naming, PAGE_OBJECTS, PLACES_MAX, Step, Watch, read_list,
+    refusal,
+};
 use crate::strategy::{Next, Strategy};
 use engset_process::{Scheduler, blocking};
+use engset_term::Instant;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,13 +25,19 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 const PAGES_MAX: usize = 16;
 /// So often a list is begun anew whose continuation has expired.
 const RELISTS_MAX: usize = 3;
+/// So many pieces of a watch are read before others get their turn.
+const PIECES_AT_ONCE: usize = 256;
+const OK: u16 = 200;
 const GONE: u16 = 410;
 
 /// The pods behind a service of Kubernetes, by its API: libcluster's `Kubernetes`.
 ///
-/// Token, certificate authority and namespace are read from the service account's files for each request, so a token
-/// that is renewed is used. Without a certificate authority nothing is asked. A refusal (403) names the rule that is
-/// missing, and changes nothing of what was found before.
+/// They are listed once, and then watched: a pod is found as soon as the API tells of it. Where the watch is refused
+/// (403, 405), the list is asked for every [`Kubernetes::polling_interval`], and what is left out says why.
+///
+/// Token, certificate authority and namespace are read from the service account's files for each request, and a watch
+/// lasts a minute at most, so a token that is renewed is used. Without a certificate authority nothing is asked. A
+/// refusal (403) names the rule that is missing, and changes nothing of what was found before.
 ///
 /// ```
 /// use engset_discover::{Discovery, Kubernetes, KubernetesMode};
@@ -43,7 +54,32 @@ pub struct Kubernetes {
     account: PathBuf,
     api: Option<(String, u16)>,
     request_within: Duration,
-    interval: Interval,
+    polling: Duration,
+    live: Live,
+}
+
+/// What is known and connected while it runs.
+struct Live {
+    watch: Watch,
+    answer: Option<Box<Answer>>,
+    /// What was asked last, and how many pages the answer had.
+    query: String,
+    pages: usize,
+}
+
+/// Whom to ask, and as whom.
+struct Place {
+    host: String,
+    tcp_port: u16,
+    account: Account,
+    namespace: String,
+}
+
+/// What came of the wish to watch.
+enum Asked {
+    Opened(Box<Answer>),
+    /// The status, and what to do about it.
+    Refused(u16, String),
 }
 
 /// What the service account's files say.
@@ -58,17 +94,22 @@ impl Kubernetes {
     /// `node_basename@` and what [`Kubernetes::mode`] says. libcluster: `kubernetes_node_basename`,
     /// `kubernetes_selector`.
     pub fn new(node_basename: impl Into<String>, selector: impl Into<String>) -> Self {
-        let domain = std::env::var("CLUSTER_DOMAIN").unwrap_or_else(|_| "cluster.local".to_owned());
         let basename = node_basename.into();
         Self {
-            naming: Naming { basename, mode: KubernetesMode::default(), service: None, domain },
+            naming: Naming {
+                basename,
+                mode: KubernetesMode::default(),
+                service: None,
+                domain: cluster_domain(),
+            },
             selector: selector.into(),
             namespace: None,
             objects: KubernetesObjects::default(),
             account: SERVICE_ACCOUNT_PATH.into(),
             api: None,
             request_within: REQUEST_WITHIN,
-            interval: Interval::new(POLLING_INTERVAL),
+            polling: POLLING_INTERVAL,
+            live: Live::default(),
         }
     }
 
@@ -115,14 +156,15 @@ impl Kubernetes {
         self
     }
 
-    /// Sets how often the API is asked; without, every 5 s. At least 50 ms. libcluster: `polling_interval`.
+    /// Sets how often the list is asked for where the API does not allow to watch it, or it is too long for that;
+    /// without, every 5 s. At least 50 ms. libcluster: `polling_interval`.
     #[must_use]
     pub fn polling_interval(mut self, interval: Duration) -> Self {
-        self.interval.set(interval);
+        self.polling = interval.max(INTERVAL_MIN);
         self
     }
 
-    /// Sets how long one request may take; without, 10 s.
+    /// Sets how long one request may take, and one line of a watch; without, 10 s.
     #[must_use]
     pub fn request_within(mut self, limit: Duration) -> Self {
         self.request_within = limit;
@@ -140,27 +182,123 @@ impl Kubernetes {
         }
     }
 
-    async fn poll(&self, clock: &Scheduler) -> Result<Snapshot, String> {
+    /// Takes one step; whether there is something to tell.
+    async fn step(&mut self, clock: &Scheduler) -> Result<bool, String> {
+        let (step, due) = self.live.watch.poll_step();
+        if step != Step::Read {
+            clock.sleep_until(due).await;
+        }
+        match step {
+            Step::List => {
+                let listed = Box::pin(self.poll(clock)).await;
+                let watch = &mut self.live.watch;
+                let now = clock.now();
+                match listed {
+                    Ok(listed) => watch.handle_listed(now, listed, self.polling),
+                    Err(why) => {
+                        watch.handle_unreachable(now);
+                        return Err(why);
+                    }
+                }
+                Ok(true)
+            }
+            Step::Open { version, lasts } => Box::pin(self.open(clock, &version, lasts)).await,
+            Step::Read => Ok(self.read(clock, due).await),
+        }
+    }
+
+    /// Opens a watch; whether there is something to tell: that it is refused.
+    async fn open(&mut self, clock: &Scheduler, version: &str, lasts: Duration) -> Result<bool, String> {
+        let asked = self.ask_to_watch(clock, version, lasts).await;
+        let polling = self.polling;
+        let watch = &mut self.live.watch;
+        match asked {
+            Ok(Asked::Opened(answer)) => {
+                watch.handle_open(clock.now(), self.request_within);
+                self.live.answer = Some(answer);
+                Ok(false)
+            }
+            Ok(Asked::Refused(status, why)) => {
+                watch.handle_refused(clock.now(), status, why, polling).map(|()| true)
+            }
+            Err(why) => {
+                watch.handle_unreachable(clock.now());
+                Err(why)
+            }
+        }
+    }
+
+    async fn ask_to_watch(&self, clock: &Scheduler, version: &str, lasts: Duration) -> Result<Asked, String> {
+        let place = self.place().await?;
+        let path = self.objects.watch_path(&place.namespace, &self.selector, version, lasts);
+        let asked = within(clock, self.request_within, async {
+            let answer = get(&place.server(), &path).await?;
+            if answer.status == OK {
+                return Ok(Asked::Opened(Box::new(answer)));
+            }
+            let status = answer.status;
+            let body = answer.whole().await?;
+            Ok(Asked::Refused(status, refusal(status, &body, self.objects, "watch", &place.namespace)))
+        });
+        asked.await.unwrap_or_else(|| Err(self.too_slow(&place)))
+    }
+
+    /// Reads what has come of the watch, until `due` at most; whether it changed what is known.
+    async fn read(&mut self, clock: &Scheduler, due: Instant) -> bool {
+        let Some(answer) = &mut self.live.answer else {
+            self.live.watch.handle_unreachable(clock.now());
+            return false;
+        };
+        let mut piece = tokio::select! {
+            piece = answer.piece() => Some(piece),
+            () = clock.sleep_until(due) => None,
+        };
+        let mut changed = false;
+        for _ in 0..PIECES_AT_ONCE {
+            let now = clock.now();
+            let watch = &mut self.live.watch;
+            match piece {
+                Some(Ok(Some(bytes))) => {
+                    changed |= watch.handle_piece(now, &bytes, self.objects, &self.naming);
+                }
+                Some(Ok(None)) => watch.handle_end(now, End::Closed),
+                Some(Err(why)) => watch.handle_end(now, End::Broken(why)),
+                None => watch.handle_end(now, End::Overdue),
+            }
+            if watch.poll_step().0 != Step::Read {
+                self.live.answer = None;
+                return changed;
+            }
+            let Some(answer) = &mut self.live.answer else { return changed };
+            match answer.piece_at_hand().await {
+                Some(next) => piece = Some(next),
+                None => return changed,
+            }
+        }
+        changed
+    }
+
+    /// Where to ask, by what the files say now.
+    async fn place(&self) -> Result<Place, String> {
         let path = self.account.clone();
         let account = blocking(move || read_account(&path)).await.map_err(|error| error.to_string())??;
         let namespace = self.namespace.clone().or_else(|| account.namespace.clone()).ok_or_else(|| {
             format!("no namespace is given, and {} has none; give one", self.account.display())
         })?;
         let (host, tcp_port) = self.api_place();
-        let Account { token, authorities, .. } = &account;
-        let server = Server { host: &host, tcp_port, authorities, token };
+        Ok(Place { host, tcp_port, account, namespace })
+    }
+
+    async fn poll(&mut self, clock: &Scheduler) -> Result<Listed, String> {
+        let place = self.place().await?;
+        self.live.query = format!(
+            "https://{}{}",
+            authority(&place.host, place.tcp_port),
+            self.objects.path(&place.namespace, &self.selector, None)
+        );
         for _ in 0..RELISTS_MAX {
-            if let Some((pages, found)) = self.list(clock, &server, &namespace).await? {
-                return Ok(Snapshot {
-                    answer: format!("{} addresses in {pages} pages", found.candidates.len()),
-                    candidates: found.candidates,
-                    refused: found.refused,
-                    query: format!(
-                        "https://{}{}",
-                        authority(&host, tcp_port),
-                        self.objects.path(&namespace, &self.selector, None)
-                    ),
-                });
+            if let Some(listed) = self.list(clock, &place).await? {
+                return Ok(listed);
             }
         }
         Err(format!(
@@ -169,43 +307,61 @@ impl Kubernetes {
     }
 
     /// Reads all pages; `None` when the list has expired meanwhile.
-    async fn list(
-        &self,
-        clock: &Scheduler,
-        server: &Server<'_>,
-        namespace: &str,
-    ) -> Result<Option<(usize, Page)>, String> {
-        let mut all = Page::default();
+    async fn list(&mut self, clock: &Scheduler, place: &Place) -> Result<Option<Listed>, String> {
+        let mut all = Listed::default();
+        let (mut next, mut places) = (None::<String>, 0);
         for number in 1..=PAGES_MAX {
-            let path = self.objects.path(namespace, &self.selector, all.next.as_deref());
-            let asked = within(clock, self.request_within, get(server, &path)).await;
-            let (status, body) = asked.unwrap_or_else(|| {
-                Err(format!(
-                    "{}:{} did not answer within {:?}; look at the API server and the way to it",
-                    server.host, server.tcp_port, self.request_within
-                ))
-            })?;
+            let path = self.objects.path(&place.namespace, &self.selector, next.as_deref());
+            let asked = within(clock, self.request_within, async {
+                let answer = get(&place.server(), &path).await?;
+                Ok((answer.status, answer.whole().await?))
+            });
+            let (status, body) = asked.await.unwrap_or_else(|| Err(self.too_slow(place)))?;
             match status {
-                200 => {}
+                OK => {}
                 GONE => return Ok(None),
-                status => return Err(refusal(status, &body, self.objects, namespace)),
+                status => return Err(refusal(status, &body, self.objects, "list", &place.namespace)),
             }
-            let page = read(&body, self.objects, &self.naming).map_err(|error| {
+            let page = read_list(&body, self.objects, &self.naming).map_err(|error| {
                 format!("the answer of the API is no list: {error}; look at what answers there")
             })?;
-            all.candidates.extend(page.candidates);
-            all.refused.extend(page.refused);
-            all.next = page.next;
-            // One more than there are places is enough to tell of it.
-            if all.next.is_none() || all.candidates.len() > CANDIDATES_MAX {
-                return Ok(Some((number, all)));
+            self.live.pages = number;
+            places += page.objects.iter().map(|(_, object)| object.places()).sum::<usize>();
+            all.objects.extend(page.objects);
+            // All pages are of one time; were they not, the watch would tell again what came between.
+            if number == 1 {
+                all.version = page.version;
+            }
+            next = page.next;
+            if next.is_none() {
+                return Ok(Some(all));
+            }
+            // One more than is held is enough to tell of it.
+            if places > PLACES_MAX {
+                break;
             }
         }
-        let why = format!(
-            "only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector"
-        );
-        all.refused.insert(0, LeftOut::new("the rest of the list", &why));
-        Ok(Some((PAGES_MAX, all)))
+        let why = if places > PLACES_MAX {
+            format!("no more is read after {PLACES_MAX} pods; choose fewer by the selector")
+        } else {
+            format!("only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector")
+        };
+        all.cut = Some(LeftOut::new("the rest of the list", &why));
+        Ok(Some(all))
+    }
+
+    fn too_slow(&self, place: &Place) -> String {
+        format!(
+            "{}:{} did not answer within {:?}; look at the API server and the way to it",
+            place.host, place.tcp_port, self.request_within
+        )
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let watch = &self.live.watch;
+        let (candidates, refused) = watch.found();
+        let answer = format!("{} addresses in {} pages, {}", candidates.len(), self.live.pages, watch.how());
+        Snapshot { candidates, refused, query: self.live.query.clone(), answer }
     }
 }
 
@@ -216,13 +372,42 @@ impl Strategy for Kubernetes {
 
     fn next<'a>(&'a mut self, clock: &'a Scheduler) -> Next<'a> {
         Box::pin(async move {
-            self.interval.turn(clock, Duration::ZERO).await;
-            let polled = self.poll(clock).await;
-            if polled.is_err() {
-                self.interval.again();
+            loop {
+                match self.step(clock).await {
+                    Ok(true) => return Ok(self.snapshot()),
+                    Ok(false) => {}
+                    Err(why) => return Err(StrategyError::new(&why)),
+                }
             }
-            polled.map_err(|why| StrategyError::new(&why))
         })
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        // Without randomness there is no jitter, and all else is the same.
+        let seed = getrandom::u64().unwrap_or_default();
+        Self { watch: Watch::new(seed), answer: None, query: String::new(), pages: 0 }
+    }
+}
+
+impl Clone for Live {
+    /// A copy of a strategy begins anew: a connection is no setting.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("watch", &self.watch).finish_non_exhaustive()
+    }
+}
+
+impl Place {
+    fn server(&self) -> Server<'_> {
+        let Account { token, authorities, .. } = &self.account;
+        Server { host: &self.host, tcp_port: self.tcp_port, authorities, token }
     }
 }
 

@@ -24,3 +24,9 @@ pub use hosts_file::HostsFile;
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::Kubernetes;
 pub use static_list::StaticList;
+
+/// The domain of a cluster of Kubernetes, as libcluster takes it from the environment.
+#[cfg(any(feature = "dns", feature = "kubernetes"))]
+fn cluster_domain() -> String {
+    std::env::var("CLUSTER_DOMAIN").unwrap_or_else(|_| "cluster.local".to_owned())
+}
