@@ -9,8 +9,6 @@ use std::sync::mpsc::{Receiver, channel};
 
 /// `Names` gives the names and holders that an Erlang node knows; `Until` waits until that is as expected, request by
 /// request to the name server. Resolvers tell `judge` of each question, and keep the process of the lesser node.
-/// How often nodes meet anew that Erlang keeps waiting.
-const MEETINGS_MAX: usize = 5;
 const NAMES: &str = "register(judge, self()), \
     Names = fun() -> [{N, Show(global:whereis_name(N))} || N <- lists:sort(global:registered_names())] end, \
     Until = fun(Expected) -> Due = erlang:monotonic_time(millisecond) + 30000, \
@@ -61,25 +59,6 @@ impl Cluster {
         let cluster = Self::new(rust, beams, prevents_overlap)?;
         cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, NAMES)));
         Some(cluster)
-    }
-
-    /// As [`Self::sync`], after connections that were lost in the middle of the first exchange. OTP 25 among its own kind
-    /// waits for such an exchange for ever once in fifty times, until the nodes meet anew: so they do.
-    #[track_caller]
-    pub fn sync_or_meet_again(&self) {
-        const SYNC: &str = "SyncFor = self(), {SyncBy, SyncRef} = spawn_monitor(fun() -> global:sync(), SyncFor ! {self(), ok} end), \
-            receive {SyncBy, SyncDone} -> erlang:demonitor(SyncRef, [flush]), SyncDone after 10000 -> exit(SyncBy, kill), waits end";
-        for _ in 0..MEETINGS_MAX {
-            let synced = |beam| self.eval(beam, &format!("(fun() -> {SYNC} end)()")) == "ok";
-            if self.beams.iter().all(synced) {
-                return self.sync();
-            }
-            let part = "[erlang:disconnect_node(N) || N <- nodes()], ok";
-            self.beams.iter().for_each(|beam| drop(self.eval(beam, part)));
-            self.connect_all();
-        }
-        let beams: Vec<_> = self.beams.iter().map(|beam| self.eval(beam, "global:info()")).collect();
-        panic!("the nodes do not agree however often they meet: {beams:#?}");
     }
 
     pub fn sync(&self) {

@@ -177,19 +177,19 @@ fn many_nodes() {
 /// A connection is lost in the middle of the first exchange, again and again: once it holds, the name has one holder.
 #[test]
 fn simple_disconnect() {
-    let Some(cluster) = Cluster::apart(1, 2, true) else { return };
+    let Some(cluster) = Cluster::apart(2, 1, true) else { return };
     for node in cluster.all() {
         cluster.give(&mut Names::new(), &node, "test");
     }
     for _ in 0..5 {
-        for (beam, other) in [("beam0", "rust0"), ("beam1", "rust0"), ("beam0", "beam1")] {
+        for other in ["rust0", "rust1"] {
             let other = cluster.name(other);
             let meet = format!("net_kernel:connect_node('{other}'), erlang:disconnect_node('{other}')");
-            cluster.eval(cluster.beam(beam), &meet);
+            cluster.eval(cluster.beam("beam0"), &meet);
         }
     }
     cluster.connect_all();
-    cluster.sync_or_meet_again();
+    cluster.sync();
     let names = cluster.expect_agreement();
     assert_eq!(names.keys().collect::<Vec<_>>(), ["test"]);
     cluster.expect_no_lock();

@@ -298,7 +298,12 @@ impl Locker {
     }
 
     fn tell_server(&self, him: &Him, requester: &Term) {
-        let set = GlobalMsg::LockIsSet { node: him.node, tag: him.tag, requester: requester.clone() };
+        let set = GlobalMsg::LockIsSet {
+            node: him.node,
+            tag: him.tag,
+            his_tag: him.his_tag.clone(),
+            requester: requester.clone(),
+        };
         // The server ends together with this process.
         drop(self.cx.send(self.server, set));
     }

@@ -41,6 +41,7 @@ pub(super) enum GlobalMsg {
     LockIsSet {
         node: NodeName,
         tag: i64,
+        his_tag: Term,
         requester: Term,
     },
     /// Of the process that compared names.
@@ -191,8 +192,8 @@ impl Server for NameServer {
                 let done = self.change(cx, |state| state.handle_plain(now, from.node(), &term));
                 Self::count(cx, done.is_some_and(|done| done.is_ok()), &term);
             }
-            GlobalMsg::LockIsSet { node, tag, requester } => {
-                self.change(cx, |state| state.handle_lock_is_set(node, tag, requester));
+            GlobalMsg::LockIsSet { node, tag, his_tag, requester } => {
+                self.change(cx, |state| state.handle_lock_is_set(node, (tag, &his_tag), requester));
             }
             GlobalMsg::Compared { node, tag, here, there } => {
                 self.change(cx, |state| state.handle_compared(node, tag, here, &there));

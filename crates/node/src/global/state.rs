@@ -308,11 +308,12 @@ impl State {
         match PlainFromPeer::from_term(message, sender).ok_or(Garbage)? {
             _ if !self.is_visible => return Err(Garbage),
             PlainFromPeer::InitConnectAck { his_tag_of_mine, tag } => {
-                // He answers what was said with `tag`, by which he means his own: both must be those of now.
+                // He answers what was said with a tag of ours, with `tag` as his own: of an earlier beginning of ours he
+                // has heard already that it is over. With that of now, his must be the one that is known here.
                 let peer = self.peers.get(&sender);
                 let ours = peer.and_then(|peer| peer.tag);
-                let his = peer.and_then(|peer| peer.his_tag.clone());
-                if his_tag_of_mine != ours || his.as_ref() != Some(&tag) {
+                let his = peer.and_then(|peer| peer.his_tag.as_ref());
+                if ours.is_some() && his_tag_of_mine == ours && his != Some(&tag) {
                     self.tell(sender, cancel_connect(self.me.node(), tag));
                     self.restart_connect(sender);
                 }
@@ -339,10 +340,20 @@ impl State {
     }
 
     /// The locker has set the lock with the peer's.
-    pub(super) fn handle_lock_is_set(&mut self, node: NodeName, tag: i64, requester: Term) {
+    pub(super) fn handle_lock_is_set(
+        &mut self,
+        node: NodeName,
+        (tag, his_tag): (i64, &Term),
+        requester: Term,
+    ) {
         if !self.is_current(node, Some(tag)) {
             let cancel = LockerMsg::Cancel { node, tag, casts: Vec::new() };
             self.effects.push_back(Effect::Locker(cancel));
+            return;
+        }
+        let his = self.peers.get(&node).and_then(|peer| peer.his_tag.as_ref());
+        if his != Some(his_tag) {
+            // For an earlier beginning of his, and given back meanwhile.
             return;
         }
         let names = self.tables.entries();
@@ -365,7 +376,7 @@ impl State {
         let externals = wire::externals_term(&self.tables.externals());
         let members = self.members();
         let me = self.me.node();
-        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.requester.is_some()) else { return };
         let version = peer.pending.unwrap_or(VERSION);
         let his_tag = peer.his_tag.clone().unwrap_or(Term::atom("undefined"));
         let known = wire::members_term(&members, version);

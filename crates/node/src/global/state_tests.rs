@@ -83,7 +83,7 @@ fn agreed() -> State {
         ),
         Some(Term::from(true))
     );
-    state.handle_lock_is_set(b, 1, pids);
+    state.handle_lock_is_set(b, (1, &Term::int(40)), pids);
     assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
     state.handle_compared(b, 1, Vec::new(), &[]);
     assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
@@ -130,7 +130,7 @@ fn a_loss_in_the_middle_of_each_step_leaves_nothing() {
     let b = node("b@g");
     let steps: [fn(&mut State, NodeName); 5] = [
         |_, _| {},
-        |state, b| state.handle_lock_is_set(b, 1, Term::Nil),
+        |state, b| state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil),
         |state, b| assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(())),
         |state, b| state.handle_compared(b, 1, Vec::new(), &[Op::Delete(Term::Nil)]),
         |state, b| assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [], unused, [], 1}")), Ok(())),
@@ -157,22 +157,27 @@ fn a_loss_in_the_middle_of_each_step_leaves_nothing() {
 fn what_is_out_of_step_begins_anew() {
     let b = node("b@g");
     let mut state = met();
-    // The peer begins again in the middle: it is told that its new attempt is cancelled, and both start over.
+    // The peer begins again in the middle: this side goes on with it from its own beginning.
     assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
-    let seen = effects(&mut state);
-    assert_eq!(seen[0], "tell b@g {cancel_connect,a@g,41}");
-    assert!(seen.contains(&"him b@g 2 41".to_owned()), "{seen:?}");
+    let expected = ["cancel b@g 1 0", "him b@g 1 41", "tell b@g {init_connect_ack,a@g,41,1}"];
+    assert_eq!(effects(&mut state), expected);
+    // What was under way with the peer's earlier beginning is nothing any more.
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    state.handle_compared(b, 1, Vec::new(), &[]);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    // The peer has both beginnings of now; it answers an earlier one of ours; it does not know ours of now.
     let now = Instant::ZERO;
-    assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 2, 41}")), Ok(()));
+    assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 1, 41}")), Ok(()));
+    assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 0, 41}")), Ok(()));
     assert_eq!(effects(&mut state), Vec::<String>::new());
     assert_eq!(state.handle_plain(now, b, &term("{init_connect_ack, b@g, 1, 40}")), Ok(()));
     let seen = effects(&mut state);
-    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,3}")), "{seen:?}");
+    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,2}")), "{seen:?}");
     assert_eq!(state.handle_plain(now, b, &term("{cancel_connect, b@g, 99}")), Ok(()));
     assert_eq!(effects(&mut state), Vec::<String>::new());
-    assert_eq!(state.handle_plain(now, b, &term("{cancel_connect, b@g, 3}")), Ok(()));
+    assert_eq!(state.handle_plain(now, b, &term("{cancel_connect, b@g, 2}")), Ok(()));
     let seen = effects(&mut state);
-    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,4}")), "{seen:?}");
+    assert!(seen.iter().any(|effect| effect.starts_with("cast b@g {init_connect,{8,3}")), "{seen:?}");
 }
 
 /// Names are changed by who holds the lock, of nodes that agree, and by nobody else.
@@ -270,7 +275,7 @@ fn nodes_have_a_limit() {
         let mut state = state("a@g", GlobalLimits { nodes: limit, ..GlobalLimits::default() });
         state.handle_node_up(b);
         assert_eq!(state.handle_cast(b, &init_connect(40)), Ok(()));
-        state.handle_lock_is_set(b, 1, Term::Nil);
+        state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
         state.handle_compared(b, 1, Vec::new(), &[]);
         assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
         assert_eq!(state.known().len(), known);

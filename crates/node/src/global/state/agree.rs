@@ -14,8 +14,9 @@ impl State {
                 self.effects.push_back(Effect::Disconnect(node));
                 return;
             }
-            self.tell(node, cancel_connect(self.me.node(), his_tag.clone()));
-            self.restart_connect(node);
+            // He has begun anew, and may have taken in this side's beginning already: to begin anew, too, would make him
+            // do it again, and so on for ever where both have. If he has not, his word on this acknowledgement says so.
+            self.start_over_with(node);
         }
         let me = self.me.node();
         let peer = self.peers.entry(node).or_default();
@@ -31,6 +32,16 @@ impl State {
         if his_version >= 8 {
             let ack = [Term::atom("init_connect_ack"), wire::node_term(me), his_tag, Term::Int(tag)];
             self.tell(node, Term::tuple(ack));
+        }
+    }
+
+    /// Forgets how far an agreement was, except for its beginning on this side.
+    fn start_over_with(&mut self, node: NodeName) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let (tag, is_removing) = (peer.tag, peer.is_removing);
+        *peer = Peer { tag, is_removing, ..Peer::default() };
+        if let Some(tag) = tag {
+            self.effects.push_back(Effect::Locker(LockerMsg::Cancel { node, tag, casts: Vec::new() }));
         }
     }
 
