@@ -8,14 +8,15 @@ use engset_term::{NodeName, Pid, Term};
 
 impl State {
     pub(super) fn init_connect(&mut self, node: NodeName, his_version: i64, his_tag: Term, locker: Pid) {
-        if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
+        let is_second = self.peers.get(&node).is_some_and(|peer| peer.pending.is_some());
+        if is_second {
             if his_version < 8 {
                 tracing::error!(peer = %node, "an old node connects out of turn, and is disconnected");
                 self.effects.push_back(Effect::Disconnect(node));
                 return;
             }
-            // He has begun anew, and may have taken in this side's beginning already: to begin anew, too, would make him
-            // do it again, and so on for ever where both have. If he has not, his word on this acknowledgement says so.
+            // He has begun anew, and knows this side's beginning, or has cancelled it before. To begin anew, too, would
+            // make him do it again, and so on for ever; and so would an acknowledgement, if he has moved on meanwhile.
             self.start_over_with(node);
         }
         let me = self.me.node();
@@ -29,7 +30,7 @@ impl State {
         peer.pending = Some(his_version);
         let him = Him { node, locker, version: peer.version, tag, his_tag: his_tag.clone() };
         self.effects.push_back(Effect::Locker(LockerMsg::Him(him)));
-        if his_version >= 8 {
+        if his_version >= 8 && !is_second {
             let ack = [Term::atom("init_connect_ack"), wire::node_term(me), his_tag, Term::Int(tag)];
             self.tell(node, Term::tuple(ack));
         }
