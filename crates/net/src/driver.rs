@@ -201,6 +201,8 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
             if count == 0 {
                 return Poll::Ready(Ok(Read::End));
             }
+            // An answer, if there is one, is told of when it is written.
+            self.scheduler.expect_stream();
             let now = self.scheduler.now();
             return Poll::Ready(Ok(Read::Handled(self.channel.handle_read(now, count))));
         }

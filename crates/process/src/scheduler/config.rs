@@ -31,9 +31,9 @@ pub struct ThreadsConfig {
     /// work. It is noticed within twice this time; at least a millisecond. [`SLICE_MAX`] by default.
     pub slice_max: Duration,
     /// So long a worker that has [sent something](super::Scheduler::expect_answer), and has nothing else to do, looks for
-    /// the answer before it sleeps: being woken takes longer than many an answer. A worker that a socket has just given
-    /// work does so now and then. Both let other programs go first. Zero to sleep at once;
-    /// [`BUSY_WAIT`](super::BUSY_WAIT) by default. `+sbwt` is the like of it in OTP.
+    /// the answer before it sleeps: being woken takes longer than many an answer; so does one that a socket has just given
+    /// work, of a [stream](super::Scheduler::expect_stream) now and then only. It lets other programs go first. Zero to
+    /// sleep at once; [`BUSY_WAIT`](super::BUSY_WAIT) by default. `+sbwt` is the like of it in OTP.
     pub busy_wait: Duration,
     /// So many spare workers are started at most while all others are stuck; not more than [`SPARE_WORKERS_MAX`], the
     /// default.

@@ -109,6 +109,14 @@ impl Scheduler {
         }
     }
 
+    /// Tells the worker that runs this that what a socket has brought needs no answer and may go on: it looks for more now
+    /// and then only, and takes in many at a time. Without effect on other threads.
+    pub fn expect_stream(&self) {
+        if let Self::Threads(threads) = self {
+            worker::expect_stream(threads);
+        }
+    }
+
     /// What the scheduler has done since it was made, and what it has to do now.
     ///
     /// Costs a look at each worker, and the workers nothing.

@@ -62,6 +62,8 @@ pub(super) struct Local {
     expects: Cell<bool>,
     /// Whether a socket or a timer of tokio's woke a task since then.
     was_reached: Cell<bool>,
+    /// Whether what came was part of a stream that needs no answer.
+    streams: Cell<bool>,
     /// When tokio last looked at the sockets, by the worker's clock; as are the next two.
     looked: Cell<u64>,
     /// Until when the worker looks at the sockets as often as it can before it sleeps.
@@ -95,6 +97,15 @@ pub(super) fn expect_answer(threads: &Threads) {
     });
 }
 
+/// What the worker that runs this has got is part of a stream.
+pub(super) fn expect_stream(threads: &Threads) {
+    with_local(|local| {
+        if let Some(local) = local.filter(|local| local.threads.epoch == threads.epoch) {
+            local.streams.set(true);
+        }
+    });
+}
+
 /// What a worker sleeps in.
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
@@ -122,6 +133,7 @@ pub(super) fn run(
         is_retired: Cell::new(false),
         expects: Cell::new(false),
         was_reached: Cell::new(false),
+        streams: Cell::new(false),
         looked: Cell::new(0),
         eager_until: Cell::new(0),
         busy_until: Cell::new(0),
@@ -202,17 +214,19 @@ impl Local {
         }
     }
 
-    /// When to look at the sockets again instead of sleeping: at once, where something was sent so short a time ago that
-    /// the answer may come at once, since being woken takes longer than many an answer; after a while, where something
-    /// came, since more may follow, and is best taken in many at a time.
+    /// When to look at the sockets again instead of sleeping: at once, where something was sent or came so short a time
+    /// ago that more may come at once, since being woken takes longer than many an answer; after a while, where what came
+    /// is of a stream, since that is best taken in many at a time.
     fn next_look(&self) -> Option<u64> {
         let now = self.clock.now();
         let later = now.saturating_add(self.threads.busy_wait_nanos);
         if self.expects.take() {
             self.eager_until.set(later);
         }
+        let streams = self.streams.take();
         if self.was_reached.take() {
-            self.busy_until.set(later);
+            let until = if streams { &self.busy_until } else { &self.eager_until };
+            until.set(later);
         }
         if now < self.eager_until.get() {
             Some(now)
