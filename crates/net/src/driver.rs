@@ -52,8 +52,8 @@ pub(crate) trait Beside: Send {
     ) -> Result<bool, CloseReason>;
 }
 
-/// Drives `channel` over `stream`, and the streams `beside` it, until either ends; how it ended. The place among the handshakes, if it takes one, is
-/// free again once the peer has proven who it is.
+/// Drives `channel` over `stream`, and the streams `beside` it, until either ends; how it ended. The place among the
+/// handshakes, if it takes one, is free again once the peer has proven who it is.
 pub(crate) async fn drive(
     channel: Channel,
     stream: impl AsyncRead + AsyncWrite,
