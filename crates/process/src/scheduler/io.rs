@@ -8,7 +8,8 @@
 //! Somebody leads whenever all sleep: each worker tries to take the lead before it sleeps, and who has it then either
 //! sleeps in it or tries again.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tokio::runtime::{Builder, EnterGuard, Runtime};
@@ -82,9 +83,8 @@ impl Lead<'_> {
             if std::mem::replace(&mut has_looked, true) && is_enough() {
                 return Poll::Ready(());
             }
-            // Tokio looks at the sockets before it asks again.
-            task.waker().wake_by_ref();
-            Poll::Pending
+            // Tokio looks at the sockets before it goes on with who yields.
+            pin!(tokio::task::yield_now()).poll(task)
         }));
     }
 
