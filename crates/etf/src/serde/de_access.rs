@@ -97,9 +97,12 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = DeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        if self.is_struct && self.reader.accept_atom(STRUCT) {
+        loop {
+            let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+            self.left = left;
+            if !self.is_struct || !self.reader.accept_atom(STRUCT) {
+                break;
+            }
             self.reader.skip_term()?;
             return self.next_key_seed(seed);
         }
