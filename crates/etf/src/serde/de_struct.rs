@@ -66,7 +66,8 @@ impl<'de> Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         let count = self.reader.tuple_header()?;
-        if !self.reader.accept_atom(tag) {
+        // Behind `{}` stands what is no part of it.
+        if count == 0 || !self.reader.accept_atom(tag) {
             return Err(DeError::custom(format_args!("expected a record #{tag}{{}}, found another tuple")));
         }
         let found = count.saturating_sub(1);
