@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
                 }
                 Part::Fun { end, .. } => open.push((*end, out.len())),
                 Part::Identifier { end, .. } => {
-                    self.part(at, *end).put_as(owner, &mut out)?;
+                    self.read_part(at, *end, |part| part.put_as(owner, &mut out))?;
                     copied = *end;
                 }
             }

@@ -88,9 +88,13 @@ impl<'a> Reader<'a> {
         Reader::shared(body, self.limits).with_atoms(self.atoms)
     }
 
-    /// A reader of the bytes from `from` to `to`, with this reader's settings.
-    pub(crate) fn part(&self, from: usize, to: usize) -> Self {
-        Reader::with_limits(self.between(from, to), self.limits).with_atoms(self.atoms)
+    /// Lets `read` read the bytes from `from` to `to`, with this reader's settings and at the expense of its budgets.
+    pub(crate) fn read_part<R>(&mut self, from: usize, to: usize, read: impl FnOnce(&mut Self) -> R) -> R {
+        let mut part = Self { body: self.between(from, to), at: 0, shared: None, ..self.clone() };
+        let result = read(&mut part);
+        (self.memory_left, self.names_left, self.texts_left) =
+            (part.memory_left, part.names_left, part.texts_left);
+        result
     }
 }
 
