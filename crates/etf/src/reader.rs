@@ -683,6 +683,7 @@ impl Reader<'_> {
     }
 
     /// A record after its tag; its field names and values follow.
+            self.charge(Notes::REFERENCE_BYTES)?;
     fn skip_record_head(&mut self, mut notes: Option<&mut Notes>) -> Result<usize, DecodeError> {
         let count = self.u32()?;
         self.u8()?;
