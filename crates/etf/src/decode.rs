@@ -28,7 +28,8 @@ pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Term, DecodeError> {
     }
 }
 
-/// As [`decode_with`]; the term shares its binaries of 64 bytes and more with `bytes`.
+/// As [`decode_with`]; the term shares its long binaries with `bytes`: those of 1 KiB and more that are a
+/// 64th of them or more.
 pub fn decode_bytes(bytes: &Bytes, limits: &Limits) -> Result<Term, DecodeError> {
     let body = bytes.slice_ref(after_version(bytes)?);
     let mut reader = Reader::shared(&body, limits);
@@ -398,7 +399,7 @@ fn string(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
 
 fn binary(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Binary, DecodeError> {
     match reader.shared_buffer() {
-        Some(buffer) if bytes.len() >= SHARED_BYTES_MIN => {
+        Some(buffer) if is_worth_sharing(bytes.len(), buffer.len()) => {
             reader.charge(BINARY_COUNTERS)?;
             Ok(Binary::from(buffer.slice_ref(bytes)))
         }
@@ -453,8 +454,11 @@ const fn one_byte_later(error: DecodeError) -> DecodeError {
     DecodeError { offset: error.offset.saturating_add(1), kind: error.kind }
 }
 
-/// Binaries this long share the buffer they came in; shorter ones would only keep it alive.
-const SHARED_BYTES_MIN: usize = 64;
+/// Binaries this long may share the buffer they came in; shorter ones would only keep it alive, and the block it was read
+/// into with others.
+const SHARED_BYTES_MIN: usize = 1_024;
+/// They do so if they are no smaller part of it.
+const SHARED_PARTS_MAX: usize = 64;
 /// The counters before shared cells or text.
 const COUNTERS: usize = 16;
 /// A shared binary besides its bytes: the counters of value and buffer and what points there.
@@ -469,3 +473,8 @@ const CLAIMED_CELLS_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests;
+/// Whether so many bytes share what they came in, which they keep alive: all of it, whoever keeps only them.
+const fn is_worth_sharing(bytes: usize, whole: usize) -> bool {
+    bytes >= SHARED_BYTES_MIN && bytes >= whole / SHARED_PARTS_MAX
+}
+

@@ -96,7 +96,7 @@ impl Payload {
         Self { bytes: self.bytes.slice(range), atoms: self.atoms.clone() }
     }
 
-    /// The term; its binaries of 64 bytes and more share the payload's memory.
+    /// The term; its long binaries share the payload's memory, see [`decode_bytes`](crate::decode_bytes).
     ///
     /// # Errors
     /// When the bytes are not exactly one term, or it exceeds the default limits.

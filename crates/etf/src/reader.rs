@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads `body` within these limits; terms share its binaries of 64 bytes and more.
+    /// Reads `body` within these limits; terms share its long binaries, see [`decode_bytes`](crate::decode_bytes).
     pub fn shared(body: &'a Bytes, limits: &'a Limits) -> Self {
         Self { shared: Some(body), ..Self::with_limits(body, limits) }
     }
