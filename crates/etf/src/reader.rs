@@ -451,6 +451,25 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
+    /// Where the tail of a list stands: how many elements come before another tail, if this one is a list again. So a
+    /// list is written whose length is not known before, as OTP's manual of `ei` shows. Nothing is read of other tails.
+    pub(crate) fn list_goes_on(&mut self) -> Result<usize, DecodeError> {
+        while self.rest().first() == Some(&tags::LIST) {
+            let count = self.list_header()?;
+            let count = self.check_count(count, 1)?;
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Goes past the `[]` that ends a proper list.
+    pub(crate) fn end_of_list(&mut self) -> Result<(), DecodeError> {
+        let start = self.at;
+        if self.u8()? == tags::NIL { Ok(()) } else { Err(self.unexpected(start)) }
+    }
+
     /// What stands at a place of the atom table.
     pub(crate) fn cached(&self, index: u8) -> Option<&'a Atom> {
         self.atoms.get(usize::from(index))
@@ -664,6 +683,7 @@ impl Reader<'_> {
             if !self.has_atoms() {
                 return Err(self.error(Kind::CachedAtomInOpaque));
             }
+            self.charge(Notes::REFERENCE_BYTES)?;
             notes.reference(self.at);
         }
         self.atom_text().map(drop)
@@ -683,7 +703,6 @@ impl Reader<'_> {
     }
 
     /// A record after its tag; its field names and values follow.
-            self.charge(Notes::REFERENCE_BYTES)?;
     fn skip_record_head(&mut self, mut notes: Option<&mut Notes>) -> Result<usize, DecodeError> {
         let count = self.u32()?;
         self.u8()?;

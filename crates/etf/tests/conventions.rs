@@ -133,6 +133,13 @@ fn a_keyword_list_is_a_list_of_pairs() {
     refused::<Options>("[{limit, 3, 4}]", "no pair");
     refused::<Options>("[{limit, 3} | tail]", "");
     refused::<Options>("[7]", "");
+    // Written cell by cell, as `ei` does where it does not know the length before.
+    let pair = |tag: &[u8], value: &[u8]| {
+        let tag = [&[119, u8::try_from(tag.len()).unwrap()], tag].concat();
+        [&[108, 0, 0, 0, 1, 104, 2][..], &tag, value].concat()
+    };
+    let cells = [pair(b"limit", &[97, 3]), pair(b"verbose", b"w\x04true"), vec![106]].concat();
+    assert_eq!(from_body::<Options>(&cells), Ok(Options { limit: 3, name: None, verbose: true }));
     assert_eq!(to_term(&Wrapped(())), Ok(term("[]")));
 }
 
