@@ -135,3 +135,82 @@ impl FrameReader {
         self.buffer.capacity()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests {
+    use super::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
+    use crate::blocks::{BLOCK_BYTES, Blocks, READ_BYTES};
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use bytes::Bytes;
+
+    const FRAME: usize = 104;
+
+    /// Reads a small frame that comes by itself.
+    fn one(reader: &mut FrameReader, blocks: &mut Blocks) -> Bytes {
+        let body = FRAME - 4;
+        let room = reader.room(|| &mut *blocks);
+        room.extend_from_slice(&u32::try_from(body).unwrap().to_be_bytes());
+        room.extend_from_slice(&vec![7; body]);
+        let Ok(Some(Frame::Body(body))) = reader.poll_frame() else { panic!("a frame") };
+        assert_eq!(reader.poll_frame(), Ok(None));
+        reader.rest(|| blocks);
+        body
+    }
+
+    #[test]
+    fn small_frames_that_come_one_by_one_and_are_kept_share_their_blocks() {
+        let mut blocks = Blocks::new();
+        let mut readers = [(); 2].map(|()| FrameReader::new(FRAME_BYTES_MAX_DEFAULT));
+        let kept: Vec<Bytes> = (0..10_000).map(|at| one(&mut readers[at % 2], &mut blocks)).collect();
+        let goes_on = |pair: &[Bytes; 2]| pair[0].as_ptr() as usize + FRAME == pair[1].as_ptr() as usize;
+        let used = 1 + kept.array_windows().filter(|pair| !goes_on(pair)).count();
+        assert!(used <= kept.len().div_ceil((BLOCK_BYTES - READ_BYTES) / FRAME), "{used} blocks");
+    }
+
+    #[test]
+    fn an_idle_reader_holds_nothing() {
+        let mut blocks = Blocks::new();
+        let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+        let kept = one(&mut reader, &mut blocks);
+        assert_eq!(reader.capacity(), 0);
+        drop(kept);
+        // Ticks hold nothing either, nor does room that nothing came into.
+        reader.room(|| &mut blocks).extend_from_slice(&[0; 8]);
+        while reader.poll_frame() == Ok(Some(Frame::Tick)) {}
+        reader.rest(|| &mut blocks);
+        assert_eq!(reader.capacity(), 0);
+        reader.room(|| &mut blocks);
+        reader.rest(|| &mut blocks);
+        assert_eq!((reader.capacity(), blocks.len()), (0, 1));
+    }
+
+    /// Reads a frame with a body of so many bytes, `at_once` of them at a time; the most memory that the reader had.
+    fn long(body: usize, at_once: usize) -> usize {
+        let mut blocks = Blocks::new();
+        let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+        let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+        bytes.resize(4 + body, 5);
+        let mut most = 0;
+        for (at, part) in bytes.chunks(at_once).enumerate() {
+            let arrived = at * at_once;
+            let room = reader.room(|| &mut blocks);
+            assert!(room.capacity() - room.len() >= READ_BYTES);
+            assert!(room.capacity() <= 2 * (arrived + BLOCK_BYTES), "{} after {arrived}", room.capacity());
+            most = most.max(room.capacity());
+            room.extend_from_slice(part);
+        }
+        assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
+        most
+    }
+
+    #[test]
+    fn frames_of_all_lengths_are_read_with_memory_that_follows_what_arrives() {
+        for body in [READ_BYTES - 5, READ_BYTES, BLOCK_BYTES - 5, BLOCK_BYTES - 4, BLOCK_BYTES - 3] {
+            assert!(long(body, READ_BYTES) <= 2 * BLOCK_BYTES);
+        }
+        long(5 * BLOCK_BYTES, READ_BYTES);
+        long(5 * BLOCK_BYTES, 1_000);
+    }
+}

@@ -465,10 +465,7 @@ impl Up {
             if self.link.is_closed() {
                 return Err(CloseReason::ClosedHere);
             }
-            let received = match &self.link.alias {
-                Some(alias) => alias.inward(received),
-                None => received,
-            };
+            let received = self.link.inward(received);
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         if let Some(fault) = self.incoming.fault() {

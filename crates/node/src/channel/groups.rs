@@ -162,6 +162,7 @@ impl Up {
             if self.link.is_closed() {
                 return Err(CloseReason::ClosedHere);
             }
+            let received = self.link.inward(received);
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         if let Some(fault) = stream.incoming.fault() {
