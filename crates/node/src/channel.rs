@@ -508,6 +508,7 @@ impl Up {
             if state.closed {
                 return Err(CloseReason::ClosedHere);
             }
+            let before = out.len();
             state.outgoing.poll_chunks(group, out);
             if state.outgoing.stream(group).is_empty() {
                 match &mut state.driver {
@@ -519,8 +520,8 @@ impl Up {
                 state.is_busy = false;
                 node.processes().link_is_calm();
             }
-            // One whose large message is still under way has to wait on: each looks again.
-            if state.outgoing.is_long() { Vec::new() } else { std::mem::take(&mut state.senders) }
+            // Only what is taken makes the queue shorter.
+            if out.len() > before { state.calm_senders() } else { Vec::new() }
         };
         senders.into_iter().for_each(Waker::wake);
         Ok(())

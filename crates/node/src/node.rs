@@ -581,7 +581,7 @@ impl Node {
         let mut state = link.state.lock();
         let busy = !state.closed && state.outgoing.is_busy(from);
         if busy {
-            note(&mut state.senders, sender);
+            note(state.senders.entry(from).or_default(), sender);
         }
         busy
     }
