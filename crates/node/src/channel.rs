@@ -364,7 +364,6 @@ impl Channel {
                 InitiatorEvent::Established(established) => {
                     let mut unsent = Vec::new();
                     initiator.poll_transmit(&mut unsent);
-                    self.node.named(self.attempt, &established)?;
                     let peer = self.dialled.map_or_else(|| NodeName::new(&established.peer), Ok);
                     self.up(now, peer.map_err(CloseReason::PeerName)?, &established, unsent)?;
                 }
@@ -422,10 +421,7 @@ impl Channel {
         established: &Established,
         unsent: Vec<u8>,
     ) -> Result<(), CloseReason> {
-        let link = self
-            .node
-            .established(self.attempt, peer, (established, self.groups))
-            .map_err(CloseReason::TooMany)?;
+        let link = self.node.established(self.attempt, peer, (established, self.groups))?;
         let config = self.node.config();
         let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
