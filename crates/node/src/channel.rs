@@ -132,7 +132,9 @@ impl fmt::Display for CloseReason {
             Self::Connection(error) => fmt::Display::fmt(error, f),
             Self::Holds(error) => fmt::Display::fmt(error, f),
             Self::Signal(error) => fmt::Display::fmt(error, f),
-            Self::TickTimeout => f.write_str("the peer was silent for longer than net_ticktime"),
+            Self::TickTimeout => f.write_str(
+                "the peer was silent for longer than net_ticktime, or over QUIC for the time between two ticks",
+            ),
             Self::ClosedByPeer => f.write_str("the peer closed the connection"),
             Self::ClosedHere => f.write_str("this node closed the connection, or a newer one took over"),
             Self::Carrier(error) => write!(f, "the carrier failed: {error}"),
@@ -261,6 +263,11 @@ impl Channel {
     /// The carrier failed.
     pub fn handle_carrier_error(&mut self, error: Arc<dyn Error + Send + Sync>) -> CloseReason {
         self.closed.get_or_insert(CloseReason::Carrier(error)).clone()
+    }
+
+    /// The carrier watches over the peer's silence, which has lasted too long.
+    pub fn handle_silence(&mut self) -> CloseReason {
+        self.closed.get_or_insert(CloseReason::TickTimeout).clone()
     }
 
     /// The time went on.
@@ -456,20 +463,7 @@ impl Up {
 
     /// Lets what has arrived act, up to the fault in it, if there is one.
     fn received(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
-        while let Some(received) = self.incoming.poll_event() {
-            // The loss has been told: nothing of this connection may act after it.
-            if self.link.is_closed() {
-                return Err(CloseReason::ClosedHere);
-            }
-            let received = match &self.link.alias {
-                Some(alias) => alias.inward(received),
-                None => received,
-            };
-            node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
-        }
-        if let Some(fault) = self.incoming.fault() {
-            return Err(CloseReason::Connection(fault.clone()));
-        }
+        act(&self.link, &mut self.incoming, node)?;
         self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
@@ -522,6 +516,22 @@ impl Up {
         senders.into_iter().for_each(Waker::wake);
         Ok(())
     }
+}
+
+/// Lets the signals that have come on a stream of this link act, up to the fault in it, if there is one.
+fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<(), CloseReason> {
+    while let Some(received) = incoming.poll_event() {
+        // The loss has been told: nothing of this connection may act after it.
+        if link.is_closed() {
+            return Err(CloseReason::ClosedHere);
+        }
+        let received = match &link.alias {
+            Some(alias) => alias.inward(received),
+            None => received,
+        };
+        node.deliver(link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
+    }
+    incoming.fault().map_or(Ok(()), |fault| Err(CloseReason::Connection(fault.clone())))
 }
 
 impl Drop for Channel {
