@@ -1,4 +1,9 @@
 //! Programs that are killed: their peers notice soon, be it that nobody listens at their port any more, or somebody anew.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the test is a second program, too, which says when it is up"
+)]
 
 mod certs;
 mod peer;

@@ -8,6 +8,9 @@
 //! where UDP does not get through ([`PATIENCE`], `detours.rs`). Who comes in has to answer from its address before anything of it is kept
 //! (a retry), so admission counts true addresses, and datagrams from invented ones leave nothing behind.
 
+#[cfg(test)]
+#[path = "../../../tests/certs/mod.rs"]
+mod certs;
 mod detours;
 mod error;
 mod farewell;

@@ -76,13 +76,9 @@ impl ConnectionIdGenerator for Ids {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/certs/mod.rs"]
-mod certs;
-
-#[cfg(test)]
 mod tests {
+    use super::super::certs::Authority;
     use super::super::settings::Settings;
-    use super::certs::Authority;
     use super::endpoint_config;
     use crate::carrier::TlsConfig;
     use engset_term::NodeName;

@@ -1,12 +1,9 @@
 //! What has come is read, however the connection ended meanwhile.
 
-#[path = "../../../../tests/certs/mod.rs"]
-mod certs;
-
+use super::super::certs::Authority;
 use super::super::settings::Settings;
 use super::{Beside, Farewell, Groups};
 use crate::carrier::TlsConfig;
-use certs::Authority;
 use engset_dist::connection::SENDER_GROUPS;
 use engset_dist::handshake::{Cookie, Framing};
 use engset_node::{Channel, CloseReason, Dial, Network, Node, NodeConfig};
@@ -81,7 +78,7 @@ fn what_came_on_one_stream_acts_although_others_saw_the_end_of_the_connection() 
         let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
         let mut groups = Groups::new(near.clone(), farewell);
         let mut task = Context::from_waker(Waker::noop());
-        assert_eq!(groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap(), false);
+        assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
         let mut streams = Vec::new();
         for _ in 0..SENDER_GROUPS {
             streams.push(far.open_uni().await.unwrap());
