@@ -19,6 +19,8 @@ struct Scene {
     node: Node,
     other: Node,
     beam: Beam,
+    authority: Authority,
+    port: u16,
     _conf: Conf,
     _epmd: Option<EpmdProcess>,
 }
@@ -50,7 +52,7 @@ fn scene(stock: bool) -> Option<Scene> {
     let conf = authority.node(BEAM).ssl_dist_conf(&authority, "");
     let beam = Beam::builder().name(BEAM).cookie(COOKIE).epmd_port(port).erl_args(conf.erl_args());
     let beam = beam.time_limit(Duration::from_secs(30)).start().expect("it starts");
-    Some(Scene { node, other, beam, _conf: conf, _epmd: epmd })
+    Some(Scene { node, other, beam, authority, port, _conf: conf, _epmd: epmd })
 }
 
 fn dial(from: &Node, peer: &str) -> Result<(), String> {
@@ -99,4 +101,30 @@ fn the_offer_is_in_epmd_and_disturbs_nobody() {
         assert_eq!(told.expect("an answer"), "true", "stock EPMD: {stock}");
         drop(scene.other);
     }
+}
+
+/// A node without a name gets it over QUIC, and is known by it to an Erlang node that it reaches by TLS.
+#[test]
+fn a_node_that_is_named_over_quic_is_known_to_erlang_by_that_name() {
+    let Some(scene) = scene(false) else { return };
+    let own = scene.authority.host("127.0.0.1");
+    let tls = TlsConfig::from_pem_with_versions(
+        scene.authority.pem.as_bytes(),
+        own.pem.as_bytes(),
+        own.key.as_bytes(),
+        &[TlsVersion::Tls12, TlsVersion::Tls13],
+    );
+    let node =
+        Node::builder().name_from_peer("127.0.0.1").cookie(COOKIE).epmd_tcp_port(scene.port).workers(2);
+    let node = node.quic(tls.expect("they fit")).start().expect("it starts");
+    dial(&node, RUST).expect("by QUIC");
+    assert_eq!(node.quic().map(|quic| (quic.dialled, quic.detours)), Some((1, 0)));
+    dial(&node, BEAM).expect("by TLS");
+    let name = node.node().name();
+    let told = scene.beam.eval(&format!("{{nodes(hidden), net_adm:ping('{name}')}}."));
+    assert_eq!(told.expect("an answer"), format!("{{['{name}'],pong}}"));
+    // With the connection that it came over the name goes, and with it all others.
+    scene.node.node().disconnect(name);
+    let gone = "(fun Wait() -> case nodes(hidden) of [] -> gone; _ -> timer:sleep(20), Wait() end end)().";
+    assert_eq!(scene.beam.eval(gone).expect("an answer"), "gone");
 }

@@ -5,7 +5,7 @@ use crate::cookie::{Cookie, CookieFlags};
 use crate::failure::{Failure, Status, Step};
 use crate::{flags, random};
 use engset::net::{ConnectError, DialError, StartNodeError, TlsConfig, epmd};
-use engset::{Cx, Instant, Node, NodeName, Scheduler, Term};
+use engset::{Cx, Instant, Node, NodeBuilder, NodeName, Scheduler, Term};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -123,11 +123,7 @@ impl PeerFlags {
             (None, Some(dir)) => builder.unix_socket(dir),
             (None, None) => builder,
         };
-        let builder = match tls {
-            Some(tls) => builder.tls(tls),
-            None => builder,
-        };
-        builder.start().map_err(|error| not_started(&error))
+        with_tls(builder, tls).start().map_err(|error| not_started(&error))
     }
 
     /// The certificates to speak TLS with.
@@ -256,14 +252,7 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
 /// A hidden node of our own.
 pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
-    let builder = match tls {
-        #[cfg(feature = "quic")]
-        Some(tls) => builder.quic(tls),
-        #[cfg(not(feature = "quic"))]
-        Some(tls) => builder.tls(tls),
-        None => builder,
-    };
-    builder.start().map_err(|error| {
+    with_tls(builder, tls).start().map_err(|error| {
         let failure = not_started(&error);
         match error {
             StartNodeError::Cookie(_) => failure.check(cookie.to_string()),
@@ -271,6 +260,17 @@ pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> 
             _ => failure,
         }
     })
+}
+
+/// The node with TLS where there are certificates, and with QUIC where the command has it.
+fn with_tls(builder: NodeBuilder, tls: Option<TlsConfig>) -> NodeBuilder {
+    match tls {
+        #[cfg(feature = "quic")]
+        Some(tls) => builder.quic(tls),
+        #[cfg(not(feature = "quic"))]
+        Some(tls) => builder.tls(tls),
+        None => builder,
+    }
 }
 
 /// Connects `node` to `peer` within the time left, of `whole`.

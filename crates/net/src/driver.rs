@@ -118,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         }
         let written = self.write(task);
         if let Poll::Ready(Err(error)) = written {
-            let reason = self.channel.handle_carrier_error(Arc::new(error));
+            let reason = failed(&mut self.channel, self.beside.is_some(), error);
             return Poll::Ready(self.closing.take().unwrap_or(reason));
         }
         if self.closing.is_none() && !self.unwritten.is_empty() {
@@ -144,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
             match self.poll_read(task) {
                 Poll::Pending => return self.channel.rest(),
                 Poll::Ready(Err(error)) => {
-                    self.closing = Some(self.channel.handle_carrier_error(Arc::new(error)));
+                    self.closing = Some(failed(&mut self.channel, self.beside.is_some(), error));
                     return;
                 }
                 Poll::Ready(Ok(Read::End)) => {
@@ -289,6 +289,16 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
             }
         }
     }
+}
+
+/// The carrier of this channel failed. Where it has streams, it watches over the peer's silence, and says so by the kind of
+/// the error: that is the end that ticks would have brought later.
+pub(crate) fn failed(channel: &mut Channel, has_streams: bool, error: io::Error) -> CloseReason {
+    if has_streams && error.kind() == io::ErrorKind::TimedOut && channel.peer().is_some() {
+        tracing::debug!("a connection is closed: {error}");
+        return channel.handle_silence();
+    }
+    channel.handle_carrier_error(Arc::new(error))
 }
 
 #[cfg(test)]

@@ -285,7 +285,7 @@ impl NodeBuilder {
         config.visible = self.visible;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
         #[cfg(feature = "quic")]
-        let (carrier, quic) = quic::with_quic(self.carrier, udp_port, &config, &scheduler)?;
+        let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, udp_port), &config, &scheduler)?;
         #[cfg(not(feature = "quic"))]
         let carrier = self.carrier;
         let network = Arc::new(Dialler { carrier: carrier.clone(), finding: self.finding });
@@ -332,12 +332,19 @@ impl NodeBuilder {
         config.visible = self.visible && host.is_none();
         config.asks_for_name_at = host;
         self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
-        let network = Arc::new(Dialler { carrier: self.carrier, finding: self.finding });
+        #[cfg(feature = "quic")]
+        let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, None), &config, &scheduler)?;
+        #[cfg(not(feature = "quic"))]
+        let carrier = self.carrier;
+        let network = Arc::new(Dialler { carrier, finding: self.finding });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler, network);
         node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        Ok(Up::new(node, None, handshakes))
+        let up = Up::new(node, None, handshakes);
+        #[cfg(feature = "quic")]
+        let up = Up { quic, ..up };
+        Ok(up)
     }
 
     /// Where the node `name` listens, and listens there.

@@ -273,6 +273,91 @@ fn where_udp_does_not_get_through_the_way_is_by_tls() {
     drop(other);
 }
 
+/// Where nobody listens, as at a node with TLS only and no EPMD that could tell, the way is by TLS without waiting long.
+#[test]
+fn where_nobody_listens_the_way_is_by_tls_soon() {
+    let authority = Authority::new("cluster");
+    let port = free_fixed_port();
+    let (a, b) = ("a@127.0.9.53", "b@127.0.9.54");
+    let fixed = |name: &str| builder(name, 1).no_epmd(port);
+    let quic = fixed(a).quic(tls(&authority, &authority.node(a))).start().expect("it starts");
+    let _other = fixed(b).tls(tls(&authority, &authority.node(b))).start().expect("it starts");
+    let clock = quic.processes().scheduler().clone();
+    let begun = clock.now();
+    dial(&quic, b).expect("by TLS");
+    let took = clock.now().saturating_duration_since(begun);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(counts(&quic), QuicCounts { detours: 1, ..QuicCounts::default() });
+}
+
+#[test]
+fn a_udp_port_in_use_is_told_of_at_the_start() {
+    let authority = Authority::new("cluster");
+    let port = free_fixed_port();
+    let name = "a@127.0.9.55";
+    let _taken = UdpSocket::bind(("127.0.9.55", port)).expect("it is free");
+    let started = builder(name, 1).no_epmd(port).quic(tls(&authority, &authority.node(name))).start();
+    let told = started.expect_err("its port is taken").to_string();
+    assert!(told.contains(&format!("UDP port {port} at 127.0.9.55")), "{told}");
+}
+
+/// Sends its own pid to `name` at `node`, and waits for the message that comes back to it.
+fn echoed(from: &RunningNode, name: &'static str, node: &'static str) -> Term {
+    let asked = from.block_on(move |mut cx| async move {
+        cx.send(to(name, node), Term::from(cx.pid())).expect("a term");
+        message(&mut cx).await
+    });
+    asked.expect("it runs")
+}
+
+/// Sends to each pid that comes what it is, and its own.
+fn serve_echo(node: &RunningNode) {
+    serve(node, "echo", |mut cx| async move {
+        loop {
+            let from = message(&mut cx).await;
+            let to = from.as_pid().expect("a pid");
+            cx.send(to, Term::tuple([from, Term::from(cx.pid())])).expect("a term");
+        }
+    });
+}
+
+#[test]
+fn a_node_that_listens_nowhere_dials_over_quic() {
+    let authority = Authority::new("cluster");
+    let port = free_fixed_port();
+    let b = start(B, port, tls(&authority, &authority.node(B)));
+    serve_echo(&b);
+    let a = builder(A, port).connect_only().quic(tls(&authority, &authority.node(A)));
+    let a = a.start().expect("it starts");
+    dial(&a, B).expect("it is there");
+    assert_eq!((counts(&a).dialled, counts(&b).accepted), (1, 1));
+    assert_eq!(echoed(&a, "echo", B).as_tuple().map(<[Term]>::len), Some(2));
+    // It tells its peer of its end, as any.
+    drop(a);
+    until(&b, || b.node().connected().is_empty());
+}
+
+/// Its name is another inside and outside: so on all streams, also those of groups.
+#[test]
+fn a_node_that_is_named_by_its_peer_dials_over_quic() {
+    let authority = Authority::new("cluster");
+    let port = free_fixed_port();
+    let b = start(B, port, tls(&authority, &authority.node(B)));
+    serve_echo(&b);
+    let a = builder(A, port).name_from_peer("127.0.0.1");
+    let a = a.quic(tls(&authority, &authority.host("127.0.0.1"))).start().expect("it starts");
+    dial(&a, B).expect("it is there");
+    assert_eq!((counts(&a).dialled, counts(&b).accepted), (1, 1));
+    for _ in 0..2 * SENDER_GROUPS {
+        let echoed = echoed(&a, "echo", B);
+        let parts = echoed.as_tuple().expect("a tuple");
+        assert_eq!(parts[0].as_pid().map(Pid::node), Some(NodeName::NONODE), "it is ours: {echoed}");
+        assert_eq!(parts[1].as_pid().map(Pid::node), Some(name(B)), "{echoed}");
+    }
+    let known = b.node().nodes(engset_node::NodeList::Connected);
+    assert_eq!(known, [a.node().name()]);
+}
+
 #[test]
 fn another_udp_port_is_taken_where_that_of_the_tcp_port_is_in_use() {
     let authority = Authority::new("cluster");
@@ -316,15 +401,23 @@ fn the_signals_of_each_of_many_senders_come_in_order_and_the_end_last() {
     assert_eq!(counts(&a).dialled, 1);
 }
 
-/// Passes datagrams on between whoever sends to the first address and the second one; of twenty it loses one and delays
-/// another.
-struct LossyPath {
+/// Passes datagrams on between whoever sends to the first address and the second one.
+struct Path {
     is_over: Arc<AtomicBool>,
     ways: Vec<JoinHandle<()>>,
 }
 
-impl LossyPath {
-    fn new(front: SocketAddr, back: SocketAddr) -> Self {
+/// What a path does to what passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// Of twenty datagrams it loses one and delays another.
+    Lossy,
+    /// It says that nobody listens there to whoever was not the first to come, as some firewalls do.
+    Guarded,
+}
+
+impl Path {
+    fn new(front: SocketAddr, back: SocketAddr, manner: Manner) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let front = Arc::new(UdpSocket::bind(front).expect("it is free"));
         let out = Arc::new(UdpSocket::bind((back.ip(), 0)).expect("it is free"));
@@ -350,12 +443,20 @@ impl LossyPath {
                         return;
                     }
                     let Ok((len, sender)) = from.recv_from(&mut buffer) else { continue };
-                    if is_in {
-                        *guest.lock().expect("nobody panics") = Some(sender);
+                    if len == 1 {
+                        // A knock, of another socket.
+                        continue;
+                    }
+                    if is_in && guest.lock().expect("nobody panics").replace(sender).is_none() {
+                        match manner {
+                            Manner::Lossy => {}
+                            // Who is not that one finds no socket there from now on.
+                            Manner::Guarded => front.connect(sender).expect("a good address"),
+                        }
                     }
                     match number % 20 {
-                        7 => {}
-                        13 => delayed = Some(buffer[..len].to_vec()),
+                        7 if manner == Manner::Lossy => {}
+                        13 if manner == Manner::Lossy => delayed = Some(buffer[..len].to_vec()),
                         _ => {
                             pass(&buffer[..len]);
                             delayed.take().into_iter().for_each(|late| pass(&late));
@@ -369,7 +470,7 @@ impl LossyPath {
     }
 }
 
-impl Drop for LossyPath {
+impl Drop for Path {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
         self.ways.drain(..).for_each(|way| way.join().expect("it ends"));
@@ -388,9 +489,34 @@ fn order_and_messages_survive_a_path_that_loses_datagrams() {
         builder.quic(tls(&authority, &authority.node(name))).start().expect("it starts")
     };
     let (a, b) = (node(near, [127, 0, 9, 61]), node(far, [127, 0, 9, 63]));
-    let _path = LossyPath::new(([127, 0, 9, 62], port).into(), ([127, 0, 9, 63], port).into());
+    let (front, back) = (([127, 0, 9, 62], port).into(), ([127, 0, 9, 63], port).into());
+    let _path = Path::new(front, back, Manner::Lossy);
     dial(&a, far).expect("by the path");
     check_order(&a, &b, far, 40, 30);
+    assert_eq!(counts(&a), QuicCounts { dialled: 1, ..QuicCounts::default() });
+}
+
+/// A word that nobody listens there is not believed of a peer that is there, on either side.
+#[test]
+fn a_path_that_says_that_nobody_listens_ends_no_connection() {
+    let authority = Authority::new("cluster");
+    let port = free_fixed_port();
+    let (near, far) = ("near@127.0.9.64", "far@127.0.9.65");
+    let node = |name: &str, listen: [u8; 4]| {
+        let builder = builder(name, 1).no_epmd(port).listen(listen.into());
+        builder.quic(tls(&authority, &authority.node(name))).start().expect("it starts")
+    };
+    let (a, b) = (node(near, [127, 0, 9, 64]), node(far, [127, 0, 9, 66]));
+    let (front, back) = (([127, 0, 9, 65], port).into(), ([127, 0, 9, 66], port).into());
+    let _path = Path::new(front, back, Manner::Guarded);
+    serve_echo(&b);
+    dial(&a, far).expect("by the path");
+    // Both are told so within a tenth of a second, and would believe it after another one.
+    let silence = a.block_on(|mut cx| async move { cx.recv_timeout(Duration::from_secs(4)).await.is_none() });
+    assert_eq!(silence, Ok(true));
+    let connected = |node: &RunningNode| node.node().connected().len();
+    assert_eq!((connected(&a), connected(&b)), (1, 1));
+    assert!(echoed(&a, "echo", far).as_tuple().is_some());
     assert_eq!(counts(&a), QuicCounts { dialled: 1, ..QuicCounts::default() });
 }
 

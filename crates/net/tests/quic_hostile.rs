@@ -7,8 +7,9 @@ use certs::{Authority, Certificate};
 use engset_dist::connection::SENDER_GROUPS;
 use engset_dist::handshake::{Framing, InitiatorEvent};
 use engset_net::{QUIC_PROTOCOL, RunningNode, TlsConfig};
-use engset_process::Scheduler;
-use engset_term::NodeName;
+use engset_node::{MonitorNodes, NodeInfo, NodeType};
+use engset_process::{Cx, Exit, Mail, Scheduler, SpawnOptions};
+use engset_term::{NodeName, Term};
 use peer::{COOKIE, free_fixed_port, initiator_with};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::rustls::crypto::ring;
@@ -94,6 +95,7 @@ fn client(authority: &Authority, own: &Certificate, protocol: &str) -> quinn::Cl
     let config = config.with_root_certificates(roots).with_client_auth_cert(chain, key);
     let mut config = config.expect("they fit");
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    config.enable_early_data = true;
     let crypto = QuicClientConfig::try_from(config).expect("version 1.3");
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     // The node may open its streams.
@@ -220,6 +222,29 @@ fn a_name_of_another_is_refused_before_the_cookie_is_looked_at() {
     scene.check_alive();
 }
 
+/// A peer that comes back has nothing to resume, so nothing of it acts before its certificate was looked at anew, and
+/// nothing can be replayed.
+#[test]
+fn there_is_no_early_data() {
+    let scene = Scene::new();
+    let config = client(&scene.authority, &scene.authority.node(PEER), QUIC_PROTOCOL);
+    for _ in 0..2 {
+        let connection = scene.runtime.block_on(async {
+            let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).expect("a socket");
+            let connecting =
+                endpoint.connect_with(config.clone(), scene.at, "127.0.0.1").expect("a good address");
+            match connecting.into_0rtt() {
+                Ok(_) => panic!("early data"),
+                Err(connecting) => connecting.await.expect("good certificates"),
+            }
+        });
+        let peer = scene.runtime.block_on(shake_hands(connection, PEER)).expect("the right cookie");
+        peer.connection.close(0_u32.into(), b"");
+        scene.until(|| scene.node.node().connected().is_empty());
+    }
+    scene.check_alive();
+}
+
 /// Before its proof a peer may open no streams but one, and say little on it.
 #[test]
 fn a_silent_peer_is_closed_in_the_time_of_a_handshake() {
@@ -310,15 +335,52 @@ fn a_peer_that_breaks_the_protocol_on_any_stream_is_disconnected() {
     scene.check_alive();
 }
 
-/// A program that is killed says nothing; its silence is noticed after a tick interval, not after `net_ticktime`.
+/// A program that is killed says nothing; but its machine says that nobody listens at its port any more.
+#[test]
+fn a_peer_whose_port_is_closed_without_a_word_is_noticed_soon() {
+    let scene = Scene::new();
+    let theirs = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = client(&scene.authority, &scene.authority.node(PEER), QUIC_PROTOCOL);
+    let connection = theirs.block_on(connect(scene.at, config)).expect("good certificates");
+    let peer = theirs.block_on(shake_hands(connection, PEER)).expect("the right cookie");
+    scene.until(|| scene.node.node().connected().len() == 1);
+    let begun = scene.clock().now();
+    // Its tasks do not run any more, so nothing is said; and its socket goes.
+    drop(theirs);
+    drop(peer);
+    scene.until(|| scene.node.node().connected().is_empty());
+    let took = scene.clock().now().saturating_duration_since(begun);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    scene.check_alive();
+}
+
+/// One that hangs has a port, so the system says nothing, and it has its time: until its silence is a tick interval long.
 #[test]
 fn a_peer_that_is_gone_without_a_word_is_noticed() {
     let scene = Scene::new();
+    let (told, heard) = mpsc::channel();
+    let node = Arc::clone(scene.node.node());
+    let all = MonitorNodes {
+        node_type: Some(NodeType::All),
+        nodedown_reason: true,
+        info: NodeInfo::List,
+        ..MonitorNodes::default()
+    };
+    let watch = move |mut cx: Cx<Term>| async move {
+        node.monitor_nodes(cx.pid(), all).expect("room");
+        while let Mail::Message(message) = cx.recv().await {
+            told.send(message.to_string()).expect("the test waits");
+        }
+        Ok::<_, Exit>(())
+    };
+    scene.node.processes().spawn(SpawnOptions::default(), watch).expect("there is room");
     let peer = scene.peer();
     // Nothing of it runs any more, as nothing does in a program that is stopped.
     let begun = scene.clock().now();
     scene.until(|| scene.node.node().connected().is_empty());
     let took = scene.clock().now().saturating_duration_since(begun);
     assert!((14..19).contains(&took.as_secs()), "{took:?}");
+    let down = heard.iter().find(|message| message.contains("nodedown")).expect("it is told");
+    assert!(down.contains("net_tick_timeout"), "as of any silent peer: {down}");
     drop(peer);
 }

@@ -132,7 +132,9 @@ impl fmt::Display for CloseReason {
             Self::Connection(error) => fmt::Display::fmt(error, f),
             Self::Holds(error) => fmt::Display::fmt(error, f),
             Self::Signal(error) => fmt::Display::fmt(error, f),
-            Self::TickTimeout => f.write_str("the peer was silent for longer than net_ticktime"),
+            Self::TickTimeout => f.write_str(
+                "the peer was silent for longer than net_ticktime, or over QUIC for the time between two ticks",
+            ),
             Self::ClosedByPeer => f.write_str("the peer closed the connection"),
             Self::ClosedHere => f.write_str("this node closed the connection, or a newer one took over"),
             Self::Carrier(error) => write!(f, "the carrier failed: {error}"),
@@ -263,6 +265,11 @@ impl Channel {
         self.closed.get_or_insert(CloseReason::Carrier(error)).clone()
     }
 
+    /// The carrier watches over the peer's silence, which has lasted too long.
+    pub fn handle_silence(&mut self) -> CloseReason {
+        self.closed.get_or_insert(CloseReason::TickTimeout).clone()
+    }
+
     /// The time went on.
     ///
     /// # Errors
@@ -364,7 +371,6 @@ impl Channel {
                 InitiatorEvent::Established(established) => {
                     let mut unsent = Vec::new();
                     initiator.poll_transmit(&mut unsent);
-                    self.node.named(self.attempt, &established)?;
                     let peer = self.dialled.map_or_else(|| NodeName::new(&established.peer), Ok);
                     self.up(now, peer.map_err(CloseReason::PeerName)?, &established, unsent)?;
                 }
@@ -422,10 +428,7 @@ impl Channel {
         established: &Established,
         unsent: Vec<u8>,
     ) -> Result<(), CloseReason> {
-        let link = self
-            .node
-            .established(self.attempt, peer, (established, self.groups))
-            .map_err(CloseReason::TooMany)?;
+        let link = self.node.established(self.attempt, peer, (established, self.groups))?;
         let config = self.node.config();
         let incoming = Incoming::new(now, established.flags, &config.incoming).between([config.name, peer]);
         let ticker = Ticker::new(now, config.tick);
@@ -460,17 +463,7 @@ impl Up {
 
     /// Lets what has arrived act, up to the fault in it, if there is one.
     fn received(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
-        while let Some(received) = self.incoming.poll_event() {
-            // The loss has been told: nothing of this connection may act after it.
-            if self.link.is_closed() {
-                return Err(CloseReason::ClosedHere);
-            }
-            let received = self.link.inward(received);
-            node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
-        }
-        if let Some(fault) = self.incoming.fault() {
-            return Err(CloseReason::Connection(fault.clone()));
-        }
+        act(&self.link, &mut self.incoming, node)?;
         self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }
 
@@ -505,6 +498,7 @@ impl Up {
             if state.closed {
                 return Err(CloseReason::ClosedHere);
             }
+            let before = out.len();
             state.outgoing.poll_chunks(group, out);
             if state.outgoing.stream(group).is_empty() {
                 match &mut state.driver {
@@ -516,12 +510,25 @@ impl Up {
                 state.is_busy = false;
                 node.processes().link_is_calm();
             }
-            // One whose large message is still under way has to wait on: each looks again.
-            if state.outgoing.is_long() { Vec::new() } else { std::mem::take(&mut state.senders) }
+            // Only what is taken makes the queue shorter.
+            if out.len() > before { state.calm_senders() } else { Vec::new() }
         };
         senders.into_iter().for_each(Waker::wake);
         Ok(())
     }
+}
+
+/// Lets the signals that have come on a stream of this link act, up to the fault in it, if there is one.
+fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<(), CloseReason> {
+    while let Some(received) = incoming.poll_event() {
+        // The loss has been told: nothing of this connection may act after it.
+        if link.is_closed() {
+            return Err(CloseReason::ClosedHere);
+        }
+        let received = link.inward(received);
+        node.deliver(link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
+    }
+    incoming.fault().map_or(Ok(()), |fault| Err(CloseReason::Connection(fault.clone())))
 }
 
 impl Drop for Channel {

@@ -484,13 +484,18 @@ impl Node {
         attempt: AttemptId,
         peer: NodeName,
         (established, groups): (&Established, usize),
-    ) -> Result<Arc<Link>, TooManyConnections> {
+    ) -> Result<Arc<Link>, CloseReason> {
         // All in one piece: no signal may find the peer neither connecting nor up, and the loss of an older connection
         // is told before anything of this one can arrive.
         let mut peers = self.peers.lock();
-        if !peers.contains_key(&peer) {
-            self.check_room(&peers)?;
+        if self.is_closed.load(Ordering::SeqCst) {
+            // The node has left the cluster while the handshake went on.
+            return Err(CloseReason::ClosedHere);
         }
+        if !peers.contains_key(&peer) {
+            self.check_room(&peers).map_err(CloseReason::TooMany)?;
+        }
+        self.named(attempt, established)?;
         self.accepting.lock().retain(|_, accepted| *accepted != attempt);
         let connecting = match peers.remove(&peer) {
             Some(Peer::Connecting(connecting)) => connecting,
@@ -510,10 +515,11 @@ impl Node {
         let mut refused = Vec::new();
         let alias = self.own_name.as_ref().and_then(OwnName::alias);
         for Outbound { control, payload, caller } in connecting.queue {
+            let inside = alias.as_ref().map(|_| control.clone());
             let (control, payload) = outward(alias.as_deref(), control, payload);
             if let Err(error) = outgoing.send(caller, &control, payload) {
                 tracing::warn!(%peer, "a signal that waited for the connection cannot be sent: {error}");
-                refused.push(control);
+                refused.push(inside.unwrap_or(control));
             }
         }
         outgoing.set_config(config);
@@ -585,7 +591,7 @@ impl Node {
         let mut state = link.state.lock();
         let busy = !state.closed && state.outgoing.is_busy(from);
         if busy {
-            note(&mut state.senders, sender);
+            note(state.senders.entry(from).or_default(), sender);
         }
         busy
     }

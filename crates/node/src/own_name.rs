@@ -245,7 +245,8 @@ impl Node {
         }
     }
 
-    /// The handshake succeeded: where it was to give this node a name, it has it from now on.
+    /// The handshake succeeded: where it was to give this node a name, it has it from now on. Called with the peers
+    /// locked, so that nobody cuts the connection before it is up and leaves it without the name.
     pub(crate) fn named(&self, attempt: AttemptId, established: &Established) -> Result<(), CloseReason> {
         let Some(own) = &self.own_name else { return Ok(()) };
         let named = own.established(attempt, established, self.config().creation);

@@ -156,8 +156,17 @@ pub(crate) struct LinkState {
     pub(crate) is_busy: bool,
     /// Woken when there is something to write, or to close.
     pub(crate) driver: Option<Waker>,
-    /// Woken when the queue has become shorter.
-    pub(crate) senders: Vec<Waker>,
+    /// Who waits with sending; each is woken when it need not wait any more.
+    pub(crate) senders: BTreeMap<Pid, Vec<Waker>>,
+}
+
+impl LinkState {
+    /// Takes those out of the senders who need not wait any more.
+    pub(crate) fn calm_senders(&mut self) -> Vec<Waker> {
+        let Self { senders, outgoing, .. } = self;
+        let calm = senders.extract_if(.., |sender, _| !outgoing.is_busy(*sender));
+        calm.flat_map(|(_, wakers)| wakers).collect()
+    }
 }
 
 impl Link {
@@ -175,7 +184,7 @@ impl Link {
             closed: false,
             is_busy: false,
             driver: None,
-            senders: Vec::new(),
+            senders: BTreeMap::new(),
         };
         let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
         Arc::new(Self { epoch, attempt, peer, flags, visible, alias, state, closed, _pin: peer.pin() })
@@ -225,7 +234,7 @@ impl Link {
             let concerned = std::mem::take(&mut state.concerned);
             (concerned, state.driver.take(), std::mem::take(&mut state.senders))
         };
-        driver.into_iter().chain(senders).for_each(Waker::wake);
+        driver.into_iter().chain(senders.into_values().flatten()).for_each(Waker::wake);
         Some(concerned)
     }
 }

@@ -102,12 +102,18 @@ impl Node {
             if let Some(pid) = concerned {
                 state.concerned.pids.insert(pid);
             }
-            let Some(Outbound { control, payload, caller }) = signal.take() else { return true };
+            let Some(signal) = signal.take() else { return true };
+            let sender = signal.sender();
+            // Who is told that it goes nowhere is known by another name here than there.
+            let inside = link.alias.as_ref().map(|_| signal.control.clone());
+            let Outbound { control, payload, caller } = signal;
             let (control, payload) = outward(link.alias.as_deref(), control, payload);
-            match state.outgoing.send(caller, &control, payload) {
+            let sent = state.outgoing.send(caller, &control, payload);
+            let control = inside.unwrap_or(control);
+            match sent {
                 Ok(()) => {
                     if state.outgoing.is_busy_for_some() {
-                        self.note_busy(link.peer, &mut state, control.sender().or(caller));
+                        self.note_busy(link.peer, &mut state, sender);
                     }
                     state.driver.take()
                 }

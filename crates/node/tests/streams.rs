@@ -11,7 +11,8 @@ use engset_term::{Atom, Instant, NodeName, Pid, Term};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::Waker;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
 
 const WORKERS: usize = 24;
 const MESSAGES: usize = 20;
@@ -46,6 +47,13 @@ fn config(name: &str, seed: u64) -> NodeConfig {
 impl Side {
     fn new(name: &str, seed: u64) -> Self {
         Self::with(config(name, seed), seed)
+    }
+
+    /// A node that asks its first peer for a name.
+    fn nameless(seed: u64) -> Self {
+        let mut config = config("nonode@nohost", seed);
+        config.asks_for_name_at = Some("h".to_owned());
+        Self::with(config, seed)
     }
 
     fn with(config: NodeConfig, seed: u64) -> Self {
@@ -118,10 +126,10 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        Self::between([Side::new("a@h", seed), Side::new("b@h", seed + 1)], seed)
+        Self::of([Side::new("a@h", seed), Side::new("b@h", seed + 1)], seed)
     }
 
-    fn between(mut sides: [Side; 2], seed: u64) -> Self {
+    fn of(mut sides: [Side; 2], seed: u64) -> Self {
         let peer = sides[1].node.name();
         sides[0].node.connect(peer, |_| {});
         let dial = sides[0].wishes.0.lock().take().unwrap();
@@ -240,9 +248,7 @@ fn whatever_arrives_first_the_signals_of_a_sender_are_in_order_and_its_end_is_la
 /// What is for a node that got its name from the peer is for it on whichever stream it comes.
 #[test]
 fn a_node_that_was_named_by_its_peer_is_meant_by_that_name_on_all_streams() {
-    let mut nameless = config("nonode@nohost", 1);
-    nameless.asks_for_name_at = Some("h".to_owned());
-    let mut world = World::between([Side::with(nameless, 1), Side::new("b@h", 2)], 3);
+    let mut world = World::of([Side::nameless(1), Side::new("b@h", 2)], 3);
     let echo = |mut cx: Cx<Term>| async move {
         loop {
             let Mail::Message(caller) = cx.recv().await else { panic!("a message") };
@@ -316,4 +322,125 @@ fn a_group_leader_is_set_in_order() {
         world.run();
         assert_eq!(*noted.lock(), [false, true]);
     }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Whoever waits for a stream that stands still is not woken by what goes on on the others, thousands of times for nothing.
+#[test]
+fn senders_that_wait_for_a_stream_are_woken_by_that_one_only() {
+    let mut world = World::new(7);
+    let side = &mut world.sides[0];
+    let sends = |bytes: usize, count: usize| {
+        move |mut cx: Cx<Term>| async move {
+            for _ in 0..count {
+                cx.send(remote("sink", "b@h"), Term::binary(vec![0; bytes])).unwrap();
+            }
+            cx.recv().await;
+            Ok(())
+        }
+    };
+    let waiting = side.spawn(None, sends(60_000, 40));
+    let group = group_of(waiting, SENDER_GROUPS);
+    let mut other = side.spawn(None, sends(10, 1));
+    while group_of(other, SENDER_GROUPS) == group {
+        other = side.spawn(None, sends(10, 1));
+    }
+    side.run();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let is_busy = |side: &Side| side.node.processes().is_busy(waiting, &remote("sink", "b@h"), &waker);
+    assert!(is_busy(side), "more than 1 MiB waits");
+    let (channel, mut out) = (side.channel.as_mut().unwrap(), Vec::new());
+    channel.poll_group_transmit(group_of(other, SENDER_GROUPS), &mut out, Waker::noop()).unwrap();
+    assert!(!out.is_empty());
+    channel.poll_transmit(&mut out, Waker::noop()).unwrap();
+    assert_eq!(count.0.load(Ordering::SeqCst), 0);
+    for _ in 0..20 {
+        channel.poll_group_transmit(group, &mut out, Waker::noop()).unwrap();
+    }
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(!is_busy(side));
+}
+
+/// A node that got its name from its peer is known by it on each stream, and by another inside.
+#[test]
+fn the_name_of_a_node_is_the_one_it_was_given_on_all_streams() {
+    let mut world = World::of([Side::nameless(5), Side::new("b@h", 6)], 5);
+    let given = world.sides[0].node.name();
+    assert_ne!(given, NodeName::NONODE);
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&noted);
+    world.sides[1].spawn(Some("echo"), move |mut cx: Cx<Term>| async move {
+        loop {
+            let from = match cx.recv().await {
+                Mail::Message(from) => from,
+                Mail::Down(down) => {
+                    assert_eq!(down.reason, ExitReason::Normal);
+                    continue;
+                }
+                other => panic!("{other:?}"),
+            };
+            note.lock().push(from.as_pid().unwrap().node());
+            cx.monitor(from.as_pid().unwrap());
+            cx.send(from.as_pid().unwrap(), from).unwrap();
+        }
+    });
+    let answered = Arc::<Count>::default();
+    for _ in 0..WORKERS {
+        let answered = Arc::clone(&answered);
+        world.sides[0].spawn(None, move |mut cx: Cx<Term>| async move {
+            cx.send(remote("echo", "b@h"), Term::from(cx.pid())).unwrap();
+            let Mail::Message(back) = cx.recv().await else { panic!("a message") };
+            assert_eq!(back.as_pid(), Some(cx.pid()));
+            answered.wake();
+            Ok(())
+        });
+    }
+    world.run();
+    assert_eq!(answered.0.load(Ordering::SeqCst), WORKERS);
+    assert_eq!(*noted.lock(), vec![given; WORKERS]);
+}
+
+/// The processes of a node that got its name from its peer wait like those of any, where the peer reads slowly.
+#[test]
+fn senders_of_a_node_that_was_given_its_name_wait_when_their_stream_is_long() {
+    const COUNT: usize = 200;
+    let mut world = World::of([Side::nameless(5), Side::new("b@h", 6)], 5);
+    let sent = Arc::<Count>::default();
+    let count = Arc::clone(&sent);
+    world.sides[0].spawn(None, move |cx: Cx<Term>| async move {
+        for _ in 0..COUNT {
+            cx.send(remote("sink", "b@h"), Term::binary(vec![0; 60_000])).unwrap();
+            Arc::clone(&count).wake();
+            yield_once().await;
+        }
+        Ok(())
+    });
+    world.sides[0].run();
+    let before = sent.0.load(Ordering::SeqCst);
+    assert!((10..40).contains(&before), "{before}: 1 MiB, and a bit");
+    world.run();
+    assert_eq!(sent.0.load(Ordering::SeqCst), COUNT);
+}
+
+/// Lets others run, once.
+async fn yield_once() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|task| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }

@@ -11,6 +11,8 @@ mod tls;
 mod unix;
 
 #[cfg(feature = "quic")]
+use quic::Way;
+#[cfg(feature = "quic")]
 pub use quic::{QUIC_PROTOCOL, QuicCounts};
 #[cfg(feature = "quic")]
 pub(crate) use quic::{Quic, UdpPort, offer, offered_udp_port};
@@ -173,11 +175,12 @@ impl Carrier {
             #[cfg(feature = "quic")]
             Self::Quic(quic) => {
                 let found = find(scheduler, finding, peer).await?;
-                if let Some(carried) = quic.dial(scheduler, &found, peer).await? {
-                    return Ok(carried);
-                }
+                let why = match quic.dial(scheduler, &found, peer).await? {
+                    Way::Quic(carried) => return Ok(carried),
+                    Way::Tls(why) => why,
+                };
                 let carried = dial_tls(scheduler, quic.tls(), &found.at, peer).await?;
-                quic.went_by_tls(scheduler, &found, peer);
+                quic.went_by_tls(scheduler, &found, peer, why.as_ref());
                 Ok(carried)
             }
             Self::Unix(dir) => unix::dial(scheduler, dir, peer).await,

@@ -19,8 +19,11 @@ impl NodeBuilder {
     /// get through to a peer, the connection is made by TLS over TCP after 3 s, and the peer is not tried over QUIC for
     /// five minutes ([`RunningNode::quic`] counts that).
     ///
-    /// Nobody tells for a program that was killed: its peers notice after the time between two ticks (15 s unless
-    /// `net_ticktime` is another), where a TCP connection ends at once.
+    /// A node that listens nowhere ([`Self::connect_only`], [`Self::name_from_peer`]) dials over QUIC all the same.
+    ///
+    /// A program that was killed says no farewell over UDP: its peers notice within about two seconds, from its machine's
+    /// answer to what they send to its port. Where that does not get through, or the machine itself is gone, they notice
+    /// after the time between two ticks (15 s unless `net_ticktime` is another).
     ///
     /// ```no_run
     /// use engset_net::{RunningNode, TlsConfig};
@@ -49,7 +52,12 @@ impl NodeBuilder {
             Finding::Fixed(port) => port..=port,
             Finding::Epmd(_) => self.tcp_ports.clone(),
         };
-        UdpPort::bind(listen, tcp_port, others).map(Some).map_err(StartNodeError::System)
+        UdpPort::bind(listen, tcp_port, others).map(Some).map_err(|error| {
+            let told = format!(
+                "UDP port {tcp_port} at {listen} cannot be used: {error}; free it, or let the node have other ports"
+            );
+            StartNodeError::Quic(std::io::Error::new(error.kind(), told))
+        })
     }
 }
 
@@ -73,19 +81,19 @@ impl RunningNode {
     }
 }
 
-/// The carrier with QUIC beside it, where the node has a UDP port for that.
+/// The carrier with QUIC beside it, where that `is_wanted`; it listens at the UDP port that the node has, if it has one.
 pub(super) fn with_quic(
     carrier: Carrier,
-    udp_port: Option<UdpPort>,
+    (is_wanted, udp_port): (bool, Option<UdpPort>),
     config: &NodeConfig,
     scheduler: &Scheduler,
 ) -> Result<(Carrier, Option<Arc<Quic>>), StartNodeError> {
-    match (carrier, udp_port) {
-        (Carrier::Tls(tls), Some(udp_port)) => {
-            let quic = Quic::listen(udp_port, tls, config.tick.interval(), scheduler);
+    match carrier {
+        Carrier::Tls(tls) if is_wanted => {
+            let quic = Quic::new((config.name, udp_port), tls, config.tick.interval(), scheduler);
             let quic = quic.map_err(StartNodeError::Quic)?;
             Ok((Carrier::Quic(Arc::clone(&quic)), Some(quic)))
         }
-        (carrier, _) => Ok((carrier, None)),
+        carrier => Ok((carrier, None)),
     }
 }

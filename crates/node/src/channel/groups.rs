@@ -4,9 +4,10 @@
 //! one stream holds up nobody on the others. When incomplete signals of all these streams hold more than
 //! [`held_max`], only the stream that holds most is read until it holds less: its signal gets complete, or is
 //! refused as too large, and then there is room for the others. The peer waits meanwhile, by the flow control of its
-//! carrier, and the time of an incomplete signal stands still.
+//! carrier, and the time of an incomplete signal stands still. What is incomplete on a stream that the peer has ended
+//! stays so: it is let go, and the others are read.
 
-use super::{Channel, CloseReason, Phase, Up};
+use super::{Channel, CloseReason, Phase, Up, act};
 use crate::node::Node;
 use bytes::{Bytes, BytesMut};
 use engset_dist::Flags;
@@ -18,7 +19,8 @@ use std::task::Waker;
 /// The receiving side of the streams for groups of senders.
 #[derive(Debug)]
 pub(super) struct Groups {
-    streams: Vec<Stream>,
+    /// None where the peer has ended the stream.
+    streams: Vec<Option<Stream>>,
     held_max: usize,
 }
 
@@ -36,14 +38,14 @@ fn held_max(config: &IncomingConfig) -> usize {
 
 impl Groups {
     pub(super) fn new(now: Instant, flags: Flags, config: &IncomingConfig, count: usize) -> Self {
-        let stream = |_| Stream { incoming: Incoming::new(now, flags, config), is_paused: false };
+        let stream = |_| Some(Stream { incoming: Incoming::new(now, flags, config), is_paused: false });
         Self { streams: (0..count).map(stream).collect(), held_max: held_max(config) }
     }
 
     /// Tells which nodes are connected ([`Incoming::between`]).
     pub(super) fn between(self, nodes: [NodeName; 2]) -> Self {
         let between = |stream: Stream| Stream { incoming: stream.incoming.between(nodes), ..stream };
-        Self { streams: self.streams.into_iter().map(between).collect(), ..self }
+        Self { streams: self.streams.into_iter().map(|stream| stream.map(between)).collect(), ..self }
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -52,28 +54,36 @@ impl Groups {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        let mut read = self.streams.iter_mut().filter(|stream| !stream.is_paused);
+        let mut read = self.streams.iter_mut().flatten().filter(|stream| !stream.is_paused);
         read.try_for_each(|stream| stream.incoming.handle_timeout(now))
     }
 
     /// When bytes last came on any of them.
     pub(super) fn last_received(&self) -> Option<Instant> {
-        self.streams.iter().map(|stream| stream.incoming.last_received()).max()
+        self.streams.iter().flatten().map(|stream| stream.incoming.last_received()).max()
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.streams.iter().map(|stream| stream.incoming.held_bytes()).sum()
+        self.streams.iter().flatten().map(|stream| stream.incoming.held_bytes()).sum()
+    }
+
+    /// Nothing more comes on the stream of this group.
+    fn end(&mut self, now: Instant, group: usize) {
+        self.streams.get_mut(group).map(Option::take);
+        self.pace(now);
     }
 
     /// Decides anew which streams are read.
     fn pace(&mut self, now: Instant) {
         let fullest = if self.held_bytes() > self.held_max {
-            let held = |stream: &Stream| stream.incoming.held_bytes();
+            let held =
+                |stream: &Option<Stream>| stream.as_ref().map_or(0, |stream| stream.incoming.held_bytes());
             self.streams.iter().enumerate().max_by_key(|(_, stream)| held(stream)).map(|(at, _)| at)
         } else {
             None
         };
         for (at, stream) in self.streams.iter_mut().enumerate() {
+            let Some(stream) = stream else { continue };
             let pauses = fullest.is_some_and(|fullest| fullest != at);
             if std::mem::replace(&mut stream.is_paused, pauses) && !pauses {
                 stream.incoming.resume(now);
@@ -82,7 +92,7 @@ impl Groups {
     }
 
     fn read(&self) -> impl Iterator<Item = &Stream> {
-        self.streams.iter().filter(|stream| !stream.is_paused)
+        self.streams.iter().flatten().filter(|stream| !stream.is_paused)
     }
 }
 
@@ -101,7 +111,7 @@ impl Channel {
     /// that are there, and call [`Self::handle_group_read`].
     pub fn group_room(&mut self, group: usize) -> Option<&mut BytesMut> {
         let Phase::Up(up) = &mut self.phase else { return None };
-        let stream = up.groups.streams.get_mut(group).filter(|stream| !stream.is_paused)?;
+        let stream = up.groups.streams.get_mut(group)?.as_mut().filter(|stream| !stream.is_paused)?;
         Some(stream.incoming.room(|| self.node.blocks.lock()))
     }
 
@@ -119,9 +129,31 @@ impl Channel {
     /// Nothing more has come on this stream for now: memory that is not needed is given back.
     pub fn rest_group(&mut self, group: usize) {
         if let Phase::Up(up) = &mut self.phase
-            && let Some(stream) = up.groups.streams.get_mut(group)
+            && let Some(Some(stream)) = up.groups.streams.get_mut(group)
         {
             stream.incoming.rest(|| self.node.blocks.lock());
+        }
+    }
+
+    /// The peer has ended the stream of this group. Streams that were not to be read may be after this.
+    pub fn handle_group_end(&mut self, now: Instant, group: usize) {
+        if let Phase::Up(up) = &mut self.phase {
+            up.groups.end(now, group);
+            // Less than before is never too much.
+            up.held.set(up.held_bytes(), usize::MAX).ok();
+        }
+    }
+
+    /// Queues a tick on the main stream now, for a carrier that wants to know whether the peer is there: it answers, by an
+    /// acknowledgement of the carrier's. Without effect before the peer has proven who it is, and where something waits to
+    /// be written there, which is as good.
+    pub fn show_life(&mut self) {
+        if let Phase::Up(up) = &mut self.phase {
+            let mut state = up.link.state.lock();
+            // The first call may find that something was written, which has been answered or not.
+            if !state.outgoing.tick_due() {
+                state.outgoing.tick_due();
+            }
         }
     }
 
@@ -155,19 +187,9 @@ impl Up {
         group: usize,
         bytes: usize,
     ) -> Result<(), CloseReason> {
-        let Some(stream) = self.groups.streams.get_mut(group) else { return Ok(()) };
+        let Some(Some(stream)) = self.groups.streams.get_mut(group) else { return Ok(()) };
         stream.incoming.handle_read(now, bytes);
-        while let Some(received) = stream.incoming.poll_event() {
-            // The loss has been told: nothing of this connection may act after it.
-            if self.link.is_closed() {
-                return Err(CloseReason::ClosedHere);
-            }
-            let received = self.link.inward(received);
-            node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
-        }
-        if let Some(fault) = stream.incoming.fault() {
-            return Err(CloseReason::Connection(fault.clone()));
-        }
+        act(&self.link, &mut stream.incoming, node)?;
         self.groups.pace(now);
         self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
     }

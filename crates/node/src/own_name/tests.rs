@@ -1,13 +1,20 @@
 //! A name that comes and goes, and the translation at the edge.
 
 use super::{Alias, NameAwaited, OwnName};
+use crate::channel::{Channel, CloseReason};
+use crate::config::NodeConfig;
+use crate::node::{Dial, Network, Node};
 use crate::peers::AttemptId;
 use engset_dist::Flags;
 use engset_dist::connection::Received;
 use engset_dist::control::{Control, Process, Reason, SpawnResult};
-use engset_dist::handshake::{Cookie, Established, LocalNode};
+use engset_dist::handshake::{Cookie, Established, Framing, LocalNode};
 use engset_etf::{Body, Payload, encode_body};
-use engset_term::{NodeName, Pid, Reference, Term};
+use engset_process::Scheduler;
+use engset_term::{Instant, NodeName, Pid, Reference, Term};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::task::Waker;
 
 fn local() -> LocalNode {
     LocalNode {
@@ -149,5 +156,61 @@ fn processes_of_earlier_holders_of_the_name_are_not_ours() {
         let sent = alias().outward(Control::Link { from: to, to }, None);
         let asked = Pid::new(name, creation, 5, 6);
         assert_eq!(sent, (Control::Link { from: asked, to: asked }, None));
+    }
+}
+
+/// Keeps whom its node wants to dial.
+#[derive(Default)]
+struct Wishes(Mutex<Option<Dial>>);
+
+impl Network for Wishes {
+    fn dial(&self, _: Arc<Node>, dial: Dial) {
+        *self.0.lock() = Some(dial);
+    }
+}
+
+/// A node, with a name or one that asks for it, dials another and `meanwhile` happens; how its attempt ends.
+fn interrupted(name: Option<&str>, meanwhile: impl Fn(&Arc<Node>)) -> (Arc<Node>, CloseReason) {
+    let wishes = Arc::<Wishes>::default();
+    let node = |name: Option<&str>| {
+        let own = name.map_or(NodeName::NONODE, |name| NodeName::new(name).unwrap());
+        let mut config = NodeConfig::new(own, 1, Cookie::new("c").unwrap(), 0);
+        config.asks_for_name_at = name.is_none().then(|| "h".to_owned());
+        Node::new(config, Scheduler::seeded(1), Arc::clone(&wishes) as _)
+    };
+    let (near, far) = (node(name), node(Some("far@h")));
+    near.connect(far.name(), |_| {});
+    let dial = wishes.0.lock().take().unwrap();
+    let mut dialled = Channel::dialled(Arc::clone(&near), dial, Instant::ZERO, 5, Framing::Two).unwrap();
+    let mut accepted = Channel::accepted(far, Instant::ZERO, 3, Framing::Two).unwrap();
+    meanwhile(&near);
+    let mut out = Vec::new();
+    loop {
+        dialled.poll_transmit(&mut out, Waker::noop()).unwrap();
+        accepted.handle_bytes(Instant::ZERO, &std::mem::take(&mut out).concat()).unwrap();
+        accepted.poll_transmit(&mut out, Waker::noop()).unwrap();
+        let answer = std::mem::take(&mut out).concat();
+        if let Err(closed) = dialled.handle_bytes(Instant::ZERO, &answer) {
+            return (near, closed);
+        }
+        assert!(dialled.peer().is_none(), "the connection came up");
+    }
+}
+
+#[test]
+fn a_name_that_comes_when_its_connection_is_cut_is_not_taken() {
+    let peer = NodeName::new("far@h").unwrap();
+    let (node, closed) = interrupted(None, |node| assert!(node.disconnect(peer)));
+    assert!(matches!(closed, CloseReason::ClosedHere), "{closed}");
+    assert_eq!((node.name(), node.connected()), (NodeName::NONODE, Vec::new()));
+}
+
+/// A node that has left its cluster is not in it again because a handshake was under way.
+#[test]
+fn no_connection_comes_up_after_the_node_has_closed() {
+    for name in [None, Some("near@h")] {
+        let (node, closed) = interrupted(name, |node| node.close());
+        assert!(matches!(closed, CloseReason::ClosedHere), "{closed}");
+        assert!(node.connected().is_empty());
     }
 }

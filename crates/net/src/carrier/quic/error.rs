@@ -98,6 +98,15 @@ impl Ended {
                     io::Error::new(kind, error.error)
                 })
             }
+            ConnectionError::Reset => Self::Failed(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the peer knows nothing of the connection: its program has ended and was started anew",
+            )),
+            // The kind by which silence is told from other faults.
+            ConnectionError::TimedOut => Self::Failed(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "nothing came from the peer for the time between two ticks; look at whether its machine is up, and whether UDP gets through",
+            )),
             error => Self::Failed(error.into()),
         }
     }

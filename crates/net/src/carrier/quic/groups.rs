@@ -8,8 +8,9 @@
 
 use super::error::Ended;
 use super::farewell::Farewell;
+use super::knock::Watch;
 use super::settings::WINDOW_BYTES;
-use crate::driver::Beside;
+use crate::driver::{Beside, failed};
 use bytes::Bytes;
 use engset_dist::connection::SENDER_GROUPS;
 use engset_node::{Channel, CloseReason};
@@ -32,11 +33,15 @@ pub(super) struct Groups {
     farewell: Arc<Farewell>,
     /// The peer has proven who it is: it may open its streams.
     is_open: bool,
+    /// Whether it is still there.
+    watch: Option<Watch>,
     opening: Option<Waiting<SendStream>>,
     sending: Vec<Sending>,
     accepting: Option<Waiting<RecvStream>>,
     /// None where the peer has ended the stream.
     receiving: Vec<Option<RecvStream>>,
+    /// How the connection ended, while what came before is read.
+    ended: Option<Ended>,
 }
 
 struct Sending {
@@ -47,16 +52,33 @@ struct Sending {
 impl Groups {
     pub(super) fn new(connection: Connection, farewell: Arc<Farewell>) -> Self {
         let (sending, receiving) = (Vec::new(), Vec::new());
-        Self { connection, farewell, is_open: false, opening: None, sending, accepting: None, receiving }
+        Self {
+            connection,
+            farewell,
+            is_open: false,
+            watch: None,
+            opening: None,
+            sending,
+            accepting: None,
+            receiving,
+            ended: None,
+        }
     }
 
     /// Allows the peer, which has proven who it is, as much as any.
-    fn open(&mut self) {
+    fn open(&mut self, now: Instant) {
         if !std::mem::replace(&mut self.is_open, true) {
+            self.watch = Watch::new(&self.connection, now);
             let groups = u32::try_from(SENDER_GROUPS).unwrap_or(u32::MAX);
             self.connection.set_max_concurrent_uni_streams(VarInt::from_u32(groups));
             self.connection.set_receive_window(WINDOW_BYTES.into());
         }
+    }
+
+    /// Looks whether the peer is there.
+    fn poll_watch(&mut self, channel: &mut Channel, task: &mut Context<'_>) -> Result<(), Ended> {
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        watch.poll(&self.connection, channel, self.farewell.scheduler(), task).map_err(Ended::Failed)
     }
 
     /// Opens the streams on which this node sends, as soon as the peer allows it.
@@ -104,8 +126,21 @@ impl Groups {
                 let Some(room) = channel.group_room(group) else { continue };
                 match pin!(stream.read_buf(room)).poll(task) {
                     Poll::Pending => channel.rest_group(group),
-                    Poll::Ready(Err(error)) => return Err(closed(channel, Ended::of_reading(error))),
-                    Poll::Ready(Ok(0)) => *receiving = None,
+                    Poll::Ready(Err(error)) => {
+                        let ended = Ended::of_reading(error);
+                        if self.connection.close_reason().is_none() {
+                            return Err(closed(channel, ended));
+                        }
+                        // Nothing more comes, but something may be there on other streams.
+                        *receiving = None;
+                        self.ended.get_or_insert(ended);
+                    }
+                    Poll::Ready(Ok(0)) => {
+                        *receiving = None;
+                        // Others may be to be read now that were not.
+                        has_read = true;
+                        channel.handle_group_end(now, group);
+                    }
                     Poll::Ready(Ok(count)) => {
                         has_read = true;
                         channel.handle_group_read(now, group, count)?;
@@ -113,7 +148,7 @@ impl Groups {
                 }
             }
             if !has_read {
-                return Ok(false);
+                return self.ended.take().map_or(Ok(false), |ended| Err(closed(channel, ended)));
             }
         }
         Ok(true)
@@ -157,12 +192,13 @@ impl Beside for Groups {
         if channel.peer().is_none() {
             return Ok(false);
         }
-        self.open();
-        self.poll_open(task).map_err(|ended| closed(channel, ended))?;
+        self.open(now);
+        let opened = self.poll_open(task);
         let accepted = self.poll_accept(task);
         // What has come before the end of the connection acts.
         let has_more = self.read(channel, now, task)?;
-        accepted.map_err(|ended| closed(channel, ended))?;
+        let watched = self.poll_watch(channel, task);
+        opened.and(accepted).and(watched).map_err(|ended| closed(channel, ended))?;
         self.write(channel, task)?;
         Ok(has_more)
     }
@@ -177,6 +213,9 @@ impl Drop for Groups {
 fn closed(channel: &mut Channel, ended: Ended) -> CloseReason {
     match ended {
         Ended::ByPeer => channel.handle_eof(),
-        Ended::Failed(error) => channel.handle_carrier_error(Arc::new(error)),
+        Ended::Failed(error) => failed(channel, true, error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,18 +4,24 @@
 //! stream, in both directions: it carries the handshake of the nodes, ticks, and signals without sender. Once the peer has
 //! proven who it is, each side opens one stream in one direction for each of [`SENDER_GROUPS`] groups (`groups.rs`).
 //!
-//! A node with QUIC listens for TLS over TCP as well, and dials by TLS where the peer has no QUIC, or where UDP does not
-//! get through ([`PATIENCE`], `detours.rs`). Who comes in has to answer from its address before anything of it is kept
+//! A node with QUIC listens for TLS over TCP as well, if it listens at all, and dials by TLS where the peer has no QUIC, or
+//! where UDP does not get through ([`PATIENCE`], `detours.rs`). Who comes in has to answer from its address before anything of it is kept
 //! (a retry), so admission counts true addresses, and datagrams from invented ones leave nothing behind.
 
+#[cfg(test)]
+#[path = "../../../tests/certs/mod.rs"]
+mod certs;
 mod detours;
 mod error;
 mod farewell;
 mod groups;
+mod knock;
 mod main_stream;
 mod offer;
+mod reset;
 mod runtime;
 mod settings;
+mod vigil;
 
 pub use settings::QUIC_PROTOCOL;
 
@@ -34,10 +40,11 @@ use engset_term::NodeName;
 use error::Refused;
 use farewell::{Farewell, Places};
 use groups::Groups;
+use knock::Knocker;
 use main_stream::MainStream;
 use parking_lot::Mutex;
 use quinn::rustls::pki_types::CertificateDer;
-use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
+use quinn::{Connection, Endpoint, EndpointConfig, Incoming, RecvStream, SendStream};
 use settings::Settings;
 use std::io;
 use std::net::SocketAddr;
@@ -49,6 +56,10 @@ use std::time::Duration;
 const MAIN_PRIORITY: i32 = 1;
 /// How long a peer that offers QUIC may take to be reached by it, before it is dialled by TLS over TCP.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked, while a peer is dialled, whether its machine says that nobody listens there.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How long it may be reached after that all the same, since a firewall may have said so of something else.
+const REFUSED_PATIENCE: Duration = Duration::from_millis(500);
 /// How long the end of a node waits for the ends of its connections to be told.
 const END_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -58,7 +69,8 @@ pub(crate) struct Quic {
     tls: TlsConfig,
     settings: Settings,
     scheduler: Scheduler,
-    listener: Endpoint,
+    /// None for a node that listens nowhere.
+    listener: Option<Endpoint>,
     /// Sockets of their own, since that of the listener may be bound to one address: for IPv4, and for IPv6 where the
     /// machine has it.
     diallers: (Endpoint, Option<Endpoint>),
@@ -90,20 +102,32 @@ pub struct QuicCounts {
     pub retries: u64,
 }
 
+/// How a peer is to be reached.
+pub(super) enum Way {
+    /// Over QUIC, as it is now.
+    Quic(Carried),
+    /// By TLS over TCP, since it was not reached over QUIC if it was tried: why.
+    Tls(Option<io::Error>),
+}
+
 impl Quic {
-    /// Listens at `port`; `tick_interval` is the time between ticks.
-    pub(crate) fn listen(
-        port: UdpPort,
+    /// Of the node `name`, which listens at `port` or nowhere; `tick_interval` is the time between ticks.
+    pub(crate) fn new(
+        (name, port): (NodeName, Option<UdpPort>),
         tls: TlsConfig,
         tick_interval: Duration,
         scheduler: &Scheduler,
     ) -> io::Result<Arc<Self>> {
         let settings = Settings::new(&tls, tick_interval)?;
-        let listener = runtime::endpoint(port.into_socket(), Some(settings.server()), scheduler)?;
-        let v4 = runtime::endpoint(settings::dialling_socket(false)?, None, scheduler)?;
+        let listen = |port: UdpPort| {
+            let config = reset::endpoint_config(&tls, name);
+            runtime::endpoint(port.into_socket(), config, Some(settings.server()), scheduler)
+        };
+        let listener = port.map(listen).transpose()?;
+        let dial = |socket| runtime::endpoint(socket, EndpointConfig::default(), None, scheduler);
+        let v4 = dial(settings::dialling_socket(false)?)?;
         // A machine without IPv6 has no peers by it.
-        let v6 =
-            settings::dialling_socket(true).and_then(|socket| runtime::endpoint(socket, None, scheduler));
+        let v6 = settings::dialling_socket(true).and_then(dial);
         Ok(Arc::new(Self {
             tls,
             settings,
@@ -131,7 +155,11 @@ impl Quic {
     /// The next peer that has shown that its address is its own.
     pub(super) async fn accept(&self) -> Incoming {
         loop {
-            let Some(incoming) = self.listener.accept().await else {
+            let incoming = match &self.listener {
+                Some(listener) => listener.accept().await,
+                None => None,
+            };
+            let Some(incoming) = incoming else {
                 // The node stops.
                 return std::future::pending().await;
             };
@@ -155,46 +183,74 @@ impl Quic {
         Ok(self.carried(connection, (sending, receiving), Some(names)))
     }
 
-    /// Connects to `peer` where it offers QUIC; none where it is to be tried by TLS over TCP.
+    /// Connects to `peer` where it offers QUIC.
     pub(super) async fn dial(
         &self,
         scheduler: &Scheduler,
         found: &Found,
         peer: NodeName,
-    ) -> Result<Option<Carried>, ConnectError> {
-        let Some(udp_port) = found.udp_port else { return Ok(None) };
+    ) -> Result<Way, ConnectError> {
+        let Some(udp_port) = found.udp_port else { return Ok(Way::Tls(None)) };
         if self.detours.lock().is_on(scheduler.now(), &peer.text()) {
-            return Ok(None);
+            return Ok(Way::Tls(None));
         }
         let mut late = std::pin::pin!(scheduler.sleep(PATIENCE));
+        let mut why = None;
         for at in found.at.iter().map(|at| SocketAddr::new(at.ip(), udp_port)) {
             let connected = tokio::select! {
                 connected = self.connect(at, peer) => connected,
-                () = &mut late => break,
+                refused = self.refusal(at) => Err(Refused::NotReached(refused)),
+                () = &mut late => {
+                    why = Some(io::Error::new(io::ErrorKind::TimedOut, format!("{at} gave no answer in {PATIENCE:?}")));
+                    break;
+                }
             };
             match connected {
                 Ok(carried) => {
                     self.counters.dialled.fetch_add(1, Ordering::Relaxed);
                     self.detours.lock().over(&peer.text());
-                    return Ok(Some(carried));
+                    return Ok(Way::Quic(carried));
                 }
                 Err(Refused::ByPeer(error)) => return Err(ConnectError::Quic { at, error }),
                 Err(Refused::NotReached(error)) => {
                     tracing::debug!(%peer, %at, "not reached over QUIC: {error}");
+                    why = Some(io::Error::new(error.kind(), format!("{at}: {error}")));
                 }
             }
         }
-        Ok(None)
+        Ok(Way::Tls(why))
     }
 
-    /// The peer was reached by TLS over TCP; where it offers QUIC, it is not tried by that for a while.
-    pub(super) fn went_by_tls(&self, scheduler: &Scheduler, found: &Found, peer: NodeName) {
-        let Some(udp_port) = found.udp_port else { return };
+    /// Completes some time after the machine at this address has said that nobody listens there.
+    async fn refusal(&self, at: SocketAddr) -> io::Error {
+        let Ok(mut knocker) = Knocker::new(at, None) else { return std::future::pending().await };
+        knocker.knock();
+        while !knocker.is_refused() {
+            self.scheduler.sleep(LOOK_INTERVAL).await;
+        }
+        self.scheduler.sleep(REFUSED_PATIENCE).await;
+        io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there, or a firewall says so")
+    }
+
+    /// The peer was reached by TLS over TCP; where it offers QUIC, it is not tried by that for a while. `why` it was not
+    /// reached by it, if that has been tried now.
+    pub(super) fn went_by_tls(
+        &self,
+        scheduler: &Scheduler,
+        found: &Found,
+        peer: NodeName,
+        why: Option<&io::Error>,
+    ) {
+        if found.udp_port.is_none() {
+            return;
+        }
         self.counters.detours.fetch_add(1, Ordering::Relaxed);
-        if self.detours.lock().note(scheduler.now(), &peer.text()) {
+        if self.detours.lock().note(scheduler.now(), &peer.text())
+            && let Some(why) = why
+        {
             tracing::warn!(
                 %peer,
-                "UDP port {udp_port} of the peer was not reached, the connection is made by TLS over TCP; open that port in the firewalls between for QUIC"
+                "the peer was not reached over QUIC (UDP {why}), the connection is made by TLS over TCP; if it has QUIC, open that port in the firewalls between"
             );
         }
     }
@@ -231,7 +287,7 @@ impl Quic {
 
     /// Tells all peers that their connections end, as far as that goes in [`END_PATIENCE`].
     pub(crate) async fn end(&self) {
-        let endpoints = || [Some(&self.listener), Some(&self.diallers.0), self.diallers.1.as_ref()];
+        let endpoints = || [self.listener.as_ref(), Some(&self.diallers.0), self.diallers.1.as_ref()];
         let idle = || async {
             let all = async {
                 for endpoint in endpoints().into_iter().flatten() {

@@ -2,7 +2,7 @@
 
 use crate::carrier::TlsConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{ClientConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -20,6 +20,12 @@ const STRANGER_WINDOW_BYTES: u32 = 16 * 1024;
 const WAITING_MAX: usize = 256;
 /// What is kept of the datagrams of one of them, in bytes.
 const WAITING_BYTES_MAX: u64 = 16 * 1024;
+/// The longest datagram, in bytes, where the path takes such: it is looked for. Networks within a machine and some in
+/// data centres take more than the 1,500 bytes of others, and each datagram costs.
+pub(super) const DATAGRAM_BYTES_MAX: u16 = 6_500;
+/// How many datagrams the operating system is given at a time. It takes 64 KiB, and would lose what is longer.
+pub(super) const SEGMENTS_MAX: usize = 10;
+const _: () = assert!(DATAGRAM_BYTES_MAX as usize * SEGMENTS_MAX <= 65_507);
 /// The least time after which a silent connection is over, and the longest.
 const IDLE_MIN: Duration = Duration::from_secs(5);
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -79,6 +85,8 @@ impl Settings {
 
 /// The peer may open so many streams in both directions, and none in one direction before it has proven who it is.
 fn transport(idle: Duration, main_streams: u8) -> io::Result<TransportConfig> {
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.upper_bound(DATAGRAM_BYTES_MAX);
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(main_streams.into())
@@ -87,6 +95,7 @@ fn transport(idle: Duration, main_streams: u8) -> io::Result<TransportConfig> {
         .receive_window(STRANGER_WINDOW_BYTES.into())
         .send_window(WINDOW_BYTES.into())
         .datagram_receive_buffer_size(None)
+        .mtu_discovery_config(Some(discovery))
         .max_idle_timeout(Some(IdleTimeout::try_from(idle).map_err(io::Error::other)?))
         .keep_alive_interval(Some(idle / KEEP_ALIVES));
     Ok(transport)

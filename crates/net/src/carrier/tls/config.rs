@@ -39,6 +39,9 @@ pub struct TlsConfig {
     /// Whether version 1.3 is among the versions.
     #[cfg(feature = "quic")]
     has_tls13: bool,
+    /// What keys for other uses are made of.
+    #[cfg(feature = "quic")]
+    secret: Option<Arc<super::derived::Secret>>,
 }
 
 /// A version of TLS.
@@ -136,6 +139,8 @@ impl TlsConfig {
         let roots = Arc::new(roots);
         let chain = certificates(chain).map_err(TlsConfigError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsConfigError::Key(told(&error)))?;
+        #[cfg(feature = "quic")]
+        let secret = super::derived::Secret::of(&key).map(Arc::new);
         let unusable = |error: rustls::Error| TlsConfigError::Certificate(error.to_string());
         let provider = Arc::new(ring::default_provider());
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -163,6 +168,8 @@ impl TlsConfig {
             chain,
             #[cfg(feature = "quic")]
             has_tls13: versions.contains(&&rustls::version::TLS13),
+            #[cfg(feature = "quic")]
+            secret,
         })
     }
 
@@ -178,6 +185,12 @@ impl TlsConfig {
         client.alpn_protocols = vec![protocol.to_vec()];
         server.alpn_protocols = vec![protocol.to_vec()];
         self.has_tls13.then_some((client, server))
+    }
+
+    /// A key for this use, made out of the private key; none where the machine has no means for that.
+    #[cfg(feature = "quic")]
+    pub(in crate::carrier) fn derived_key(&self, what: &[&[u8]]) -> Option<super::DerivedKey> {
+        self.secret.as_ref().map(|secret| secret.key(what))
     }
 
     pub(super) fn client(&self) -> Arc<ClientConfig> {

@@ -5,6 +5,8 @@
 //! certificate names nodes. The acceptor can look at the name only when the handshake gives it: [`super::Carried::names`].
 
 mod config;
+#[cfg(feature = "quic")]
+mod derived;
 mod error;
 mod identity;
 
@@ -12,6 +14,8 @@ pub use config::{PEM_FILE_BYTES_MAX, TlsConfig, TlsConfigError, TlsVersion};
 pub use error::{TlsError, TlsFault};
 pub use identity::NODE_URI_SCHEME;
 
+#[cfg(feature = "quic")]
+pub(super) use derived::DerivedKey;
 #[cfg(feature = "quic")]
 pub(super) use identity::Identity as PeerIdentity;
 

@@ -28,7 +28,7 @@ fn message(len: usize) -> Vec<u8> {
 
 /// Puts bytes on a stream; whether its signal is complete.
 fn feed(groups: &mut Groups, now: Instant, group: usize, bytes: &[u8]) -> bool {
-    let incoming = &mut groups.streams[group].incoming;
+    let incoming = &mut groups.streams[group].as_mut().expect("it has not ended").incoming;
     incoming.handle_bytes(now, bytes).expect("good frames");
     let done = incoming.poll_event().is_some();
     groups.pace(now);
@@ -36,7 +36,7 @@ fn feed(groups: &mut Groups, now: Instant, group: usize, bytes: &[u8]) -> bool {
 }
 
 fn are_read(groups: &Groups) -> Vec<bool> {
-    groups.streams.iter().map(|stream| !stream.is_paused).collect()
+    groups.streams.iter().map(|stream| stream.as_ref().is_some_and(|stream| !stream.is_paused)).collect()
 }
 
 #[test]
@@ -73,4 +73,22 @@ fn the_time_of_a_stream_that_is_not_read_stands_still() {
     groups.handle_timeout(at(59)).expect("its time goes on from then");
     groups.handle_timeout(at(60)).expect_err("and ends");
     assert_eq!(groups.last_received(), Some(at(30)));
+}
+
+/// A peer that stops ends its streams, with a large signal half said: what the others have brought is still read.
+#[test]
+fn a_stream_that_the_peer_has_ended_keeps_nobody_from_being_read() {
+    let config = IncomingConfig { fragments_bytes_max: 1_024 * KIB, ..IncomingConfig::default() };
+    let mut groups = Groups::new(Instant::ZERO, Flags::OURS, &config, 3);
+    let large = message(900 * KIB);
+    let now = Instant::ZERO;
+    assert!(!feed(&mut groups, now, 0, &large[..100 * KIB]));
+    assert!(!feed(&mut groups, now, 1, &large[..600 * KIB]));
+    assert_eq!(are_read(&groups), [false, true, false]);
+    groups.end(now, 1);
+    assert_eq!(are_read(&groups), [true, false, true]);
+    assert!(groups.held_bytes() < 200 * KIB, "what was half said is let go");
+    assert!(feed(&mut groups, now, 0, &large[100 * KIB..]));
+    // Only what is there has a time.
+    assert_eq!(groups.poll_timeout(), None);
 }
