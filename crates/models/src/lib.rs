@@ -24,6 +24,8 @@ mod bell;
 mod chunks;
 #[path = "../../process/src/exit.rs"]
 pub mod exit;
+#[path = "../../process/src/scheduler/leader.rs"]
+mod leader;
 #[path = "../../process/src/lock.rs"]
 mod lock;
 #[path = "../../process/src/mailbox.rs"]

@@ -3,6 +3,7 @@
 mod alias;
 mod bell;
 mod doors;
+mod leader;
 mod lock;
 mod pair;
 mod parked;

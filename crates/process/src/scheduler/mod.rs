@@ -6,6 +6,7 @@ mod blocking_pool;
 mod clock;
 mod config;
 mod io;
+mod leader;
 mod numbered;
 mod parked;
 mod plain;

@@ -6,7 +6,8 @@
 use super::Turn;
 use super::bell::Bell;
 use super::blocking::BlockingThreads;
-use super::io::{Io, Leader};
+use super::io::Io;
+use super::leader::Leader;
 use super::numbered::Numbered;
 use super::parked::Parked;
 use super::pulse::{Pulse, TIMERS};

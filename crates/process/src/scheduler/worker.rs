@@ -474,8 +474,11 @@ struct Sleep {
 impl Sleep {
     fn rest(&mut self, local: &Local, io: &Io, rest: Rest) {
         let threads = &*local.threads;
-        // What comes is for others, where the worker takes no work.
-        let lead = if local.is_retired.get() { None } else { threads.leader.take(local.index, io) };
+        // What comes is for others, where the worker takes no work: one of them sleeps over the sockets from now on.
+        let lead = if local.is_retired.get() { None } else { io.lead(&threads.leader, local.index) };
+        if local.is_retired.get() && threads.leader.index().is_none() {
+            threads.wake_one();
+        }
         match (rest, lead) {
             (Rest::Look(None), Some(lead)) => lead.look(|| true),
             (Rest::Look(Some(at)), Some(lead)) => {

@@ -379,13 +379,27 @@ fn sockets_beside_a_hog(workers: usize, spares: usize) {
                 }
             };
             cx.processes().spawn(SpawnOptions::default(), echo).expect("room");
+            plain.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            let scheduler = cx.processes().scheduler().clone();
+            let ends = gate.clone();
             let rounds = move || {
-                for round in 0..100_u64 {
-                    let mut answer = [0; 8];
-                    plain.write_all(&round.to_be_bytes()).expect("written");
-                    plain.read_exact(&mut answer).expect("read");
-                    assert_eq!(u64::from_be_bytes(answer), round);
+                let mut rounds = || {
+                    for round in 0..100_u64 {
+                        let mut answer = [0; 8];
+                        plain.write_all(&round.to_be_bytes()).expect("written");
+                        plain.read_exact(&mut answer).expect("read");
+                        assert_eq!(u64::from_be_bytes(answer), round);
+                    }
+                };
+                rounds();
+                // Also when the hog is back, and a spare worker that sleeps over them is not needed any more.
+                ends.open();
+                let patience = Patience::new(&scheduler);
+                while scheduler.stats().spare_workers > 0 {
+                    patience.check("the spare worker retires");
+                    std::thread::yield_now();
                 }
+                rounds();
             };
             let client = move |cx: Cx<Number>| async move {
                 cx.blocking(rounds).await.expect("a thread");
