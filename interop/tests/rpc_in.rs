@@ -302,7 +302,7 @@ fn called_node_dies() {
 fn a_denied_peer_is_told_so_and_limits_hold() {
     let Some(stage) = Stage::new() else { return };
     let peer = NodeName::new(stage.beam.node_name()).unwrap();
-    stage.node.functions().deny(peer);
+    stage.node.functions().deny(peer).unwrap();
     stage.check("rpc:call($N, erlang, node, []).", "{badrpc,notsup}");
     stage.check("try erpc:call($N, erlang, node, []) catch error:E -> E end.", "{erpc,notsup}");
     stage.check("gen_server:cast({rex, $N}, {cast, erlang, node, [], user}).", "ok");

@@ -136,8 +136,8 @@ pub mod net {
     pub use engset_net::{QUIC_PROTOCOL, QuicCounts};
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
-        HoldsTooMuch, MonitorNodes, NameAwaited, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType,
-        NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
+        HoldsTooMuch, MonitorNodes, NameAwaited, NameForgotten, Network, Node as NodeCore, NodeConfig, NodeInfo,
+        NodeType, NotAllowed, PeerCookieError, TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
     };
 }
 

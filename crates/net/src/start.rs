@@ -526,7 +526,7 @@ impl RunningNode {
     /// [`SetCookieError`]; the cookies are as before then.
     pub fn set_cookie(&self, peer: NodeName, cookie: &str) -> Result<(), SetCookieError> {
         let cookie = Cookie::new(cookie).map_err(SetCookieError::Cookie)?;
-        self.node.set_cookie(peer, cookie).map_err(SetCookieError::TooMany)
+        self.node.set_cookie(peer, cookie).map_err(SetCookieError::from)
     }
 
     /// Adds to the list of those who may connect, see [`Node::allow`].

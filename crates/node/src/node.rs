@@ -1,6 +1,6 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
-use crate::access::{Access, TooManyEntries};
+use crate::access::{Access, PeerCookieError, TooManyEntries, known};
 use crate::channel::CloseReason;
 use crate::config::NodeConfig;
 use crate::dynamic_names::{DynamicNames, Given};
@@ -182,14 +182,16 @@ impl Node {
     /// name, the one shared with all peers that have none of their own (`erlang:set_cookie/2`).
     ///
     /// # Errors
-    /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own.
-    pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), TooManyEntries> {
+    /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own, or the name is forgotten.
+    pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), PeerCookieError> {
         let mut access = self.access.lock();
         if peer == self.name() || peer == self.here() {
             access.set_default(cookie);
             return Ok(());
         }
-        peer.with_text(|text| access.set_cookie(text, cookie))
+        let kept = known(peer).map_err(PeerCookieError::Forgotten)?;
+        let set = kept.name().with_text(|text| access.set_cookie(text, cookie));
+        set.map_err(PeerCookieError::TooMany)
     }
 
     /// Adds to the list of those who may connect; with an empty list, as at the start, everybody with the cookie may
