@@ -7,6 +7,7 @@ mod admission;
 mod channel;
 mod config;
 mod deliver;
+mod derived;
 mod dynamic_names;
 mod functions;
 mod global;
