@@ -64,8 +64,16 @@ pub struct Processes {
     salt: u64,
 }
 
-/// What [`Processes::new`] needs to know.
-#[derive(Debug, Clone, Copy)]
+/// What each message on its way is compared with first: beside each other, in one line of the cache.
+#[repr(C, align(16))]
+struct Here {
+    node: NodeName,
+    creation: u32,
+    traced: Traced,
+}
+
+/// What [`Processes::new`] needs to know. The salt does not print.
+#[derive(Clone, Copy)]
 pub struct Identity {
     /// The node's name; [`NodeName::NONODE`] for a node that is alone.
     pub node: NodeName,
@@ -78,6 +86,17 @@ pub struct Identity {
 }
 
 /// How a new process begins.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, creation, processes_max, salt: _ } = self;
+        f.debug_struct("Identity")
+            .field("node", node)
+            .field("creation", creation)
+            .field("processes_max", processes_max)
+            .finish_non_exhaustive()
+    }
+}
+
 ///
 /// ```
 /// use engset_process::{MailboxLimits, SpawnOptions};
