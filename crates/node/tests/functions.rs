@@ -161,7 +161,7 @@ fn cast(request: Term) -> Term {
 fn rex_runs_nothing_for_a_denied_peer() {
     let node = node(FunctionLimits::default());
     let denied = NodeName::new("denied@127.0.0.1").unwrap();
-    node.functions().deny(denied);
+    node.functions().deny(denied).unwrap();
     node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
     let there = Arc::clone(&node);
     let answers = node.processes().block_on(move |mut cx: Cx<Term>| async move {
@@ -220,6 +220,61 @@ fn rex_takes_no_longer_arguments_than_the_limit_says() {
 /// However a function ends that a C node has called, the caller is answered, and what wrote for it ends too.
 #[test]
 fn a_call_of_a_c_node_leaves_nothing_behind() {
+/// What a peer has `rex` pass on is the peer's word still: in `rex`'s name it would be one of this node.
+#[test]
+fn what_rex_passes_on_is_the_peers() {
+    let node = node(FunctionLimits::default());
+    let denied = NodeName::new("denied@127.0.0.1").unwrap();
+    node.functions().deny(denied).unwrap();
+    node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
+    let there = Arc::clone(&node);
+    node.processes()
+        .block_on(move |cx: Cx<Term>| async move {
+            there.start_kernel().await.unwrap();
+            let peer = Some(Pid::new(denied, 7, 1, 0));
+            let me = || Term::Pid(cx.pid());
+            let call = || Term::tuple([me(), request("call", "done", Term::Nil, "user")]);
+            let done = || request("cast", "done", Term::Nil, "user");
+            for tag in ["sbcast", "send"] {
+                for inner in [call(), cast(done()), done()] {
+                    let passed = Term::tuple([Term::atom(tag), Term::atom("rex"), inner]);
+                    to_rex(&there, peer, &Term::tuple([me(), passed]));
+                }
+            }
+            // Virtual time: whatever still runs has run.
+            cx.sleep(Duration::from_secs(1)).await;
+        })
+        .unwrap();
+    let counts = node.functions().counts();
+    assert_eq!(counts.begun, 0, "{counts:?}");
+    assert!(counts.denied >= 2, "{counts:?}");
+}
+
+/// Charts are sent to who looks at them, and to nobody who is gone: the place among what the peer has running is free then.
+#[test]
+fn statistics_are_sent_for_as_long_as_somebody_looks() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let running = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let looks = |mut cx: Cx<Term>| async move {
+            for _ in 0..3 {
+                drop(cx.recv().await);
+            }
+        };
+        let collector = Term::Pid(cx.spawn(looks).unwrap().pid());
+        let args = Term::list([collector, Term::from(100)]);
+        let fetch = [Term::atom("cast"), Term::atom("observer_backend"), Term::atom("fetch_stats"), args];
+        let fetch = Term::tuple(fetch.into_iter().chain([Term::atom("user")]));
+        to_rex(&there, Some(cx.pid()), &cast(fetch));
+        cx.sleep(Duration::from_millis(250)).await;
+        let before = there.functions().running();
+        cx.sleep(Duration::from_millis(250)).await;
+        (before, there.functions().running())
+    });
+    assert_eq!(running.unwrap(), (1, 0));
+}
+
     let node = node(FunctionLimits::default());
     node.functions().allow("m", "die", 0, |mut call| async move {
         let me = call.cx().pid();

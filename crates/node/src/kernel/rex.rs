@@ -15,8 +15,8 @@ use crate::node::Node;
 use engset_otp::wire::{self as envelope, Envelope};
 use engset_otp::{Child, Info, Reply, Server};
 use engset_process::{
-    Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
-    SpawnedFor,
+    Addr, ControlSignal, Cx, Dest, EncodeError, Encoded, Exit, ExitReason, Mail, Mark, Outgoing, Processes,
+    Protocol, Rejected, SendError, SpawnOptions, SpawnedFor,
 };
 use engset_term::{Atom, Pid, Term};
 use std::collections::VecDeque;
@@ -295,12 +295,12 @@ impl Rex {
                 }
             }
             ("sbcast", [_, name, message]) => {
-                let is_there = pass_on(name, message, cx);
+                let is_there = pass_on(sent.0, name, message, cx);
                 let nobody = || Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), if is_there { node() } else { nobody() }]);
             }
             ("send", [_, name, message])
-                if !pass_on(name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
+                if !pass_on(sent.0, name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
             {
                 let nobody = Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), nobody]);
@@ -310,11 +310,13 @@ impl Rex {
     }
 }
 
-/// Sends a message to whoever holds `name` here, from `rex` itself; false where nobody does.
-fn pass_on(name: &Term, message: &Term, cx: &Cx<RexMsg>) -> bool {
+/// Sends a message to whoever holds `name` here; false where nobody does. It is `sender`'s still: in `rex`'s own name it
+/// would be a word of this node, which has more rights here than a peer.
+fn pass_on(sender: Pid, name: &Term, message: &Term, cx: &Cx<RexMsg>) -> bool {
     let Some(pid) = name.as_atom().and_then(|name| cx.processes().whereis(name)) else { return false };
     let mut body = Vec::new();
     engset_etf::encode_body(message, &mut body);
-    cx.processes().send_encoded(cx.pid(), &Dest::Pid(pid), body.into());
+    let mark = Mark { token: cx.processes().trace_token(cx.pid()), priority: false };
+    cx.processes().deliver_with(Some(sender), &Dest::Pid(pid), body.into(), mark);
     true
 }
