@@ -142,9 +142,13 @@ impl Owed {
     }
 
     fn stop_leader(&mut self) {
-        if let Some(leader) = self.leader.take() {
-            // It has served what was asked of it before.
-            drop(self.processes.send(self.rex, &Dest::Pid(leader), Term::atom("stop")));
+        let Some(leader) = self.leader.take() else { return };
+        // It has served what was asked of it before.
+        let told = self.processes.send(self.rex, &Dest::Pid(leader), Term::atom("stop"));
+        if let Err(SendError::Overloaded(_)) = told {
+            // So much waits for it that it would not hear of it.
+            let exit = ControlSignal::Exit { from: self.rex, reason: ExitReason::Kill };
+            self.processes.signal(self.rex, &Dest::Pid(leader), exit);
         }
     }
 }
