@@ -25,10 +25,13 @@ use std::sync::{Arc, Weak};
 const NAME: Atom = Atom::from_static("rex");
 /// So many block calls wait for their turn; one more is answered with `{badrpc, {'EXIT', system_limit}}`.
 const BLOCK_CALLS_MAX: usize = 1_000;
+/// So many bytes they have together while they wait; one that would make it more is refused in the same way.
+const BLOCK_CALLS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(super) fn child(node: &Weak<Node>) -> Child {
     let node = Weak::clone(node);
-    let rex = move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), running: None };
+    let rex =
+        move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), blocked_bytes: 0, running: None };
     Child::named_server(NAME, rex)
 }
 
@@ -36,6 +39,7 @@ struct Rex {
     node: Weak<Node>,
     /// Block calls that wait for their turn.
     blocked: VecDeque<(Request, Back)>,
+    blocked_bytes: usize,
     /// The process of the block call that runs.
     running: Option<engset_term::Reference>,
 }
@@ -227,11 +231,15 @@ impl Rex {
         };
         match tag {
             "call" | "cast" => drop(self.run(wish, back, cx)),
-            "block_call" if self.blocked.len() >= BLOCK_CALLS_MAX => {
+            "block_call" if !self.has_room(wish.bytes) => {
                 tracing::warn!(%from, "too many block calls wait: one is refused");
+                if let Some(node) = self.node.upgrade() {
+                    node.functions().count_refusal(Refusal::OverLimit);
+                }
                 back.give(badrpc(Refusal::OverLimit.atom()), cx.pid(), cx.processes());
             }
             "block_call" => {
+                self.blocked_bytes = self.blocked_bytes.saturating_add(wish.bytes);
                 self.blocked.push_back((wish, back));
                 self.next(cx);
             }
@@ -239,11 +247,18 @@ impl Rex {
         }
     }
 
+    /// Whether one more block call of so many bytes may wait. One alone may be of any size that may run.
+    fn has_room(&self, bytes: usize) -> bool {
+        let fits = self.blocked_bytes.saturating_add(bytes) <= BLOCK_CALLS_BYTES_MAX;
+        self.blocked.is_empty() || (fits && self.blocked.len() < BLOCK_CALLS_MAX)
+    }
+
     /// Runs the next block call, if none runs.
     fn next(&mut self, cx: &mut Cx<RexMsg>) {
         while self.running.is_none()
             && let Some((wish, back)) = self.blocked.pop_front()
         {
+            self.blocked_bytes = self.blocked_bytes.saturating_sub(wish.bytes);
             self.running = self.run(wish, back, cx).map(|pid| cx.monitor(pid));
         }
     }
