@@ -519,7 +519,12 @@ impl Processes {
         {
             return Epoch::NONE;
         }
-        let Some(pid) = self.resolve(to) else {
+        let pid = match to {
+            // As `exit(Alias, Reason)` of OTP 28 sends it.
+            Dest::Alias(alias) => self.aliases.process_of(*alias),
+            to => self.resolve(to),
+        };
+        let Some(pid) = pid else {
             self.bounce(to, signal);
             return Epoch::NONE;
         };
