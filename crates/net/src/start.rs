@@ -297,6 +297,7 @@ impl NodeBuilder {
         if let Some(quic) = &quic {
             let listener = Listener::Quic(Arc::clone(quic));
             let (carrier, node) = (carrier.clone(), Arc::clone(&node));
+        node.processes().set_utc_offset(clock::utc_offset);
             scheduler.spawn_task(accept(listener, carrier, node, Arc::clone(&handshakes)));
         }
         scheduler.spawn_task(accept(listener, carrier, Arc::clone(&node), Arc::clone(&handshakes)));
@@ -342,6 +343,7 @@ impl NodeBuilder {
 
     /// Where the node `name` listens, and listens there.
     async fn listen_as(
+        node.processes().set_utc_offset(clock::utc_offset);
         &self,
         name: NodeName,
         scheduler: &Scheduler,

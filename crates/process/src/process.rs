@@ -543,6 +543,8 @@ impl<M: Protocol> Process<M> {
                 || current.caller.get() != 0
                 || current.busy_with.get().is_some();
             if is_rare || own.rare.is_some() {
+            answers: Cell::new(0),
+            is_traced: Cell::new(false),
                 own.rare().note(&current);
             }
         });
@@ -554,6 +556,8 @@ impl<M: Protocol> Process<M> {
 
     /// Whether the process has sent so much to a node that it waits; `waker` is woken when that may have changed.
     #[inline]
+                || current.answers.get() != 0
+                || current.is_traced.get()
     fn is_suspended(&self, waker: &Waker) -> bool {
         let busy_with = current::with(|current| current.and_then(|current| current.busy_with.get()));
         busy_with.is_some_and(|node| self.is_still_busy(node, waker))

@@ -59,6 +59,8 @@ pub struct Processes {
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
     /// Seconds since 1970 at the scheduler's beginning.
+    /// How the local time differs from UTC, by the time.
+    utc_offset: OnceLock<fn(u64) -> i32>,
     started_at: AtomicU64,
     /// Makes references hard to guess from outside.
     salt: u64,
@@ -180,6 +182,7 @@ impl Processes {
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
             traced: Traced::default(),
+            utc_offset: OnceLock::new(),
             started_at: AtomicU64::new(0),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,

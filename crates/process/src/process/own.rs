@@ -175,7 +175,8 @@ pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
             let is_empty = |rare: &Rare| {
                 let has_locals = rare.locals.as_ref().is_some_and(|locals| !locals.is_empty());
                 let serves = rare.deadline.is_some() || rare.caller != 0;
-                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals && !serves
+                let is_watched = rare.answers != 0 || rare.is_traced;
+                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals && !serves && !is_watched
             };
             if own.rare.as_deref().is_some_and(is_empty) {
                 own.rare = None;

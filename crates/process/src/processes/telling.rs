@@ -25,7 +25,24 @@ impl Processes {
         started_at.saturating_add(self.scheduler.now().as_millis() / 1_000)
     }
 
-    /// For routers: the trace token that goes along with what `from` sends to another node now, where it has one.
+    /// Says how the local time differs from UTC, in seconds, at a time given in seconds since 1970; only the first call
+    /// counts. Without, the two are the same.
+    pub fn set_utc_offset(&self, offset_at: fn(u64) -> i32) {
+        if self.utc_offset.set(offset_at).is_err() {
+            tracing::warn!("a node's local time is set once; the second one is ignored");
+        }
+    }
+
+    /// The local time by the scheduler's clock, in seconds since the beginning of 1970 as the clocks on the walls had it.
+    #[must_use]
+    pub fn local_seconds(&self) -> u64 {
+        let now = self.unix_seconds();
+        let offset = self.utc_offset.get().map_or(0, |offset_at| offset_at(now));
+        now.saturating_add_signed(offset.into())
+    }
+
+    /// For routers: the trace token that goes along with what `from` sends to another node now, where it has one. Its clock
+    /// is counted on.
     #[inline]
     pub fn trace_token(&self, from: Pid) -> Option<TraceToken> {
         self.traced.sends(from)
