@@ -20,6 +20,8 @@ pub use tls::{
 pub use unix::SocketDirError;
 
 use crate::connect::{ConnectError, Step, within};
+#[cfg(feature = "quic")]
+use crate::dial_steps::note;
 use crate::driver::Beside;
 use crate::finding::{Finding, find};
 use crate::listening;
@@ -173,6 +175,7 @@ impl Carrier {
             #[cfg(feature = "quic")]
             Self::Quic(quic) => {
                 let found = find(scheduler, finding, peer).await?;
+                note(Step::Quic);
                 if let Some(carried) = quic.dial(scheduler, &found, peer).await? {
                     return Ok(carried);
                 }
