@@ -196,7 +196,7 @@ pub use engset_process::{
     PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
     RegisterError, Rejected, SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded,
     Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target,
-    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX,
+    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, TraceToken, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX,
     WhenFull, WorkerStats, blocking, current, current_pid, yield_now,
 };
 pub use engset_term::{

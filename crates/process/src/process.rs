@@ -15,7 +15,7 @@ use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::scheduler::{Turn, unboxed};
-use crate::signal::{ControlSignal, Dest, Encoded, Marked, Signal};
+use crate::signal::{ControlSignal, Dest, Encoded, Marked, Noted, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
@@ -101,6 +101,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) initial_call: fn() -> &'static str,
     pub(crate) processes: &'a Arc<Processes>,
     pub(crate) limits: Option<MailboxLimits>,
+    /// Whether it has a trace token from its beginning.
+    pub(crate) is_traced: bool,
 }
 
 /// The relations of a process: nothing for one that never had any.
@@ -170,10 +172,13 @@ impl<M: Protocol> Process<M> {
             waits: Waits::default(),
             message: std::marker::PhantomData,
         };
-        let own = Own {
-            mailbox: Mailbox::new(),
-            rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
-        };
+        let mut mailbox = Mailbox::new();
+        if birth.is_traced {
+            mailbox.begin_traced();
+        }
+        let is_rare = group_leader.is_some() || birth.is_traced;
+        let rare = || Box::new(Rare { group_leader, is_traced: birth.is_traced, ..Rare::default() });
+        let own = Own { mailbox, rare: is_rare.then(rare) };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
             cx: Some(Cx::new(task)),
             body: Some(body),
@@ -255,12 +260,12 @@ impl<M: Protocol> Process<M> {
                 Some(mail) => mail,
                 None => match own.with(|own| own.mailbox.pop_fresh()) {
                     Some(signal) => {
-                        let is_message = matches!(signal, Signal::Encoded(_));
+                        let out = self.messages_out.load(Ordering::Relaxed);
                         match self.take(me, own, signal) {
                             Some(mail) => mail,
                             None => {
-                                // One that is refused has made room as well.
-                                left -= usize::from(is_message);
+                                // One that is refused has made room as well; others have acted, or wait elsewhere.
+                                left -= usize::from(self.messages_out.load(Ordering::Relaxed) != out);
                                 continue;
                             }
                         }
@@ -314,8 +319,9 @@ impl<M: Protocol> Process<M> {
     fn take(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
             Signal::Mail(mail) => Some(mail),
-            Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(*message), None));
+            Signal::Noted(noted) => {
+                let Noted { message, mark } = *noted;
+                own.with(|own| own.mailbox.push_marked(Mail::Message(message), mark));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -369,7 +375,9 @@ impl<M: Protocol> Process<M> {
     /// Whether a signal that found the process's code at its end would have changed that end.
     fn comes_too_late(&self, signal: &ControlSignal) -> bool {
         match signal {
-            ControlSignal::Exit { from, .. } | ControlSignal::LinkExit { from, .. } => *from != self.pid(),
+            ControlSignal::Exit { from, .. }
+            | ControlSignal::LinkExit { from, .. }
+            | ControlSignal::TracedLinkExit { from, .. } => *from != self.pid(),
             ControlSignal::NodeDown { .. } => true,
             _ => false,
         }
@@ -396,6 +404,10 @@ impl<M: Protocol> Process<M> {
             Effect::Trapped(trapped) => {
                 me.with_inbox(|inbox| inbox.messages_in += 1);
                 own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
+            }
+            Effect::TracedTrapped(trapped, token) => {
+                me.with_inbox(|inbox| inbox.messages_in += 1);
+                own.with(|own| own.mailbox.push_traced(Mail::Exit(Box::new(trapped)), *token));
             }
             Effect::GroupLeader(leader) => {
                 own.with(|own| own.rare().group_leader = Some(leader));
@@ -439,7 +451,7 @@ impl<M: Protocol> Process<M> {
             self.tell(*state, reason);
         }
         let mut dropped = 0;
-        self.processes.traced.ended(self.pid());
+        self.processes.traced().ended(self.pid());
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
             for mail in waiting {
@@ -454,9 +466,9 @@ impl<M: Protocol> Process<M> {
                     dropped += 1;
                     drop_quietly(mail);
                 }
-                Signal::Priority(message) => {
+                Signal::Noted(noted) => {
                     dropped += 1;
-                    drop_quietly(message);
+                    drop_quietly(noted);
                 }
                 signal @ (Signal::Encoded(_) | Signal::Marked(_)) => {
                     dropped += 1;
@@ -490,6 +502,7 @@ impl<M: Protocol> Process<M> {
             self.processes.aliases().close(alias);
         }
         for (to, signal) in state.finish(self.pid(), reason) {
+            let signal = self.processes.with_token(self.pid(), signal);
             self.processes.signal(self.pid(), &to, signal);
         }
         if state.met_remote {
@@ -530,6 +543,8 @@ impl<M: Protocol> Process<M> {
             waits: &self.waits,
             polled_call: Cell::new(false),
             busy_with: Cell::new(None),
+            answers: Cell::new(0),
+            is_traced: Cell::new(false),
         };
         own.with(|own| {
             if let Some(rare) = &own.rare {
@@ -541,10 +556,10 @@ impl<M: Protocol> Process<M> {
             // Nearly always there is none: a request is served within a time slice.
             let is_rare = current.deadline.get().is_some()
                 || current.caller.get() != 0
+                || current.answers.get() != 0
+                || current.is_traced.get()
                 || current.busy_with.get().is_some();
             if is_rare || own.rare.is_some() {
-            answers: Cell::new(0),
-            is_traced: Cell::new(false),
                 own.rare().note(&current);
             }
         });
@@ -556,8 +571,6 @@ impl<M: Protocol> Process<M> {
 
     /// Whether the process has sent so much to a node that it waits; `waker` is woken when that may have changed.
     #[inline]
-                || current.answers.get() != 0
-                || current.is_traced.get()
     fn is_suspended(&self, waker: &Waker) -> bool {
         let busy_with = current::with(|current| current.and_then(|current| current.busy_with.get()));
         busy_with.is_some_and(|node| self.is_still_busy(node, waker))

@@ -20,6 +20,7 @@ use crate::scheduler::Scheduler;
 use crate::signal::{ControlSignal, Dest, Encoded, Epoch, Mark, Marked, SpawnRequest};
 use crate::table::{Table, TooManyProcesses};
 use crate::task::{Untyped, Visit};
+use crate::trace_token::TraceToken;
 use crate::traced::Traced;
 use engset_etf::{Body, Payload};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
@@ -43,8 +44,7 @@ pub const PROCESSES_RESERVE: usize = 1_024;
 
 /// The processes of one node.
 pub struct Processes {
-    node: NodeName,
-    creation: u32,
+    here: Here,
     scheduler: Scheduler,
     pub(crate) table: Table,
     pub(crate) registry: Registry,
@@ -55,13 +55,12 @@ pub struct Processes {
     system_monitor: Mutex<Option<Pid>>,
     /// Set at the end of the node: processes that are killed then did not crash.
     halting: AtomicBool,
-    pub(crate) traced: Traced,
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
     /// Seconds since 1970 at the scheduler's beginning.
+    started_at: AtomicU64,
     /// How the local time differs from UTC, by the time.
     utc_offset: OnceLock<fn(u64) -> i32>,
-    started_at: AtomicU64,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
@@ -87,7 +86,6 @@ pub struct Identity {
     pub salt: u64,
 }
 
-/// How a new process begins.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node, creation, processes_max, salt: _ } = self;
@@ -99,6 +97,7 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// How a new process begins.
 ///
 /// ```
 /// use engset_process::{MailboxLimits, SpawnOptions};
@@ -122,6 +121,8 @@ pub struct SpawnOptions {
     pub mailbox: Option<MailboxLimits>,
     /// What does input and output for it; without, what does so for the process that starts it.
     pub group_leader: Option<Pid>,
+    /// The trace token with which it was asked for; without, that of the process that starts it.
+    pub trace_token: Option<Box<TraceToken>>,
     /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
     pub from_reserve: bool,
 }
@@ -170,8 +171,7 @@ impl Processes {
     pub fn new(identity: Identity, scheduler: Scheduler) -> Arc<Self> {
         panics::install_hook();
         let processes = Arc::new(Self {
-            node: identity.node,
-            creation: identity.creation,
+            here: Here { node: identity.node, creation: identity.creation, traced: Traced::default() },
             scheduler,
             table: Table::new(identity.processes_max, PROCESSES_RESERVE),
             registry: Registry::default(),
@@ -181,9 +181,8 @@ impl Processes {
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
-            traced: Traced::default(),
-            utc_offset: OnceLock::new(),
             started_at: AtomicU64::new(0),
+            utc_offset: OnceLock::new(),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
@@ -202,20 +201,26 @@ impl Processes {
     /// The node's name.
     #[must_use]
     pub fn node(&self) -> NodeName {
-        self.node
+        self.here.node
+    }
+
+    /// Which processes have a trace token.
+    #[inline(always)]
+    pub(crate) fn traced(&self) -> &Traced {
+        &self.here.traced
     }
 
     /// The pid of this node with this number, see [`Pid::number`]: what is kept of a process's own node's pids.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
     pub(crate) fn pid_of_number(&self, number: u64) -> Pid {
-        Pid::new(self.node, self.creation, number as u32, (number >> 32) as u32)
+        Pid::new(self.here.node, self.here.creation, number as u32, (number >> 32) as u32)
     }
 
     /// The node's creation.
     #[must_use]
     pub fn creation(&self) -> u32 {
-        self.creation
+        self.here.creation
     }
 
     /// What runs the processes.
@@ -247,7 +252,7 @@ impl Processes {
         let secret = hasher.finish();
         // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
         let words = [low(number), high(number), low(secret), high(secret), 0];
-        Reference::new(self.node, self.creation, &words).expect("a reference has at most five words")
+        Reference::new(self.here.node, self.here.creation, &words).expect("a reference has at most five words")
     }
 
     /// Starts a process that runs `body`.
@@ -310,7 +315,7 @@ impl Processes {
         F: Future<Output: IntoExit> + Send + 'static,
     {
         let (number, door) = self.table.take(options.from_reserve).map_err(SpawnError::TooManyProcesses)?;
-        let pid = Pid::new(self.node, self.creation, number + 1, door.generation());
+        let pid = Pid::new(self.here.node, self.here.creation, number + 1, door.generation());
         if let Some(name) = &options.name
             && let Err(error) = self.registry.register(name.clone(), pid)
         {
@@ -322,6 +327,13 @@ impl Processes {
             current.map_or((None, None), |current| (Some(current.pid), current.group_leader.get()))
         });
         let group_leader = options.group_leader.or(group_leader);
+        let is_traced = match options.trace_token {
+            Some(token) => {
+                self.traced().born(pid, *token);
+                true
+            }
+            None => parent.is_some_and(|parent| self.traced().spawns(parent, pid)),
+        };
         let prepare = |relations: &mut Relations| {
             if options.name.is_some() || options.label.is_some() || group_leader.is_some() {
                 let state = relations.state();
@@ -337,6 +349,7 @@ impl Processes {
             initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>),
             processes: self,
             limits: options.mailbox,
+            is_traced,
         };
         Process::<M>::start(&birth, door, prepare, body).schedule();
         Ok(Addr::new(pid))
@@ -420,7 +433,7 @@ impl Processes {
     }
 
     fn mark(&self, from: Pid) -> Mark {
-        Mark { token: self.traced.sends(from), priority: false }
+        Mark { token: self.traced().sends(from), priority: false }
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
@@ -569,7 +582,7 @@ impl Processes {
     pub(crate) fn bounce(&self, to: &Dest, signal: ControlSignal) {
         // A router that noted whom a loss of connection concerns did so before it saw that nobody is there.
         if let ControlSignal::Link { from } | ControlSignal::Monitor { watcher: from, .. } = &signal
-            && from.node() != self.node
+            && from.node() != self.here.node
             && let Dest::Pid(pid) = to
         {
             self.forget(*pid);
@@ -644,7 +657,7 @@ impl Processes {
     /// or not.
     #[must_use]
     pub fn pids(&self) -> Vec<Pid> {
-        self.table.all().map(|(id, serial)| Pid::new(self.node, self.creation, id, serial)).collect()
+        self.table.all().map(|(id, serial)| Pid::new(self.here.node, self.here.creation, id, serial)).collect()
     }
 
     /// How many processes are alive.
@@ -754,7 +767,7 @@ impl Processes {
 
     /// The alias of this node that a message answers, if it is a reply to one.
     fn own_alias(&self, payload: &Payload) -> Option<Reference> {
-        answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
+        answered_alias(payload).filter(|alias| alias.node() == self.here.node && alias.creation() == self.here.creation)
     }
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
@@ -778,7 +791,7 @@ impl Processes {
         match to {
             Dest::Pid(pid) => Some(*pid),
             Dest::Name(name) => self.registry.whereis(name),
-            Dest::RemoteName(name, node) if *node == self.node => self.registry.whereis(name),
+            Dest::RemoteName(name, node) if *node == self.here.node => self.registry.whereis(name),
             Dest::RemoteName(..) | Dest::Alias(_) => None,
         }
     }
@@ -794,11 +807,11 @@ impl Processes {
     }
 
     pub(crate) fn is_here(&self, pid: Pid) -> bool {
-        pid.node() == self.node && pid.creation() == self.creation
+        pid.node() == self.here.node && pid.creation() == self.here.creation
     }
 
     fn is_elsewhere(&self, to: &Dest) -> bool {
-        to.node().is_some_and(|node| node != self.node)
+        to.node().is_some_and(|node| node != self.here.node)
     }
 
     fn router(&self) -> Option<Arc<dyn Router>> {
@@ -809,7 +822,7 @@ impl Processes {
 impl fmt::Debug for Processes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Processes")
-            .field("node", &self.node)
+            .field("node", &self.here.node)
             .field("table", &self.table)
             .finish_non_exhaustive()
     }

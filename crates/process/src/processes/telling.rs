@@ -1,8 +1,11 @@
 //! The time of day, the end of the node, and trace tokens.
 
 use super::Processes;
+use crate::current;
+use crate::signal::ControlSignal;
 use crate::trace_token::TraceToken;
 use engset_term::Pid;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Processes {
@@ -45,6 +48,31 @@ impl Processes {
     /// is counted on.
     #[inline]
     pub fn trace_token(&self, from: Pid) -> Option<TraceToken> {
-        self.traced.sends(from)
+        self.traced().sends(from)
+    }
+
+    /// The trace token that a process of this node has, if it has one: `seq_trace:get_token/0`.
+    #[must_use]
+    pub fn has_trace_token(&self, pid: Pid) -> Option<TraceToken> {
+        self.traced().of(pid)
+    }
+
+    /// The running process, where it has a trace token. The others do not wait for each other at the table for it.
+    #[cold]
+    pub(super) fn traced_sender(&self) -> Option<Pid> {
+        current::with(|current| {
+            let current = current.filter(|current| current.is_traced.get())?;
+            std::ptr::eq(Arc::as_ptr(current.processes), self).then_some(current.pid)
+        })
+    }
+
+    /// What `from` tells of its own end, with its trace token where that goes along.
+    pub(crate) fn with_token(&self, from: Pid, signal: ControlSignal) -> ControlSignal {
+        match signal {
+            ControlSignal::LinkExit { from: ended, reason } if let Some(token) = self.traced().sends(from) => {
+                ControlSignal::TracedLinkExit { from: ended, reason, token: Box::new(token) }
+            }
+            signal => signal,
+        }
     }
 }
