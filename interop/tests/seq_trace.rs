@@ -58,8 +58,11 @@ struct Hop(Pid);
 impl Protocol for Hop {}
 
 /// Starts a process of this name that serves messages `{From, Word}`.
-fn serve<F>(processes: &std::sync::Arc<Processes>, name: &'static str, body: impl FnOnce(Cx<Term>) -> F + Send + 'static)
-where
+fn serve<F>(
+    processes: &std::sync::Arc<Processes>,
+    name: &'static str,
+    body: impl FnOnce(Cx<Term>) -> F + Send + 'static,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
     let options = SpawnOptions { name: Some(Atom::from_static(name)), ..SpawnOptions::default() };

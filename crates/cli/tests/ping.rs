@@ -87,8 +87,8 @@ fn a_node_that_says_nothing_is_a_timeout_of_the_handshake() {
 /// A listener that takes nobody any more: what would begin a connection is dropped, as by a firewall.
 #[cfg(target_os = "linux")]
 fn deaf() -> (TcpListener, Vec<TcpStream>, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let at = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let at = listener.local_addr().expect("it is bound");
     let patience = std::time::Duration::from_millis(200);
     // So many as the queue of the operating system holds.
     let waiting = std::iter::from_fn(|| TcpStream::connect_timeout(&at, patience).ok()).collect();

@@ -255,8 +255,7 @@ impl NodeBuilder {
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
             let (carrier, steps) = (Carrier::Tcp, Arc::<DialSteps>::default());
-            let network =
-                Arc::new(Dialler { carrier, finding: Finding::Epmd(0), steps: Arc::clone(&steps) });
+            let network = Arc::new(Dialler { carrier, finding: Finding::Epmd(0), steps: Arc::clone(&steps) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));

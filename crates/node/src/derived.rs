@@ -32,9 +32,7 @@ mod tests {
 
     /// Runs splitmix64 backwards, which its constants allow.
     fn unmixed(mixed: u64) -> u64 {
-        let unshifted = |value: u64, by: u32| {
-            (0..64 / by + 1).fold(value, |known, _| value ^ (known >> by))
-        };
+        let unshifted = |value: u64, by: u32| (0..64 / by + 1).fold(value, |known, _| value ^ (known >> by));
         let mut seed = unshifted(mixed, 31).wrapping_mul(0x3196_42b2_d24d_8ec3);
         seed = unshifted(seed, 27).wrapping_mul(0x96de_1b17_3f11_9089);
         unshifted(seed, 30).wrapping_sub(0x9E37_79B9_7F4A_7C15)

@@ -119,7 +119,11 @@ fn block_calls_that_wait_have_a_limit_in_bytes() {
                 let args = Term::list([Term::binary(vec![0; bytes])]);
                 // One runs, and two wait.
                 for _ in 0..3 {
-                    to_rex(&there, Some(cx.pid()), &cast(request("block_call", "hold", args.clone(), "user")));
+                    to_rex(
+                        &there,
+                        Some(cx.pid()),
+                        &cast(request("block_call", "hold", args.clone(), "user")),
+                    );
                 }
                 cx.sleep(Duration::from_secs(1)).await;
             })

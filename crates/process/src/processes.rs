@@ -252,7 +252,8 @@ impl Processes {
         let secret = hasher.finish();
         // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
         let words = [low(number), high(number), low(secret), high(secret), 0];
-        Reference::new(self.here.node, self.here.creation, &words).expect("a reference has at most five words")
+        Reference::new(self.here.node, self.here.creation, &words)
+            .expect("a reference has at most five words")
     }
 
     /// Starts a process that runs `body`.
@@ -657,7 +658,10 @@ impl Processes {
     /// or not.
     #[must_use]
     pub fn pids(&self) -> Vec<Pid> {
-        self.table.all().map(|(id, serial)| Pid::new(self.here.node, self.here.creation, id, serial)).collect()
+        self.table
+            .all()
+            .map(|(id, serial)| Pid::new(self.here.node, self.here.creation, id, serial))
+            .collect()
     }
 
     /// How many processes are alive.
@@ -767,7 +771,8 @@ impl Processes {
 
     /// The alias of this node that a message answers, if it is a reply to one.
     fn own_alias(&self, payload: &Payload) -> Option<Reference> {
-        answered_alias(payload).filter(|alias| alias.node() == self.here.node && alias.creation() == self.here.creation)
+        answered_alias(payload)
+            .filter(|alias| alias.node() == self.here.node && alias.creation() == self.here.creation)
     }
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.

@@ -233,10 +233,17 @@ mod tests {
         }
         assert_eq!(shown.len(), SHOWN_TREES_MAX);
         let one_more = Term::int(SHOWN_TREES_MAX);
-        assert!(is_news(&mut shown, &what, &one_more, &answer) && is_news(&mut shown, &what, &one_more, &answer));
+        assert!(
+            is_news(&mut shown, &what, &one_more, &answer) && is_news(&mut shown, &what, &one_more, &answer)
+        );
         assert_eq!(shown.len(), SHOWN_TREES_MAX);
-        assert!(is_news(&mut shown, &what, &Term::from(0), &Term::from(2)), "what is kept is still looked at");
+        assert!(
+            is_news(&mut shown, &what, &Term::from(0), &Term::from(2)),
+            "what is kept is still looked at"
+        );
         shown.pop();
-        assert!(is_news(&mut shown, &what, &one_more, &answer) && !is_news(&mut shown, &what, &one_more, &answer));
+        assert!(
+            is_news(&mut shown, &what, &one_more, &answer) && !is_news(&mut shown, &what, &one_more, &answer)
+        );
     }
 }

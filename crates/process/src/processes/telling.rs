@@ -69,7 +69,9 @@ impl Processes {
     /// What `from` tells of its own end, with its trace token where that goes along.
     pub(crate) fn with_token(&self, from: Pid, signal: ControlSignal) -> ControlSignal {
         match signal {
-            ControlSignal::LinkExit { from: ended, reason } if let Some(token) = self.traced().sends(from) => {
+            ControlSignal::LinkExit { from: ended, reason }
+                if let Some(token) = self.traced().sends(from) =>
+            {
                 ControlSignal::TracedLinkExit { from: ended, reason, token: Box::new(token) }
             }
             signal => signal,

@@ -3,8 +3,8 @@
 use crate::stage::{Number, ends, everywhere, gone, identity, next, number, quiet};
 use engset_etf::encode_body;
 use engset_process::{
-    AliasMode, AliasOptions, ControlSignal, Cx, Dest, ExitReason, Mail, Mark, MonitorOptions, Processes, Scheduler,
-    SendError, SpawnOptions,
+    AliasMode, AliasOptions, ControlSignal, Cx, Dest, ExitReason, Mail, Mark, MonitorOptions, Processes,
+    Scheduler, SendError, SpawnOptions,
 };
 use engset_term::Term;
 use std::time::Duration;
