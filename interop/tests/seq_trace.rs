@@ -66,7 +66,7 @@ fn serve<F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let options = SpawnOptions { name: Some(Atom::from_static(name)), ..SpawnOptions::default() };
-    processes.spawn(options, body).unwrap();
+    processes.spawn(options, body).expect("there is room, and the name is free");
 }
 
 /// Who sent the next message.
