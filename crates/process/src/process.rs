@@ -1,5 +1,6 @@
 //! One process: what others see of it, its own state, and the run of its code from birth to exit.
 
+mod any;
 mod own;
 mod rare;
 
@@ -7,7 +8,7 @@ use crate::context::Cx;
 use crate::crash;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
-use crate::info::{Callback, ProcessInfo, Status};
+use crate::info::{Callback, ProcessInfo};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
@@ -33,41 +34,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+pub(crate) use any::{AnyProcess, Seen};
 pub(crate) use own::{SavePoint, discard, is_ending, receive, shrink, waits_for_turn, with_locals};
 
 /// So many messages a process receives in one time slice before others have their turn.
 pub const SLICE_MESSAGES: u32 = 1_024;
-
-/// A process whose message type the caller does not know.
-pub(crate) trait AnyProcess: Send + Sync + 'static {
-    /// What can be seen of the process from outside now; without its ancestors.
-    fn info(&self, seen: Seen) -> ProcessInfo;
-    /// Notes a name that must be freed at the process's end; false when it is ending already.
-    fn named(&self, name: Atom) -> bool;
-    /// Forgets a name that was freed.
-    fn unnamed(&self, name: &Atom);
-    /// Who started the process.
-    fn parent(&self) -> Option<Pid>;
-    /// Decides about one more message of so many bytes. Under the door's lock.
-    fn admit(&self, messages_in: u64, bytes: usize) -> Verdict;
-    /// What a sender can expect whose message of so many bytes was refused; it is noted where it waits. Under the
-    /// door's lock.
-    fn wait_for_room(&self, messages_in: u64, bytes: usize, waker: &Waker) -> Room;
-    /// The limits of the mailbox, if it has any.
-    fn guard(&self) -> Option<&Guard>;
-    /// Who leads the group of the process.
-    fn group_leader(&self) -> Option<Pid>;
-    /// For whom the process waits.
-    fn waits(&self) -> &Waits;
-}
-
-/// What is seen of a process at its door.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) status: Status,
-    pub(crate) messages_in: u64,
-    pub(crate) size: usize,
-}
 
 /// What others may see of a process that receives messages of type `M`.
 ///
