@@ -66,8 +66,9 @@ pub struct Processes {
     salt: u64,
 }
 
-/// What each message on its way is compared with first: beside each other, in one line of the cache.
-#[repr(C, align(16))]
+/// What each message on its way is compared with first: beside each other, in one line of the cache that holds nothing
+/// that is written to meanwhile.
+#[repr(C, align(64))]
 struct Here {
     node: NodeName,
     creation: u32,
