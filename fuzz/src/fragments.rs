@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 const SEQUENCES_MAX: usize = 3;
 const BYTES_MAX: usize = 1_500;
 const IDLE_MAX: Duration = Duration::from_secs(30);
+const LATE_MAX: Duration = Duration::from_secs(1);
 /// `{22, Pid, Pid}`.
 const CONTROL: &[u8] =
     b"h\x03a\x16Xw\x03a@h\0\0\0\x01\0\0\0\0\0\0\0\x07Xw\x03b@h\0\0\0\x01\0\0\0\0\0\0\0\x07";
@@ -64,6 +65,7 @@ fn play(input: &mut Unstructured<'_>) -> Result<()> {
         if input.ratio(1_u8, 8_u8)? {
             now = now.saturating_add(Duration::from_secs(input.int_in_range(0..=20)?));
             let told = incoming.handle_timeout(now);
+            model.late(now);
             let stalled = model.stalled(now);
             assert_eq!(
                 told.is_err(),
@@ -160,6 +162,13 @@ impl Model {
 
     fn due(&self) -> Option<Instant> {
         self.open.values().map(|open| open.touched.saturating_add(IDLE_MAX)).min()
+    }
+
+    /// Whoever looks too late lets all wait from now on.
+    fn late(&mut self, now: Instant) {
+        if self.due().is_some_and(|due| now.saturating_duration_since(due) > LATE_MAX) {
+            self.open.values_mut().for_each(|open| open.touched = now);
+        }
     }
 
     fn stalled(&self, now: Instant) -> Option<u64> {

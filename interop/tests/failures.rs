@@ -77,6 +77,28 @@ fn a_node_that_ended_is_named() {
     assert!(matches!(error.step(), Step::Epmd | Step::Tcp), "{error}");
 }
 
+/// A process may end with any term; one that is over a limit of ours is no reason to close the connection.
+#[test]
+fn an_exit_reason_over_a_limit_is_told_and_the_connection_stays() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("register(big, spawn(fun() -> receive go -> exit({big, 1 bsl 70000}) end end)).");
+    let Stage { beam: _beam, node, .. } = stage;
+    let told = node.block_on(|mut cx| async move {
+        let big = Dest::RemoteName(Atom::from_static("big"), NodeName::new("beam@127.0.0.1").unwrap());
+        let reference = cx.monitor(big.clone());
+        cx.send(big, Term::atom("go")).unwrap();
+        loop {
+            if let Mail::Down(down) = cx.recv_timeout(std::time::Duration::from_secs(10)).await.unwrap() {
+                assert_eq!(down.reference, reference);
+                return down.reason.to_term().to_string();
+            }
+        }
+    });
+    let told = told.unwrap();
+    assert!(told.starts_with("{unread_reason,<<\"integer is too large"), "{told}");
+    assert_eq!(node.node().connected().len(), 1);
+}
+
 #[test]
 fn links_monitors_and_calls_fire_once_when_the_erlang_node_is_killed() {
     let Some(stage) = Stage::new() else { return };

@@ -409,6 +409,23 @@ fn a_stalled_sequence_ends_the_connection() {
     assert_eq!(back.handle_timeout(deadline), Err(ConnectionError::SequenceStalled { sequence: 5 }));
 }
 
+/// A machine that was suspended does not drop a peer for what it did not read itself.
+#[test]
+fn who_looks_too_late_does_not_take_a_sequence_for_stalled() {
+    let wait = |late: Duration| {
+        let mut back = incoming(Flags::OURS);
+        back.handle_bytes(NOW, &wire::first(5, 3, &send_bytes(1), b"a")).unwrap();
+        let then = NOW.saturating_add(Duration::from_secs(30) + late);
+        let told = back.handle_timeout(then);
+        (told, back.poll_timeout().map(|due| due.saturating_duration_since(then)))
+    };
+    let stalled = Err(ConnectionError::SequenceStalled { sequence: 5 });
+    assert_eq!(wait(Duration::from_secs(1)).0, stalled);
+    for late in [Duration::from_millis(1_001), Duration::from_secs(3_600)] {
+        assert_eq!(wait(late), (Ok(()), Some(Duration::from_secs(30))), "its time begins anew");
+    }
+}
+
 #[test]
 fn a_claimed_length_reserves_nothing() {
     let mut reader = FrameReader::new(usize::MAX);

@@ -28,7 +28,8 @@ pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Term, DecodeError> {
     }
 }
 
-/// As [`decode_with`]; the term shares its binaries of 64 bytes and more with `bytes`.
+/// As [`decode_with`]; the term shares its long binaries with `bytes`: those of 1 KiB and more that are a
+/// 64th of them or more.
 pub fn decode_bytes(bytes: &Bytes, limits: &Limits) -> Result<Term, DecodeError> {
     let body = bytes.slice_ref(after_version(bytes)?);
     let mut reader = Reader::shared(&body, limits);
@@ -133,39 +134,90 @@ impl Decoder<'_, '_> {
 
     /// A container of few cells, which are read to where they stay.
     fn few(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
-        let fill = |cells: &mut [Term]| {
-            for cell in cells {
-                self.value(cell, depth.saturating_add(1));
-                if self.failure.is_some() {
-                    return;
-                }
-            }
-        };
         match shape {
-            Shape::Tuple => *slot = Term::Tuple(Tuple::filled(count, fill)),
-            Shape::List => match List::filled(count, fill) {
-                Some(list) => *slot = Term::List(list),
-                None => self.fail(self.reader.error(Kind::Truncated)),
-            },
-            Shape::Map => match Map::try_filled(count, fill) {
+            Shape::Tuple => *slot = Term::Tuple(Tuple::filled(count, |cells| self.fill(cells, depth))),
+            Shape::List => self.short_list(slot, depth, count),
+            Shape::Map => match Map::try_filled(count, |cells| self.fill(cells, depth)) {
                 Ok(map) => *slot = Term::Map(map),
                 Err(_twice) => self.fail(self.reader.error(Kind::DuplicateKey)),
             },
         }
     }
 
-    /// A container of more cells than are made room for because it is said that they come.
-    fn many(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
-        let mut cells = Vec::with_capacity(CLAIMED_CELLS_MAX);
-        for _ in 0..count {
-            let mut cell = Term::Nil;
-            self.value(&mut cell, depth.saturating_add(1));
+    /// The cells of a container that is inside `depth` others.
+    #[inline]
+    fn fill(&mut self, cells: &mut [Term], depth: usize) {
+        for cell in cells {
+            self.value(cell, depth.saturating_add(1));
             if self.failure.is_some() {
                 return;
             }
+        }
+    }
+
+    /// A list of few cells, of which the last is the tail.
+    fn short_list(&mut self, slot: &mut Term, depth: usize, count: usize) {
+        let mut goes_on = false;
+        let list = List::filled(count, |cells| {
+            let Some((tail, elements)) = cells.split_last_mut() else { return };
+            self.fill(elements, depth);
+            goes_on = self.reader.rest().first() == Some(&tags::LIST);
+            if !goes_on && self.failure.is_none() {
+                self.value(tail, depth.saturating_add(1));
+            }
+        });
+        match list {
+            Some(list) if goes_on => self.rest_of_list(slot, depth, list.elements().to_vec()),
+            Some(list) => *slot = Term::List(list),
+            None => self.fail(self.reader.error(Kind::Truncated)),
+        }
+    }
+
+    /// What comes behind these elements of a list: as long as the tail is a list again, its elements, which are no deeper.
+    fn rest_of_list(&mut self, slot: &mut Term, depth: usize, mut cells: Vec<Term>) {
+        loop {
+            let more = match more_of_list(self.reader, depth, cells.len()) {
+                Ok(0) => break,
+                Ok(more) => more,
+                Err(error) => return self.fail(error),
+            };
+            for _ in 0..more {
+                if !self.push(&mut cells, depth) {
+                    return;
+                }
+            }
+        }
+        if self.push(&mut cells, depth) {
+            *slot = self.sound(Shape::List.of(cells));
+        }
+    }
+
+    /// One more cell of a container; false after a failure.
+    #[inline]
+    fn push(&mut self, cells: &mut Vec<Term>, depth: usize) -> bool {
+        let mut cell = Term::Nil;
+        self.value(&mut cell, depth.saturating_add(1));
+        let is_sound = self.failure.is_none();
+        if is_sound {
             cells.push(cell);
         }
-        *slot = self.sound(shape.of(cells.drain(..)));
+        is_sound
+    }
+
+    /// A container of more cells than are made room for because it is said that they come.
+    fn many(&mut self, slot: &mut Term, depth: usize, shape: Shape, count: usize) {
+        let mut cells = Vec::with_capacity(CLAIMED_CELLS_MAX);
+        // The tail of a list may be one more list.
+        let is_list = matches!(shape, Shape::List);
+        for _ in usize::from(is_list)..count {
+            if !self.push(&mut cells, depth) {
+                return;
+            }
+        }
+        if is_list {
+            return self.rest_of_list(slot, depth, cells);
+        }
+        *slot = self.sound(shape.of(cells));
     }
 
     /// A container below which the depth is kept on a stack of our own.
@@ -179,7 +231,7 @@ impl Decoder<'_, '_> {
             match next {
                 Ok(Some((shape, missing))) if missing > 0 => {
                     open.push(Open { shape, missing, start: values.len() });
-                    next = admitted(self.reader, depth.saturating_add(open.len()));
+                    next = next_head(self.reader, &mut open, depth, values.len());
                     continue;
                 }
                 Ok(Some((shape, _))) => value = self.sound(shape.of([])),
@@ -195,7 +247,7 @@ impl Decoder<'_, '_> {
                 *slot = values.pop().unwrap_or(Term::Nil);
                 return;
             }
-            next = admitted(self.reader, depth.saturating_add(open.len()));
+            next = next_head(self.reader, &mut open, depth, values.len());
         }
     }
 
@@ -276,6 +328,35 @@ fn admitted(reader: &mut Reader<'_>, depth: usize) -> Result<Option<(Shape, usiz
         admit(reader, depth, count)?;
     }
     Ok(head)
+}
+
+/// As [`admitted`], inside the innermost of these containers, which are themselves inside `depth` others, when there are
+/// so many values. A list in the tail of a list is no container by itself: the list goes on.
+fn next_head(
+    reader: &mut Reader<'_>,
+    open: &mut [Open],
+    depth: usize,
+    values: usize,
+) -> Result<Option<(Shape, usize)>, DecodeError> {
+    let inside = depth.saturating_add(open.len());
+    if let Some(Open { shape: Shape::List, missing: missing @ 1, start }) = open.last_mut() {
+        let more = more_of_list(reader, inside.saturating_sub(1), values.saturating_sub(*start))?;
+        *missing = missing.saturating_add(more);
+    }
+    admitted(reader, inside)
+}
+
+/// Where the tail of a list stands that is inside `depth` containers and has so many elements: how many more come.
+#[inline]
+fn more_of_list(reader: &mut Reader<'_>, depth: usize, elements: usize) -> Result<usize, DecodeError> {
+    let more = reader.list_goes_on()?;
+    if more > 0 {
+        if elements.saturating_add(more) > reader.limits().elements_max {
+            return Err(reader.error(Kind::TooManyElements));
+        }
+        admit(reader, depth, more)?;
+    }
+    Ok(more)
 }
 
 /// Whether a container may be inside `depth` others, and have so many cells.
@@ -398,7 +479,7 @@ fn string(reader: &mut Reader<'_>) -> Result<Term, DecodeError> {
 
 fn binary(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Binary, DecodeError> {
     match reader.shared_buffer() {
-        Some(buffer) if bytes.len() >= SHARED_BYTES_MIN => {
+        Some(buffer) if is_worth_sharing(bytes.len(), buffer.len()) => {
             reader.charge(BINARY_COUNTERS)?;
             Ok(Binary::from(buffer.slice_ref(bytes)))
         }
@@ -409,6 +490,11 @@ fn binary(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Binary, DecodeError> 
             Ok(Binary::copy_from_slice(bytes))
         }
     }
+}
+
+/// Whether so many bytes share what they came in, which they keep alive: all of it, whoever keeps only them.
+const fn is_worth_sharing(bytes: usize, whole: usize) -> bool {
+    bytes >= SHARED_BYTES_MIN && bytes >= whole / SHARED_PARTS_MAX
 }
 
 /// A fun or a record, kept as it is after a look at its parts.
@@ -453,8 +539,11 @@ const fn one_byte_later(error: DecodeError) -> DecodeError {
     DecodeError { offset: error.offset.saturating_add(1), kind: error.kind }
 }
 
-/// Binaries this long share the buffer they came in; shorter ones would only keep it alive.
-const SHARED_BYTES_MIN: usize = 64;
+/// Binaries this long may share the buffer they came in; shorter ones would only keep it alive, and the block it was read
+/// into with others.
+const SHARED_BYTES_MIN: usize = 1_024;
+/// They do so if they are no smaller part of it.
+const SHARED_PARTS_MAX: usize = 64;
 /// The counters before shared cells or text.
 const COUNTERS: usize = 16;
 /// A shared binary besides its bytes: the counters of value and buffer and what points there.

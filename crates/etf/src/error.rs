@@ -71,6 +71,30 @@ pub enum DecodeErrorKind {
     TooManyNodeNames,
 }
 
+impl DecodeErrorKind {
+    /// Whether a limit of who reads has stopped a term that may well be sound.
+    ///
+    /// ```
+    /// use engset_etf::DecodeErrorKind;
+    ///
+    /// assert!(DecodeErrorKind::IntegerTooLarge.is_limit());
+    /// assert!(!DecodeErrorKind::Truncated.is_limit());
+    /// ```
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::TooDeep
+                | Self::TooManyElements
+                | Self::BinaryTooLarge
+                | Self::IntegerTooLarge
+                | Self::TooMuchMemory
+                | Self::InflatesTooMuch
+                | Self::TooManyNodeNames
+        )
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.kind, self.offset)

@@ -41,6 +41,9 @@ impl Notes {
         self.references > 0
     }
 
+    /// What noting a reference to a cached atom takes, in bytes.
+    pub(crate) const REFERENCE_BYTES: usize = size_of::<Part>();
+
     pub(crate) fn reference(&mut self, at: usize) {
         self.references = self.references.saturating_add(1);
         self.parts.push(Part::Reference { at });
@@ -69,6 +72,7 @@ impl<'a> Reader<'a> {
                 tag if notes.wants_identifiers && is_identifier(tag) => {
                     let at = self.position();
                     self.skip_head(false, None)?;
+                    self.charge(size_of::<Part>())?;
                     notes.parts.push(Part::Identifier { at, end: self.position() });
                     0
                 }
@@ -102,6 +106,7 @@ impl<'a> Reader<'a> {
         self.u32()?;
         let free = self.u32()?;
         let free = self.check_count(free, 1)?;
+        self.charge(size_of::<Part>().saturating_add(size_of::<OpenFun>()))?;
         notes.parts.push(Part::Fun { at, end });
         Ok((end, free.saturating_add(4)))
     }
@@ -143,7 +148,7 @@ impl<'a> Reader<'a> {
                 }
                 Part::Fun { end, .. } => open.push((*end, out.len())),
                 Part::Identifier { end, .. } => {
-                    self.part(at, *end).put_as(owner, &mut out)?;
+                    self.read_part(at, *end, |part| part.put_as(owner, &mut out))?;
                     copied = *end;
                 }
             }

@@ -87,6 +87,33 @@ impl Payload {
         Reader::new(&self.bytes).with_atoms(self.atoms())
     }
 
+    /// Whether it is one term by its form, also one that is over a limit of [`reader`](Self::reader); compressed ones may
+    /// inflate within the limits only.
+    ///
+    /// ```
+    /// use engset_etf::Payload;
+    ///
+    /// let long = Payload::new([&[111, 0, 1, 0, 0, 0], &[1; 65_536][..]].concat().into());
+    /// assert!(long.reader().term().is_err());
+    /// assert!(long.is_well_formed());
+    /// // A binary that claims four billion bytes, and has none.
+    /// assert!(!Payload::new(vec![109, 255, 255, 255, 255].into()).is_well_formed());
+    /// ```
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        const ANY: Limits = Limits {
+            depth_max: usize::MAX,
+            elements_max: usize::MAX,
+            binary_bytes_max: usize::MAX,
+            integer_bits_max: usize::MAX,
+            memory_bytes_max: usize::MAX,
+            memory_ratio_max: usize::MAX,
+            ..Limits::DEFAULT
+        };
+        let mut reader = Reader::with_limits(&self.bytes, &ANY).with_atoms(self.atoms());
+        reader.skip_term().is_ok() && reader.expect_end().is_ok()
+    }
+
     /// A part of it that is a term itself, with the same atoms.
     ///
     /// # Panics
@@ -96,7 +123,7 @@ impl Payload {
         Self { bytes: self.bytes.slice(range), atoms: self.atoms.clone() }
     }
 
-    /// The term; its binaries of 64 bytes and more share the payload's memory.
+    /// The term; its long binaries share the payload's memory, see [`decode_bytes`](crate::decode_bytes).
     ///
     /// # Errors
     /// When the bytes are not exactly one term, or it exceeds the default limits.

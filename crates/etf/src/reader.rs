@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads `body` within these limits; terms share its binaries of 64 bytes and more.
+    /// Reads `body` within these limits; terms share its long binaries, see [`decode_bytes`](crate::decode_bytes).
     pub fn shared(body: &'a Bytes, limits: &'a Limits) -> Self {
         Self { shared: Some(body), ..Self::with_limits(body, limits) }
     }
@@ -88,9 +88,13 @@ impl<'a> Reader<'a> {
         Reader::shared(body, self.limits).with_atoms(self.atoms)
     }
 
-    /// A reader of the bytes from `from` to `to`, with this reader's settings.
-    pub(crate) fn part(&self, from: usize, to: usize) -> Self {
-        Reader::with_limits(self.between(from, to), self.limits).with_atoms(self.atoms)
+    /// Lets `read` read the bytes from `from` to `to`, with this reader's settings and at the expense of its budgets.
+    pub(crate) fn read_part<R>(&mut self, from: usize, to: usize, read: impl FnOnce(&mut Self) -> R) -> R {
+        let mut part = Self { body: self.between(from, to), at: 0, shared: None, ..self.clone() };
+        let result = read(&mut part);
+        (self.memory_left, self.names_left, self.texts_left) =
+            (part.memory_left, part.names_left, part.texts_left);
+        result
     }
 }
 
@@ -447,6 +451,25 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
+    /// Where the tail of a list stands: how many elements come before another tail, if this one is a list again. So a
+    /// list is written whose length is not known before, as OTP's manual of `ei` shows. Nothing is read of other tails.
+    pub(crate) fn list_goes_on(&mut self) -> Result<usize, DecodeError> {
+        while self.rest().first() == Some(&tags::LIST) {
+            let count = self.list_header()?;
+            let count = self.check_count(count, 1)?;
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Goes past the `[]` that ends a proper list.
+    pub(crate) fn end_of_list(&mut self) -> Result<(), DecodeError> {
+        let start = self.at;
+        if self.u8()? == tags::NIL { Ok(()) } else { Err(self.unexpected(start)) }
+    }
+
     /// What stands at a place of the atom table.
     pub(crate) fn cached(&self, index: u8) -> Option<&'a Atom> {
         self.atoms.get(usize::from(index))
@@ -660,6 +683,7 @@ impl Reader<'_> {
             if !self.has_atoms() {
                 return Err(self.error(Kind::CachedAtomInOpaque));
             }
+            self.charge(Notes::REFERENCE_BYTES)?;
             notes.reference(self.at);
         }
         self.atom_text().map(drop)

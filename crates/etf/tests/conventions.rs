@@ -88,6 +88,29 @@ fn a_struct_that_arrives_cut_short_is_refused() {
     assert!(from_body::<User>(&body).is_ok());
 }
 
+/// A peer may repeat the key that is passed over as often as it likes.
+#[test]
+fn a_struct_that_says_its_module_a_million_times_is_read_within_the_stack() {
+    let mut body = Vec::new();
+    to_body(&User { name: "Ada".into(), age: Some(36) }, &mut body).unwrap();
+    let module = 5 + 2 + "__struct__".len() + 2 + "Elixir.MyApp.User".len();
+    let (more, rest) = (body[5..module].repeat(1_000_000), &body[5..]);
+    let hostile = [&[116][..], &1_000_003_u32.to_be_bytes(), &more, rest].concat();
+    assert_eq!(from_body::<User>(&hostile), Ok(User { name: "Ada".into(), age: Some(36) }));
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "#empty")]
+struct Empty {}
+
+#[test]
+fn a_record_without_fields_is_not_looked_for_behind_an_empty_tuple() {
+    both_ways((Empty {}, 1_u8), "{{empty}, 1}");
+    let behind = [&[104, 3, 104, 0, 119, 5][..], b"empty", &[97, 1]].concat();
+    assert!(from_body::<(Empty, u8)>(&[&[104, 2], &behind[2..]].concat()).is_err());
+    assert!(from_body::<(Empty, Atom, u8)>(&behind).is_err());
+}
+
 #[test]
 fn a_record_is_a_tuple_of_a_tag_and_fields() {
     both_ways(UserRecord { name: "Ada".into(), age: Some(36) }, "{user, <<\"Ada\">>, 36}");
@@ -110,6 +133,13 @@ fn a_keyword_list_is_a_list_of_pairs() {
     refused::<Options>("[{limit, 3, 4}]", "no pair");
     refused::<Options>("[{limit, 3} | tail]", "");
     refused::<Options>("[7]", "");
+    // Written cell by cell, as `ei` does where it does not know the length before.
+    let pair = |tag: &[u8], value: &[u8]| {
+        let tag = [&[119, u8::try_from(tag.len()).unwrap()], tag].concat();
+        [&[108, 0, 0, 0, 1, 104, 2][..], &tag, value].concat()
+    };
+    let cells = [pair(b"limit", &[97, 3]), pair(b"verbose", b"w\x04true"), vec![106]].concat();
+    assert_eq!(from_body::<Options>(&cells), Ok(Options { limit: 3, name: None, verbose: true }));
     assert_eq!(to_term(&Wrapped(())), Ok(term("[]")));
 }
 

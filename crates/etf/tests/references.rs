@@ -185,3 +185,29 @@ fn records_are_found_wherever_they_are() {
     assert!(!contains_record(&[67]));
     assert!(!contains_record(&[]));
 }
+
+/// What gives identifiers to other nodes reads as many new names as any other reading.
+#[test]
+fn names_that_nobody_used_before_are_limited_also_where_identifiers_change_owners() {
+    let pids = |label: &str, count: u32| {
+        let pids = (0..count).flat_map(|number| pid(&atom(&format!("{label}{number}@owners"))));
+        let payload = Payload::from([&[105][..], &count.to_be_bytes(), &pids.collect::<Vec<_>>()].concat());
+        payload.with_owners(&|node, creation| (node, creation)).map(drop).map_err(|error| error.kind)
+    };
+    let limit = u32::try_from(engset_etf::Limits::DEFAULT.node_names_new_max).unwrap();
+    assert_eq!(pids("at", limit), Ok(()));
+    assert_eq!(pids("above", limit + 1), Err(DecodeErrorKind::TooManyNodeNames));
+}
+
+#[test]
+fn what_is_noted_of_a_fun_counts_as_memory_of_the_decode() {
+    let cached: &[u8] = &[82, 2];
+    let bytes = fun(&[82, 0], &pid(&[82, 1]), &[cached; 1_000]);
+    let table = table();
+    let read = |memory_bytes_max| {
+        let limits = engset_etf::Limits { memory_bytes_max, ..engset_etf::Limits::DEFAULT };
+        Reader::with_limits(&bytes, &limits).with_atoms(&table).term().map_err(|error| error.kind)
+    };
+    assert_eq!(read(24 * 1_000), Err(DecodeErrorKind::TooMuchMemory));
+    assert!(read(24 * 1_000 + 1_000).is_ok());
+}

@@ -301,3 +301,25 @@ fn names_longer_than_an_atom_are_refused() {
     }
     assert_eq!(to_term(&Long), Err(SerError::AtomTooLong));
 }
+
+/// As `ei` writes a list whose length it does not know before: a list in the tail of each.
+#[test]
+fn a_list_written_cell_by_cell_is_read_as_any_other() {
+    let cells = |cells: &[&[u8]], tail: &[u8]| {
+        let heads = cells.iter().flat_map(|cell| [&[108, 0, 0, 0, 1][..], cell].concat());
+        [heads.collect::<Vec<u8>>(), tail.to_vec()].concat()
+    };
+    let numbers = cells(&[[97, 7].as_slice(); 1_000], &[106]);
+    assert_eq!(from_body::<Vec<u8>>(&numbers), Ok(vec![7; 1_000]));
+    assert_eq!(from_body::<Term>(&numbers), Ok(Term::list(vec![Term::Int(7); 1_000])));
+    let pair = [&[104, 2][..], &numbers, &[97, 9]].concat();
+    assert_eq!(from_body::<(Vec<u8>, u8)>(&pair), Ok((vec![7; 1_000], 9)));
+    // Two elements behind one head, then one.
+    let mixed = [&[108, 0, 0, 0, 2, 97, 104, 97, 105][..], &cells(&[&[97, 33]], &[106])].concat();
+    assert_eq!(from_body::<String>(&mixed).as_deref(), Ok("hi!"));
+    assert_eq!(from_body::<Vec<u8>>(&mixed).as_deref(), Ok(&b"hi!"[..]));
+    let improper = cells(&[&[97, 1], &[97, 2]], &[97, 3]);
+    assert_eq!(from_body::<Term>(&improper), Ok(term("[1,2|3]")));
+    assert!(from_body::<Vec<u8>>(&improper).is_err() && from_body::<String>(&improper).is_err());
+    assert!(from_body::<Vec<u8>>(&cells(&[&[97, 1], &[97, 2]], &[])).is_err());
+}

@@ -171,13 +171,23 @@ fn compressed_terms_inflate() {
     assert_eq!(decode(&longer).unwrap_err().kind, DecodeErrorKind::TrailingBytes);
 }
 
+/// A binary that is kept keeps alive what it shares: it is long, and no small part of that.
 #[test]
-fn shared_binaries_are_slices_of_the_input() {
-    for (len, shared) in [(63, false), (64, true), (65, true)] {
-        let input = Bytes::from(encode(&Term::binary(vec![1; len])));
+fn long_binaries_are_slices_of_the_input_unless_they_are_a_small_part_of_it() {
+    let filler = |whole: usize, len: usize| vec![0; whole.saturating_sub(len)];
+    for (whole, len, shared) in [
+        (0, 1_023, false),
+        (0, 1_024, true),
+        (0, 1_025, true),
+        (64 * 2_048, 2_000, false),
+        (64 * 2_048, 2_048, true),
+        (64 * 2_048, 2_049, true),
+    ] {
+        let pair = Term::tuple([Term::binary(vec![1; len]), Term::binary(filler(whole, len))]);
+        let input = Bytes::from(encode(&pair));
         let term = decode_bytes(&input, &Limits::DEFAULT).unwrap();
-        let inside = input.as_ptr_range().contains(&term.as_binary().unwrap().as_ptr());
-        assert_eq!(inside, shared, "{len}");
+        let first = term.as_tuple().unwrap()[0].as_binary().unwrap();
+        assert_eq!(input.as_ptr_range().contains(&first.as_ptr()), shared, "{len} of {}", input.len());
         assert_eq!(term, decode(&input).unwrap());
     }
 }

@@ -222,7 +222,7 @@ impl Channel {
     /// [`Self::handle_read`]. Without, [`Self::handle_bytes`] takes them.
     pub fn room(&mut self) -> Option<&mut BytesMut> {
         match &mut self.phase {
-            Phase::Up(up) => Some(up.incoming.room()),
+            Phase::Up(up) => Some(up.incoming.room(|| self.node.blocks.lock())),
             Phase::Dialling(_) | Phase::Accepting(_) => None,
         }
     }
@@ -243,7 +243,7 @@ impl Channel {
     /// Nothing more has come for now: memory that is not needed is given back.
     pub fn rest(&mut self) {
         if let Phase::Up(up) = &mut self.phase {
-            up.incoming.rest();
+            up.incoming.rest(|| self.node.blocks.lock());
         }
     }
 
@@ -465,10 +465,7 @@ impl Up {
             if self.link.is_closed() {
                 return Err(CloseReason::ClosedHere);
             }
-            let received = match &self.link.alias {
-                Some(alias) => alias.inward(received),
-                None => received,
-            };
+            let received = self.link.inward(received);
             node.deliver(&self.link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
         }
         if let Some(fault) = self.incoming.fault() {

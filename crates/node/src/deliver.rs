@@ -56,7 +56,7 @@ impl Node {
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {
             Reason::Inline(term) => Ok(ExitReason::from_term(term)),
-            Reason::Payload => whole(&payload).map(ExitReason::from_term).map_err(BadSignal::Reason),
+            Reason::Payload => exit_reason(&payload),
         };
         match control {
             Control::Send { from, to, token } => self.message(from, &Dest::Pid(to), payload, token),
@@ -190,6 +190,22 @@ impl Node {
 /// What is no trace token is none.
 fn mark(token: Option<Term>) -> Mark {
     Mark { token: token.and_then(|token| TraceToken::from_term(&token)), priority: false }
+}
+
+/// The exit reason that a payload is. A process of the peer may end with a term that is more than this node reads; this is
+/// no fault of the peer: the end is told all the same, for the reason `{unread_reason, Why}`.
+fn exit_reason(payload: &Payload) -> Result<ExitReason, BadSignal> {
+    match whole(payload) {
+        Ok(term) => Ok(ExitReason::from_term(term)),
+        Err(error) if error.kind.is_limit() && payload.is_well_formed() => {
+            tracing::warn!(
+                "an exit reason from a peer is over a limit, `unread_reason` stands for it: {error}"
+            );
+            let parts = [Term::atom("unread_reason"), Term::string(&error.to_string())];
+            Ok(ExitReason::from_term(Term::tuple(parts)))
+        }
+        Err(error) => Err(BadSignal::Reason(error)),
+    }
 }
 
 /// The one term that a payload is.

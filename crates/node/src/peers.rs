@@ -12,7 +12,7 @@ use crate::outbound::Outbound;
 use crate::own_name::Alias;
 use crate::watchers::Connection;
 use engset_dist::Flags;
-use engset_dist::connection::OutgoingStreams;
+use engset_dist::connection::{OutgoingStreams, Received};
 use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
 use parking_lot::Mutex;
@@ -194,6 +194,15 @@ impl Link {
             state.concerned.pids.insert(pid);
         }
         !state.closed
+    }
+
+    /// A signal that came over it, on whichever stream, as this node understands it.
+    #[inline]
+    pub(crate) fn inward(&self, received: Received) -> Received {
+        match &self.alias {
+            Some(alias) => alias.inward(received),
+            None => received,
+        }
     }
 
     /// Whether nothing goes over it any more.

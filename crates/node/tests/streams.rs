@@ -38,10 +38,17 @@ struct Side {
     streams: Vec<VecDeque<Bytes>>,
 }
 
+fn config(name: &str, seed: u64) -> NodeConfig {
+    let cookie = Cookie::new("a cookie of tests").unwrap();
+    NodeConfig::new(NodeName::new(name).unwrap(), 7, cookie, seed)
+}
+
 impl Side {
     fn new(name: &str, seed: u64) -> Self {
-        let cookie = Cookie::new("a cookie of tests").unwrap();
-        let config = NodeConfig::new(NodeName::new(name).unwrap(), 7, cookie, seed);
+        Self::with(config(name, seed), seed)
+    }
+
+    fn with(config: NodeConfig, seed: u64) -> Self {
         let scheduler = Scheduler::seeded(seed);
         let Scheduler::Seeded(seeded) = &scheduler else { panic!("a seeded scheduler") };
         let (seeded, wishes) = (Arc::clone(seeded), Arc::<Wishes>::default());
@@ -111,7 +118,10 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut sides = [Side::new("a@h", seed), Side::new("b@h", seed + 1)];
+        Self::between([Side::new("a@h", seed), Side::new("b@h", seed + 1)], seed)
+    }
+
+    fn between(mut sides: [Side; 2], seed: u64) -> Self {
         let peer = sides[1].node.name();
         sides[0].node.connect(peer, |_| {});
         let dial = sides[0].wishes.0.lock().take().unwrap();
@@ -225,6 +235,36 @@ fn whatever_arrives_first_the_signals_of_a_sender_are_in_order_and_its_end_is_la
         assert_eq!(notes.len(), WORKERS);
         assert!(notes.values().all(|noted| *noted == expected), "{notes:?}");
     }
+}
+
+/// What is for a node that got its name from the peer is for it on whichever stream it comes.
+#[test]
+fn a_node_that_was_named_by_its_peer_is_meant_by_that_name_on_all_streams() {
+    let mut nameless = config("nonode@nohost", 1);
+    nameless.asks_for_name_at = Some("h".to_owned());
+    let mut world = World::between([Side::with(nameless, 1), Side::new("b@h", 2)], 3);
+    let echo = |mut cx: Cx<Term>| async move {
+        loop {
+            let Mail::Message(caller) = cx.recv().await else { panic!("a message") };
+            cx.send(caller.as_pid().unwrap(), caller).unwrap();
+        }
+    };
+    let answers = Arc::<Mutex<Vec<usize>>>::default();
+    for number in 0..WORKERS {
+        let name = format!("echo{number}");
+        world.sides[1].spawn(Some(&name), echo);
+        let answered = Arc::clone(&answers);
+        world.sides[0].spawn(None, move |mut cx: Cx<Term>| async move {
+            cx.send(remote(&name, "b@h"), Term::from(cx.pid())).unwrap();
+            let Mail::Message(answer) = cx.recv().await else { panic!("a message") };
+            assert_eq!(answer.as_pid(), Some(cx.pid()));
+            answered.lock().push(number);
+            Ok(())
+        });
+    }
+    world.run();
+    answers.lock().sort_unstable();
+    assert!(answers.lock().iter().copied().eq(0..WORKERS), "{answers:?}");
 }
 
 /// A stream that stands still holds up its own group and nobody else.

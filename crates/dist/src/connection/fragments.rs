@@ -10,6 +10,9 @@ use core::time::Duration;
 use engset_etf::Payload;
 use engset_term::{Atom, Instant};
 
+/// Whoever looks at the time so much later than asked to is the one that was slow, and not the peer.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// The limits of an [`Assembler`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FragmentLimits {
@@ -102,7 +105,13 @@ impl Assembler {
         Some(oldest.saturating_add(self.limits.idle_max))
     }
 
-    pub(super) fn handle_timeout(&self, now: Instant) -> Result<(), ConnectionError> {
+    /// Called late, as where the machine was suspended or too busy, it lets all wait from now on: what has come meanwhile
+    /// was not looked at either.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if self.poll_timeout().is_some_and(|due| now.saturating_duration_since(due) > LATE_MAX) {
+            self.touch(now);
+            return Ok(());
+        }
         let stalled = |open: &Sequence| open.touched.saturating_add(self.limits.idle_max) <= now;
         match self.open.iter().find(|(_, open)| stalled(open)) {
             Some((sequence, _)) => Err(ConnectionError::SequenceStalled { sequence: *sequence }),

@@ -31,6 +31,8 @@ const TAIL_BYTES_FIRST: usize = 256;
 /// So many pieces of joined frames are kept after they were given out, to be filled again once they are written: fresh
 /// memory costs more than what is put into it.
 const LENT_MAX: usize = 32;
+/// A piece that holds more is not kept: it became so long by one frame.
+const LENT_BYTES_MAX: usize = 2 * FRAGMENT_BYTES;
 /// A frame's length field.
 const LENGTH_BYTES: usize = 4;
 /// The head of a further fragment: length, two tag bytes, sequence and number.
@@ -344,9 +346,11 @@ impl Outgoing {
         true
     }
 
-    /// Gives back memory that was kept for more of what was sent in bulk.
+    /// Gives back memory that was kept for more of what was sent in bulk, or for one long control message.
     pub(super) fn give_back(&mut self) {
         self.lent.clear();
+        self.scratch.clear();
+        self.scratch.shrink_to(TAIL_BYTES_FIRST);
     }
 
     fn lane(&self, control: &Control, payload: &Body, sender: Option<u64>) -> Lane {
@@ -524,7 +528,7 @@ impl Outgoing {
     fn freeze_tail(&mut self, ends_frame: bool) {
         if !self.tail.is_empty() {
             let bytes = Bytes::from(core::mem::take(&mut self.tail));
-            if bytes.len() >= FRAGMENT_BYTES {
+            if (FRAGMENT_BYTES..=LENT_BYTES_MAX).contains(&bytes.len()) {
                 if self.lent.len() >= LENT_MAX {
                     self.lent.pop_front();
                 }
@@ -618,4 +622,42 @@ fn next_fragment_head(sequence: u64, number: u64, payload_bytes: usize) -> Bytes
     head.extend_from_slice(&sequence.to_be_bytes());
     head.extend_from_slice(&number.to_be_bytes());
     Bytes::from(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LENT_BYTES_MAX, LENT_MAX, Outgoing, OutgoingConfig, TAIL_BYTES_FIRST};
+    use crate::control::{Control, Reason};
+    use crate::flags::Flags;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use engset_etf::Body;
+    use engset_term::{NodeName, Pid, Term};
+
+    /// Sends an exit signal whose reason is in the control message.
+    fn exit(out: &mut Outgoing, bytes: usize) {
+        let pid = |id| Pid::new(NodeName::NONODE, 1, id, 0);
+        let control = Control::Exit { from: pid(1), to: pid(2), token: None, reason: Reason::Payload };
+        out.send(&control, Some(Body::of(&Term::binary(vec![1; bytes])))).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_to_be_filled_again_has_limits() {
+        let flags = Flags::OURS.without(Flags::EXIT_PAYLOAD);
+        let mut out = Outgoing::new(flags, OutgoingConfig::default());
+        let mut pieces = Vec::new();
+        for (bytes, is_kept) in [(LENT_BYTES_MAX - 1_000, true), (LENT_BYTES_MAX, false)] {
+            exit(&mut out, bytes);
+            out.poll_chunks(&mut pieces);
+            assert_eq!(out.lent.len(), usize::from(is_kept), "{bytes} bytes");
+            assert!(out.scratch.capacity() >= bytes);
+            assert!(!out.tick_due());
+            assert!(out.lent.is_empty() && out.scratch.capacity() <= TAIL_BYTES_FIRST);
+        }
+        for _ in 0..=LENT_MAX {
+            exit(&mut out, LENT_BYTES_MAX / 2);
+            out.poll_chunks(&mut pieces);
+        }
+        assert_eq!(out.lent.len(), LENT_MAX);
+    }
 }

@@ -15,6 +15,8 @@ use engset_term::{Atom, Pid, Reference, Term};
 const ALTACT_SIG_SEND: u8 = 37;
 /// The most elements any control message has.
 const ELEMENTS_MAX: usize = 7;
+/// An error shows so much of what a peer has sent instead of an operation.
+const SHOWN_BYTES_MAX: usize = 80;
 
 /// Why bytes are no control message. The peer is to blame; the connection is to be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl fmt::Display for ControlError {
             Self::Term { element, error } => {
                 write!(f, "element {element} of a control message is malformed: {error}")
             }
-            Self::UnknownOp(op) => write!(f, "unknown operation {op}"),
+            Self::UnknownOp(op) => write!(f, "unknown operation {}", op.display_max(SHOWN_BYTES_MAX)),
             Self::Arity { op, elements } => write!(f, "operation {op} does not have {elements} elements"),
             Self::Element { op, element } => {
                 let field = field(*op, *element);

@@ -3,6 +3,7 @@
 use super::{AltactTarget, Control, ControlError, Mfa, Process, Reason, SpawnResult};
 use crate::connection::{Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received};
 use crate::flags::Flags;
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -176,6 +177,10 @@ fn operations_that_do_not_exist_are_refused() {
     }
     let atom = [104, 1, 119, 1, b'a'];
     assert_eq!(Control::decode(&atom), Err(ControlError::UnknownOp(Term::atom("a"))));
+    // What a peer writes instead of an operation is not all repeated in the log.
+    let long = [&[104, 1, 107, 0xFF, 0xFF][..], &[b'a'; 0xFFFF]].concat();
+    let shown = Control::decode(&long).unwrap_err().to_string();
+    assert!(shown.starts_with("unknown operation \"aaa") && shown.len() < 120, "{}", shown.len());
 }
 
 #[test]

@@ -26,10 +26,13 @@ fn error(offset: usize, kind: Kind) -> Result<Term, DecodeError> {
 /// A container around a term: what stands before and after it, and the same by its constructor.
 type Wrap = (&'static [u8], &'static [u8], fn(Term) -> Term);
 
+/// A list of one element up to its tail.
+const CONS: &[u8] = &[108, 0, 0, 0, 1, 97, 1];
+
 const WRAPS: [Wrap; 5] = [
     (&[104, 2, 97, 1], &[], |inner| Term::tuple([Term::Int(1), inner])),
     (&[108, 0, 0, 0, 2], &[97, 2, 106], |inner| Term::list([inner, Term::Int(2)])),
-    (&[108, 0, 0, 0, 1, 97, 1], &[], |inner| {
+    (CONS, &[], |inner| {
         // A list's rest is joined to it, so it is wrapped for depth.
         Term::improper_list([Term::Int(1)], inner)
     }),
@@ -72,12 +75,56 @@ fn a_mistake_is_told_with_its_place_at_each_depth_around_the_recursion() {
 fn the_limit_of_depth_holds_on_both_sides_of_the_recursion() {
     for depth_max in [1, RECURSION_MAX - 1, RECURSION_MAX, RECURSION_MAX + 1, 3 * RECURSION_MAX] {
         let limits = Limits { depth_max, ..Limits::DEFAULT };
-        for wrap in &WRAPS {
+        // A list in the tail of a list is no deeper.
+        for wrap in WRAPS.iter().filter(|wrap| wrap.0 != CONS) {
             for levels in [depth_max - 1, depth_max] {
                 assert!(read_within(&tower(wrap, levels, &[106]), &limits).is_ok());
             }
             let refused = read_within(&tower(wrap, depth_max + 1, &[106]), &limits);
             assert_eq!(refused.map_err(|error| error.kind), Err(Kind::TooDeep), "{depth_max}");
+        }
+    }
+}
+
+/// As `ei` writes a list whose length it does not know before: a list in the tail of each.
+#[test]
+fn a_list_written_cell_by_cell_is_one_list_of_any_length_at_any_depth() {
+    for elements in [1, 2, CLAIMED_CELLS_MAX, CLAIMED_CELLS_MAX + 1, 3 * Limits::DEFAULT.depth_max] {
+        for (tail, expected) in
+            [(&[106][..], Term::Nil), (&[97, 9], Term::Int(9)), (&[107, 0, 1, 7], Term::list([Term::Int(7)]))]
+        {
+            let cells = [&CONS.repeat(elements), tail].concat();
+            let list = Term::improper_list((0..elements).map(|_| Term::Int(1)), expected);
+            for levels in [0, 1, RECURSION_MAX - 1, RECURSION_MAX, RECURSION_MAX + 1] {
+                let bytes = [&[104, 1].repeat(levels), &cells[..]].concat();
+                let expected = (0..levels).fold(list.clone(), |inner, _| Term::tuple([inner]));
+                assert!(read(&bytes) == Ok(expected), "{elements} elements, {levels} levels, {tail:?}");
+                let cut = &bytes[..bytes.len() - 1];
+                assert_eq!(read(cut).map_err(|error| error.kind), Err(Kind::Truncated));
+            }
+        }
+    }
+}
+
+/// Whoever joined the rest of such a list to each of its cells would copy it so often.
+#[test]
+fn a_long_list_in_the_tail_of_many_is_not_copied_for_each() {
+    let long = [&[108, 0, 1, 0, 0][..], &[106; 65_537]].concat();
+    let bytes = [CONS.repeat(40_000), long].concat();
+    let list = read(&bytes).expect("a list");
+    assert_eq!(list.as_proper_list().map(<[Term]>::len), Some(40_000 + 65_536));
+}
+
+#[test]
+fn all_cells_of_a_list_count_whichever_head_they_are_behind() {
+    for elements_max in [1, 10, CLAIMED_CELLS_MAX + 9] {
+        let limits = Limits { elements_max, ..Limits::DEFAULT };
+        for levels in [0, RECURSION_MAX] {
+            let lists =
+                |elements: usize| [[104, 1].repeat(levels), CONS.repeat(elements), vec![106]].concat();
+            assert!(read_within(&lists(elements_max), &limits).is_ok());
+            let refused = read_within(&lists(elements_max + 1), &limits);
+            assert_eq!(refused.map_err(|error| error.kind), Err(Kind::TooManyElements), "{elements_max}");
         }
     }
 }

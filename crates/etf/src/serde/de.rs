@@ -9,7 +9,7 @@ use serde::de::{self, Error as _, Visitor};
 
 use super::DeError;
 use super::case;
-use super::de_access::{Bytes, Content, Elements, Entries, EnumTerm, Part, Variant, parts};
+use super::de_access::{Behind, Bytes, Content, Elements, Entries, EnumTerm, Part, Variant, parts};
 use super::scope::{self, Form};
 use crate::DecodeErrorKind as Kind;
 use crate::reader::{AtomText, latin1, little_endian};
@@ -131,16 +131,20 @@ impl<'r, 'de> Deserializer<'r, 'de> {
 
     fn charlist(&mut self) -> Result<String, DeError> {
         let count = self.reader.list_header()?;
-        let count = self.reader.check_count(count, 1)?;
+        let mut count = self.reader.check_count(count, 1)?;
         let mut text = String::new();
-        for _ in 0..count {
-            let start = self.reader.position();
-            let code = u32::try_from(self.reader.integer()?).ok().and_then(char::from_u32);
-            text.push(code.ok_or(DecodeError { offset: start, kind: Kind::IntegerOutOfRange })?);
+        if count == 0 {
+            return Ok(text);
         }
-        if count > 0 && self.reader.list_header()? != 0 {
-            return Err(DeError::custom("string is an improper list"));
+        while count > 0 {
+            for _ in 0..count {
+                let start = self.reader.position();
+                let code = u32::try_from(self.reader.integer()?).ok().and_then(char::from_u32);
+                text.push(code.ok_or(DecodeError { offset: start, kind: Kind::IntegerOutOfRange })?);
+            }
+            count = self.reader.list_goes_on()?;
         }
+        self.reader.end_of_list()?;
         Ok(text)
     }
 
@@ -155,20 +159,19 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         self,
         visitor: V,
         count: u32,
-        tail: bool,
+        behind: Behind,
     ) -> Result<V::Value, DeError> {
         let depth = self.inside()?;
         let count = self.reader.check_count(count, 1)?;
-        let mut elements = Elements { reader: self.reader, depth, left: count, atoms: self.atoms };
+        // Behind `[]` is nothing.
+        let behind = if count == 0 { Behind::Nothing } else { behind };
+        let mut elements = Elements { reader: self.reader, depth, left: count, atoms: self.atoms, behind };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer elements"));
         }
-        if tail && count > 0 {
-            let start = self.reader.position();
-            if self.reader.u8()? != tags::NIL {
-                return Err(self.reader.unexpected(start).into());
-            }
+        if behind == Behind::Tail {
+            self.reader.end_of_list()?;
         }
         Ok(value)
     }
@@ -310,7 +313,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             tags::NIL | tags::LIST | tags::STRING => self.deserialize_seq(visitor),
             tags::SMALL_TUPLE | tags::LARGE_TUPLE => {
                 let count = self.reader.tuple_header()?;
-                self.elements(visitor, count, false)
+                self.elements(visitor, count, Behind::Nothing)
             }
             tags::MAP => self.entries(visitor, false),
             tags::SMALL_ATOM_UTF8
@@ -420,7 +423,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             names::EXPORT => tag == tags::EXPORT,
             names::IMPROPER_LIST if tag == tags::LIST => {
                 let count = self.reader.list_header()?;
-                return self.elements(visitor, count.saturating_add(1), false);
+                return self.elements(visitor, count.saturating_add(1), Behind::TailAsElement);
             }
             names::IMPROPER_LIST => false,
             scope::ATOM_TEXT => return visitor.visit_newtype_struct(Self { atoms: true, ..self }),
@@ -441,7 +444,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             }
             _ => {
                 let count = self.reader.list_header()?;
-                self.elements(visitor, count, true)
+                self.elements(visitor, count, Behind::Tail)
             }
         }
     }
@@ -452,7 +455,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         if usize::try_from(count) != Ok(len) {
             return Err(DecodeError { offset: start, kind: Kind::UnexpectedType }.into());
         }
-        self.elements(visitor, count, false)
+        self.elements(visitor, count, Behind::Nothing)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(

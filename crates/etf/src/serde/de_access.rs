@@ -21,6 +21,18 @@ pub(super) struct Elements<'r, 'de> {
     pub(super) depth: usize,
     pub(super) left: usize,
     pub(super) atoms: bool,
+    pub(super) behind: Behind,
+}
+
+/// What comes behind the elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Nothing that is part of it.
+    Nothing,
+    /// The tail of a list, which may be a list again: then its elements come, too.
+    Tail,
+    /// The same, and the last of the elements is the tail.
+    TailAsElement,
 }
 
 /// Pairs of a map.
@@ -81,6 +93,11 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
+        match (self.behind, self.left) {
+            (Behind::Tail, 0) => self.left = self.reader.list_goes_on()?,
+            (Behind::TailAsElement, 1) => self.left = self.reader.list_goes_on()?.saturating_add(1),
+            _ => {}
+        }
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let element =
@@ -97,11 +114,13 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = DeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        if self.is_struct && self.reader.accept_atom(STRUCT) {
+        loop {
+            let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+            self.left = left;
+            if !self.is_struct || !self.reader.accept_atom(STRUCT) {
+                break;
+            }
             self.reader.skip_term()?;
-            return self.next_key_seed(seed);
         }
         let (depth, atoms) = (self.depth, self.atoms);
         seed.deserialize(Deserializer { reader: self.reader, depth, is_name: true, atoms }).map(Some)
@@ -194,7 +213,8 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DeError> {
         self.expect_values(len)?;
         let Content { depth, atoms } = self.content;
-        let mut elements = Elements { reader: self.reader, depth, left: self.values, atoms };
+        let behind = Behind::Nothing;
+        let mut elements = Elements { reader: self.reader, depth, left: self.values, atoms, behind };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left == 0 { Ok(value) } else { Err(DeError::invalid_length(len, &"fewer values")) }
     }
@@ -232,11 +252,13 @@ impl<'de> VariantAccess<'de> for EnumTerm<'_, 'de> {
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DeError> {
         let content = self.content;
-        let count = match self.kind {
-            TermKind::ImproperList => content.reader.list_header()?.saturating_add(1),
-            _ => content.reader.tuple_header()?,
+        let (count, behind) = match self.kind {
+            TermKind::ImproperList => {
+                (content.reader.list_header()?.saturating_add(1), Behind::TailAsElement)
+            }
+            _ => (content.reader.tuple_header()?, Behind::Nothing),
         };
-        content.elements(visitor, count, false)
+        content.elements(visitor, count, behind)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, DeError> {

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 
 use super::DeError;
 use super::de::Deserializer;
+use super::de_access::Behind;
 use super::scope::{STRUCT, elixir_module};
 use crate::{Reader, tags};
 
@@ -14,7 +15,10 @@ use crate::{Reader, tags};
 struct Pairs<'r, 'de> {
     reader: &'r mut Reader<'de>,
     depth: usize,
+    /// How many pairs come before the next tail of the list.
     left: usize,
+    /// Whether there is any, and so a tail, which may be a list again.
+    has_tail: bool,
     atoms: bool,
     fields: &'static [&'static str],
     /// Fields whose value was read: a key's first value counts, as in `Keyword.get`.
@@ -66,7 +70,8 @@ impl<'de> Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         let count = self.reader.tuple_header()?;
-        if !self.reader.accept_atom(tag) {
+        // Behind `{}` stands what is no part of it.
+        if count == 0 || !self.reader.accept_atom(tag) {
             return Err(DeError::custom(format_args!("expected a record #{tag}{{}}, found another tuple")));
         }
         let found = count.saturating_sub(1);
@@ -76,7 +81,7 @@ impl<'de> Deserializer<'_, 'de> {
                 "expected a record #{tag}{{}} of {wanted} fields, found {found}"
             )));
         }
-        self.elements(visitor, found, false)
+        self.elements(visitor, found, Behind::Nothing)
     }
 
     /// A list of pairs, or a map with atom keys.
@@ -93,11 +98,11 @@ impl<'de> Deserializer<'_, 'de> {
         let count = self.reader.check_count(count, 1)?;
         let seen = Vec::new();
         let (reader, atoms) = (self.reader, self.atoms);
-        let mut pairs = Pairs { reader, depth, left: count, atoms, fields, seen, is_alone: false };
+        let has_tail = count > 0;
+        let mut pairs = Pairs { reader, depth, left: count, has_tail, atoms, fields, seen, is_alone: false };
         let value = visitor.visit_map(&mut pairs)?;
-        let start = pairs.reader.position();
-        if count > 0 && pairs.reader.u8()? != tags::NIL {
-            return Err(pairs.reader.unexpected(start).into());
+        if count > 0 {
+            pairs.reader.end_of_list()?;
         }
         Ok(value)
     }
@@ -107,7 +112,11 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
     type Error = DeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
-        while let Some(left) = self.left.checked_sub(1) {
+        loop {
+            if self.left == 0 && self.has_tail {
+                self.left = self.reader.list_goes_on()?;
+            }
+            let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
             self.left = left;
             self.is_alone = !matches!(self.reader.peek_tag()?, tags::SMALL_TUPLE | tags::LARGE_TUPLE);
             if !self.is_alone && self.reader.tuple_header()? != 2 {
@@ -126,7 +135,6 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
             }
             return seed.deserialize(StrDeserializer::<DeError>::new(key.as_str())).map(Some);
         }
-        Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
