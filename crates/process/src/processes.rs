@@ -333,7 +333,7 @@ impl Processes {
 
     /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark, and
     /// `{monitor, Pid, long_schedule, [{timeout, Milliseconds}]}` after one slice of a process took longer than
-    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`] tell of
+    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`](crate::MailboxLimits::watermarks) tell of
     /// long queues, only a scheduler with threads of long slices.
     pub fn set_system_monitor(&self, monitor: Option<Pid>) -> Option<Pid> {
         std::mem::replace(&mut *self.system_monitor.lock(), monitor)
