@@ -152,7 +152,8 @@ fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: &Cookie) ->
     }
 }
 
-fn step_of(step: engset::net::Step) -> Step {
+/// The step as the user reads it.
+pub(crate) fn step_of(step: engset::net::Step) -> Step {
     match step {
         engset::net::Step::Resolve => Step::Resolve,
         engset::net::Step::Epmd => Step::Epmd,

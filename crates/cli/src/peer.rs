@@ -1,6 +1,6 @@
 //! Reaching a node, step by step: its host, its EPMD, its name there, then a connection as a hidden node.
 
-use crate::connect_error::{explain, explain_dial};
+use crate::connect_error::{explain, explain_dial, step_of};
 use crate::cookie::{Cookie, CookieFlags};
 use crate::failure::{Failure, Status, Step};
 use crate::{flags, random};
@@ -294,7 +294,8 @@ pub(crate) fn connect(
     match connected {
         Some(Ok(())) => Ok(()),
         Some(Err(error)) => Err(explain_dial(peer, &error, cookie)),
-        None => Err(out_of_time(peer, Step::Handshake, whole)),
+        // The attempt goes on: where it is now is what took the time.
+        None => Err(out_of_time(peer, node.dial_step(peer).map_or(Step::Handshake, step_of), whole)),
     }
 }
 

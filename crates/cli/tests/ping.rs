@@ -84,6 +84,28 @@ fn a_node_that_says_nothing_is_a_timeout_of_the_handshake() {
     assert!(said.contains("x@127.0.0.1 was not reached within 500ms"), "{said}");
 }
 
+/// A listener that takes nobody any more: what would begin a connection is dropped, as by a firewall.
+#[cfg(target_os = "linux")]
+fn deaf() -> (TcpListener, Vec<TcpStream>, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let at = listener.local_addr().expect("it is bound");
+    let patience = std::time::Duration::from_millis(200);
+    // So many as the queue of the operating system holds.
+    let waiting = std::iter::from_fn(|| TcpStream::connect_timeout(&at, patience).ok()).collect();
+    (listener, waiting, at.port())
+}
+
+/// The time of the whole is shorter than that of a step, which is over here nevertheless.
+#[cfg(target_os = "linux")]
+#[test]
+fn dropped_packets_are_a_timeout_of_tcp_also_in_a_short_time() {
+    let (_epmd, port) = epmd();
+    let (_listener, _waiting, tcp_port) = deaf();
+    let _registration = register(port, "x", tcp_port);
+    let said = failure(ping(port, &["x@127.0.0.1", "--timeout", "1"]), 4, "timeout (tcp)");
+    assert!(said.contains("firewall"), "{said}");
+}
+
 #[test]
 fn an_epmd_that_says_nothing_is_a_timeout_of_epmd() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -144,6 +166,7 @@ fn dropped_packets_are_timeouts_of_the_step_that_they_belong_to() {
     network.drop_tcp_port(1, 9100).unwrap();
     // Longer than the step may take: below, it is the time of the whole that is over.
     failure(ping("20"), 4, "timeout (tcp)");
+    failure(ping("2"), 4, "timeout (tcp)");
     network.cut(0, 1).unwrap();
     failure(ping("1"), 4, "timeout (epmd)");
 }

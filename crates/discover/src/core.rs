@@ -146,6 +146,8 @@ pub struct Core {
     refused_more: usize,
     /// All nodes connected now, candidates or not.
     up: BTreeSet<Box<str>>,
+    /// Those of them, or about to be among them, that are being disconnected, since nobody finds them any more.
+    leaving: BTreeSet<Box<str>>,
     /// Attempts under way.
     dialling: usize,
     actions: VecDeque<Action>,
@@ -208,6 +210,7 @@ impl Core {
             refused: Vec::new(),
             refused_more: 0,
             up: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             dialling: 0,
             actions: VecDeque::new(),
             changes: VecDeque::new(),
@@ -277,6 +280,7 @@ impl Core {
         self.dialling = self.dialling.saturating_sub(1);
         // Also after success: the connection may be lost again already.
         entry.due = now.saturating_add(self.config.backoff.draw(entry.failures, &mut self.chance));
+        let is_connected = ended.is_ok();
         if let Err(error) = ended {
             entry.failures = entry.failures.saturating_add(1);
             let error: Box<str> = bounded(&error).into();
@@ -287,6 +291,9 @@ impl Core {
         }
         if entry.gone {
             self.forget(name);
+            if is_connected {
+                self.leave(name);
+            }
         }
         self.dial_due(now);
     }
@@ -299,7 +306,12 @@ impl Core {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.failures = 0;
             entry.error = None;
+            let is_gone = entry.gone;
             self.changes.push_back(Change::Connected { name: name.into() });
+            if is_gone {
+                // It was found no more while the attempt was under way.
+                self.leave(name);
+            }
         }
         self.dial_due(now);
     }
@@ -309,10 +321,14 @@ impl Core {
         if !self.up.remove(name) {
             return;
         }
-        if let Some(entry) = self.entries.get_mut(name) {
+        let was_leaving = self.leaving.remove(name);
+        let entry = self.entries.get_mut(name);
+        if was_leaving || entry.is_some() {
+            self.changes.push_back(Change::Lost { name: name.into() });
+        }
+        if let Some(entry) = entry {
             entry.due = now.saturating_add(self.config.backoff.draw(0, &mut self.chance));
             entry.failures = 1;
-            self.changes.push_back(Change::Lost { name: name.into() });
         }
         self.dial_due(now);
     }
@@ -389,5 +405,12 @@ impl Core {
 
     fn forget(&mut self, name: &str) {
         self.entries.remove(name);
+    }
+
+    /// Disconnects a node that nobody finds any more, where that is wanted.
+    fn leave(&mut self, name: &str) {
+        if self.config.disconnect_gone && self.leaving.insert(name.into()) {
+            self.actions.push_back(Action::Disconnect(name.into()));
+        }
     }
 }

@@ -136,8 +136,9 @@ pub mod net {
     pub use engset_net::{QUIC_PROTOCOL, QuicCounts};
     pub use engset_node::{
         Abandoned, AdmissionConfig, AdmissionCounts, BadSignal, Channel, CloseReason, Dial, DialError,
-        HoldsTooMuch, MonitorNodes, NameAwaited, Network, Node as NodeCore, NodeConfig, NodeInfo, NodeType,
-        NotAllowed, TooManyConnections, TooManyEntries, TooManyWatchers, WATCHERS_MAX,
+        HoldsTooMuch, MonitorNodes, NameAwaited, NameForgotten, Network, Node as NodeCore, NodeConfig,
+        NodeInfo, NodeType, NotAllowed, PeerCookieError, TooManyConnections, TooManyEntries, TooManyWatchers,
+        WATCHERS_MAX,
     };
 }
 
@@ -196,8 +197,8 @@ pub use engset_process::{
     PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
     RegisterError, Rejected, SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded,
     Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target,
-    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, Trapped, WAITING_SENDERS_MAX, WORKERS_MAX,
-    WhenFull, WorkerStats, blocking, current, current_pid, yield_now,
+    Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, TraceToken, Trapped, WAITING_SENDERS_MAX,
+    WORKERS_MAX, WhenFull, WorkerStats, blocking, current, current_pid, yield_now,
 };
 pub use engset_term::{
     Atom, AtomError, Big, Binary, BitString, Export, Float, FloatError, Instant, Integer, List, Map,

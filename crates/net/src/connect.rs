@@ -1,6 +1,7 @@
 //! Connecting to a peer, step by step, with an error that says which step failed and what to do.
 
 use crate::carrier::{Carrier, TlsError};
+use crate::dial_steps::{DialSteps, note};
 use crate::driver::drive;
 use crate::finding::Finding;
 use crate::random;
@@ -201,20 +202,23 @@ impl Error for ConnectError {}
 pub(crate) struct Dialler {
     pub(crate) carrier: Carrier,
     pub(crate) finding: Finding,
+    /// At which step each attempt is.
+    pub(crate) steps: Arc<DialSteps>,
 }
 
 impl Network for Dialler {
     fn dial(&self, node: Arc<Node>, wish: Dial) {
         let scheduler = node.processes().scheduler().clone();
-        scheduler.spawn_task(dial(node, wish, self.carrier.clone(), self.finding));
+        let (carrier, steps) = (self.carrier.clone(), Arc::clone(&self.steps));
+        scheduler.spawn_task(dial(node, wish, carrier, self.finding, steps));
     }
 }
 
 /// Makes one attempt and, when it succeeds, drives the connection to its end.
-async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding) {
+async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding, steps: Arc<DialSteps>) {
     let (peer, attempt) = (wish.peer, wish.attempt);
     let scheduler = node.processes().scheduler().clone();
-    let carried = match carrier.dial(&scheduler, finding, peer).await {
+    let carried = match steps.watch(peer, carrier.dial(&scheduler, finding, peer)).await {
         Ok(carried) => carried,
         Err(error) => return node.dial_failed(peer, attempt, Arc::new(error)),
     };
@@ -244,6 +248,7 @@ pub(crate) async fn within<T>(
     at: Option<SocketAddr>,
     work: impl Future<Output = T>,
 ) -> Result<T, ConnectError> {
+    note(step);
     tokio::select! {
         result = work => Ok(result),
         () = scheduler.sleep(STEP_TIMEOUT) => Err(ConnectError::Timeout { step, at }),

@@ -13,6 +13,7 @@
 mod carrier;
 mod clock;
 mod connect;
+mod dial_steps;
 mod driver;
 pub mod epmd;
 mod finding;

@@ -10,7 +10,8 @@ use crate::carrier::{Carrier, Listener, TlsConfig};
 #[cfg(feature = "quic")]
 use crate::carrier::{Quic, offer};
 use crate::clock;
-use crate::connect::Dialler;
+use crate::connect::{Dialler, Step};
+use crate::dial_steps::DialSteps;
 use crate::finding::{Finding, addresses};
 use crate::handshakes::{Handshakes, accept};
 use crate::random;
@@ -233,6 +234,7 @@ impl NodeBuilder {
                 scheduler,
                 keeper: up.keeper,
                 handshakes: up.handshakes,
+                steps: up.steps,
                 #[cfg(feature = "quic")]
                 quic: up.quic,
             }),
@@ -252,13 +254,14 @@ impl NodeBuilder {
         }
         let Some(name) = &self.name else {
             // Alone: nobody answers at port 0.
-            let network = Arc::new(Dialler { carrier: Carrier::Tcp, finding: Finding::Epmd(0) });
+            let (carrier, steps) = (Carrier::Tcp, Arc::<DialSteps>::default());
+            let network = Arc::new(Dialler { carrier, finding: Finding::Epmd(0), steps: Arc::clone(&steps) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
             self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
             let node = Node::new(config, scheduler, network);
-            return Ok(Up::new(node, None, handshakes));
+            return Ok(Up::new(node, None, handshakes, steps));
         };
         let name = NodeName::new_own(name).map_err(StartNodeError::Name)?;
         if !self.listens {
@@ -288,10 +291,12 @@ impl NodeBuilder {
         let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, udp_port), &config, &scheduler)?;
         #[cfg(not(feature = "quic"))]
         let carrier = self.carrier;
-        let network = Arc::new(Dialler { carrier: carrier.clone(), finding: self.finding });
+        let (finding, steps) = (self.finding, Arc::<DialSteps>::default());
+        let network = Arc::new(Dialler { carrier: carrier.clone(), finding, steps: Arc::clone(&steps) });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler.clone(), network);
         node.processes().set_started_at(clock::started_at(&scheduler));
+        node.processes().set_utc_offset(clock::utc_offset);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
         #[cfg(feature = "quic")]
         if let Some(quic) = &quic {
@@ -306,7 +311,7 @@ impl NodeBuilder {
             scheduler.spawn_task(keep_registered(epmd, entry, registered, scheduler.clone(), stop));
             Keeper { _gone: gone }
         });
-        let up = Up::new(node, keeper, handshakes);
+        let up = Up::new(node, keeper, handshakes, steps);
         #[cfg(feature = "quic")]
         let up = Up { quic, ..up };
         Ok(up)
@@ -336,12 +341,14 @@ impl NodeBuilder {
         let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, None), &config, &scheduler)?;
         #[cfg(not(feature = "quic"))]
         let carrier = self.carrier;
-        let network = Arc::new(Dialler { carrier, finding: self.finding });
+        let (finding, steps) = (self.finding, Arc::<DialSteps>::default());
+        let network = Arc::new(Dialler { carrier, finding, steps: Arc::clone(&steps) });
         let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
         let node = Node::new(config, scheduler, network);
         node.processes().set_started_at(clock::started_at(node.processes().scheduler()));
+        node.processes().set_utc_offset(clock::utc_offset);
         node.start_kernel().await.map_err(|error| StartNodeError::Kernel(error.to_string()))?;
-        let up = Up::new(node, None, handshakes);
+        let up = Up::new(node, None, handshakes, steps);
         #[cfg(feature = "quic")]
         let up = Up { quic, ..up };
         Ok(up)
@@ -397,16 +404,23 @@ struct Up {
     node: Arc<Node>,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    steps: Arc<DialSteps>,
     #[cfg(feature = "quic")]
     quic: Option<Arc<Quic>>,
 }
 
 impl Up {
-    fn new(node: Arc<Node>, keeper: Option<Keeper>, handshakes: Arc<Handshakes>) -> Self {
+    fn new(
+        node: Arc<Node>,
+        keeper: Option<Keeper>,
+        handshakes: Arc<Handshakes>,
+        steps: Arc<DialSteps>,
+    ) -> Self {
         Self {
             node,
             keeper,
             handshakes,
+            steps,
             #[cfg(feature = "quic")]
             quic: None,
         }
@@ -445,6 +459,7 @@ pub struct RunningNode {
     scheduler: Scheduler,
     keeper: Option<Keeper>,
     handshakes: Arc<Handshakes>,
+    steps: Arc<DialSteps>,
     #[cfg(feature = "quic")]
     quic: Option<Arc<Quic>>,
 }
@@ -459,6 +474,22 @@ impl RunningNode {
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// At which step the attempt to connect to `peer` is, for who does not wait for its end; `None` where there is none,
+    /// or it has come to the handshake.
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use engset_term::NodeName;
+    ///
+    /// let node = RunningNode::builder().start()?;
+    /// assert_eq!(node.dial_step(NodeName::new("shop@10.0.0.7")?), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dial_step(&self, peer: NodeName) -> Option<Step> {
+        self.steps.of(peer)
     }
 
     /// What peers may call on this node.
@@ -533,7 +564,7 @@ impl RunningNode {
     /// [`SetCookieError`]; the cookies are as before then.
     pub fn set_cookie(&self, peer: NodeName, cookie: &str) -> Result<(), SetCookieError> {
         let cookie = Cookie::new(cookie).map_err(SetCookieError::Cookie)?;
-        self.node.set_cookie(peer, cookie).map_err(SetCookieError::TooMany)
+        self.node.set_cookie(peer, cookie).map_err(SetCookieError::from)
     }
 
     /// Adds to the list of those who may connect, see [`Node::allow`].

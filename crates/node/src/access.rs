@@ -1,7 +1,7 @@
 //! Who may connect, and by which secret: cookies of single peers, and the list of those who are let in.
 
 use engset_dist::handshake::Cookie;
-use engset_term::NodeName;
+use engset_term::{NodeName, PinnedNodeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
@@ -34,6 +34,48 @@ impl fmt::Display for TooManyEntries {
 }
 
 impl Error for TooManyEntries {}
+
+/// The spelling of a node's name has been given up for those of others, and nothing was changed: which node is meant
+/// cannot be told any more. Make the name anew from its text; [`NodeName::pin`] keeps one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameForgotten;
+
+impl fmt::Display for NameForgotten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the name of the node is forgotten here, since nobody kept it; make it anew from its text, and pin it where it is kept",
+        )
+    }
+}
+
+impl Error for NameForgotten {}
+
+/// A peer was given no cookie of its own; the cookies are as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerCookieError {
+    /// Too many peers have one.
+    TooMany(TooManyEntries),
+    /// Which peer is meant is not known any more.
+    Forgotten(NameForgotten),
+}
+
+impl fmt::Display for PeerCookieError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany(error) => fmt::Display::fmt(error, f),
+            Self::Forgotten(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl Error for PeerCookieError {}
+
+/// Keeps the spelling of a peer's name, if it is known still.
+pub(crate) fn known(peer: NodeName) -> Result<PinnedNodeName, NameForgotten> {
+    let kept = peer.pin();
+    // Pinned first: one that is known now stays so.
+    if peer.is_known() { Ok(kept) } else { Err(NameForgotten) }
+}
 
 /// This node does not connect to the peer: it has a list of those it connects to, and the peer is not on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

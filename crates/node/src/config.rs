@@ -9,6 +9,7 @@ use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
 use engset_dist::handshake::{Cookie, LocalNode, TIMEOUT_DEFAULT};
 use engset_process::PROCESSES_MAX;
 use engset_term::NodeName;
+use std::fmt;
 use std::time::Duration;
 
 /// What a peer may have queued for it while the connection to it is being made, in bytes.
@@ -16,8 +17,8 @@ pub const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Connections to peers, those in the making included.
 pub const CONNECTIONS_MAX: usize = 4_096;
 
-/// The settings of a node.
-#[derive(Debug, Clone)]
+/// The settings of a node. The secrets among them do not print.
+#[derive(Clone)]
 pub struct NodeConfig {
     /// `name@host`.
     pub name: NodeName,
@@ -94,5 +95,49 @@ impl NodeConfig {
             cookie: self.cookie.clone(),
             visible: self.visible,
         }
+    }
+}
+
+impl fmt::Debug for NodeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, creation, visible, flags, handshake_timeout, admission, tick, .. } = self;
+        let Self { incoming, held_bytes_max, outgoing, pending_bytes_max, connections_max, .. } = self;
+        // Who knows the salt can tell references; the cookie hides itself, and does not need a line.
+        let Self { processes_max, global, asks_for_name_at, functions, cookie: _, salt: _, .. } = self;
+        f.debug_struct("NodeConfig")
+            .field("name", name)
+            .field("creation", creation)
+            .field("visible", visible)
+            .field("flags", flags)
+            .field("handshake_timeout", handshake_timeout)
+            .field("admission", admission)
+            .field("tick", tick)
+            .field("incoming", incoming)
+            .field("held_bytes_max", held_bytes_max)
+            .field("outgoing", outgoing)
+            .field("pending_bytes_max", pending_bytes_max)
+            .field("connections_max", connections_max)
+            .field("processes_max", processes_max)
+            .field("global", global)
+            .field("asks_for_name_at", asks_for_name_at)
+            .field("functions", functions)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeConfig;
+    use engset_dist::handshake::Cookie;
+    use engset_term::NodeName;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let name = NodeName::new("a@h").expect("a name");
+        let cookie = Cookie::new("this-is-secret").expect("a cookie");
+        let shown = format!("{:?}", NodeConfig::new(name, 7, cookie, 0x1234_5678_9abc));
+        assert!(shown.contains("creation: 7"), "{shown}");
+        assert!(!shown.contains("salt") && !shown.contains("20015998343868"), "{shown}");
+        assert!(!shown.contains("this-is-secret"), "{shown}");
     }
 }

@@ -72,9 +72,13 @@ impl Node {
                 let reason = reason(Reason::Payload)?;
                 self.act(from, &altact_dest(to), ControlSignal::Exit { from, reason });
             }
-            Control::Exit { from, to, reason: why, .. } => {
+            Control::Exit { from, to, reason: why, token } => {
                 let reason = reason(why)?;
-                self.act(from, &Dest::Pid(to), ControlSignal::LinkExit { from, reason });
+                let signal = match mark(token).token.map(Box::new) {
+                    Some(token) => ControlSignal::TracedLinkExit { from, reason, token },
+                    None => ControlSignal::LinkExit { from, reason },
+                };
+                self.act(from, &Dest::Pid(to), signal);
             }
             Control::Exit2 { from, to, reason: why, .. } => {
                 let reason = reason(why)?;

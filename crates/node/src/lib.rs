@@ -7,6 +7,7 @@ mod admission;
 mod channel;
 mod config;
 mod deliver;
+mod derived;
 mod dynamic_names;
 mod functions;
 mod global;
@@ -23,7 +24,7 @@ mod router;
 mod spawning;
 mod watchers;
 
-pub use access::{ALLOWED_MAX, NotAllowed, PEER_COOKIES_MAX, TooManyEntries};
+pub use access::{ALLOWED_MAX, NameForgotten, NotAllowed, PEER_COOKIES_MAX, PeerCookieError, TooManyEntries};
 pub use admission::{
     ADDRESSES_MAX, Admission, AdmissionConfig, AdmissionCounts, End, Entry, GuestId, HANDSHAKES_MAX, Refusal,
 };

@@ -1,8 +1,9 @@
 //! The node: its processes, its peers, and what happens when connections come and go.
 
-use crate::access::{Access, TooManyEntries};
+use crate::access::{Access, PeerCookieError, TooManyEntries, known};
 use crate::channel::CloseReason;
 use crate::config::NodeConfig;
+use crate::derived::derived;
 use crate::dynamic_names::{DynamicNames, Given};
 use crate::functions::Functions;
 use crate::global::Global;
@@ -186,14 +187,16 @@ impl Node {
     /// name, the one shared with all peers that have none of their own (`erlang:set_cookie/2`).
     ///
     /// # Errors
-    /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own.
-    pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), TooManyEntries> {
+    /// When [`PEER_COOKIES_MAX`](crate::PEER_COOKIES_MAX) peers have a cookie of their own, or the name is forgotten.
+    pub fn set_cookie(&self, peer: NodeName, cookie: Cookie) -> Result<(), PeerCookieError> {
         let mut access = self.access.lock();
         if peer == self.name() || peer == self.here() {
             access.set_default(cookie);
             return Ok(());
         }
-        peer.with_text(|text| access.set_cookie(text, cookie))
+        let kept = known(peer).map_err(PeerCookieError::Forgotten)?;
+        let set = kept.name().with_text(|text| access.set_cookie(text, cookie));
+        set.map_err(PeerCookieError::TooMany)
     }
 
     /// Adds to the list of those who may connect; with an empty list, as at the start, everybody with the cookie may
@@ -216,8 +219,10 @@ impl Node {
         if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(host) {
             return None;
         }
-        let random = mix(self.config.salt ^ mix((u64::from(challenge) << 32) ^ attempt.0));
-        let creation = u32::try_from(mix(random) >> 32).unwrap_or_default();
+        let number = (u64::from(challenge) << 32) ^ attempt.0;
+        let random = derived(self.config.salt, "a name", number);
+        let creation = u32::try_from(derived(self.config.salt, "its creation", number) >> 32);
+        let creation = creation.unwrap_or_default();
         let given = self.dynamic_names.lock().give(host, random, creation);
         self.accepting.lock().insert(given.name.clone(), attempt);
         Some(given)
@@ -771,14 +776,6 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut items: Vec<T> = items.collect();
     items.sort();
     items
-}
-
-/// A number in which each bit depends on all bits of `seed` (splitmix64).
-fn mix(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 /// What a queued control message is taken to weigh.

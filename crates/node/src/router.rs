@@ -57,7 +57,8 @@ impl Router for Node {
     }
 
     fn request_spawn(&self, from: Pid, node: NodeName, request: SpawnRequest) -> Epoch {
-        let (control, args) = request_control(from, request);
+        let token = if node == self.here() { None } else { self.token(from) };
+        let (control, args) = request_control(from, request, token);
         if node != self.here() {
             return self.transmit(node, None, Outbound::new(control, Some(args)));
         }
@@ -172,6 +173,7 @@ fn connects(signal: &ControlSignal) -> bool {
         | ControlSignal::Monitor { .. }
         | ControlSignal::GroupLeader { .. } => true,
         ControlSignal::LinkExit { .. }
+        | ControlSignal::TracedLinkExit { .. }
         | ControlSignal::Unlink { .. }
         | ControlSignal::UnlinkAck { .. }
         | ControlSignal::Demonitor { .. }
@@ -186,6 +188,7 @@ fn connects(signal: &ControlSignal) -> bool {
 fn reason(signal: &ControlSignal) -> Option<&ExitReason> {
     match signal {
         ControlSignal::LinkExit { reason, .. }
+        | ControlSignal::TracedLinkExit { reason, .. }
         | ControlSignal::Exit { reason, .. }
         | ControlSignal::Down { reason, .. } => Some(reason),
         _ => None,
@@ -205,6 +208,9 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: &ControlSig
     Some(match signal {
         ControlSignal::LinkExit { from, .. } => {
             Control::Exit { from: *from, to: pid?, token: None, reason: Reason::Payload }
+        }
+        ControlSignal::TracedLinkExit { from, token, .. } => {
+            Control::Exit { from: *from, to: pid?, token: Some(token.to_term()), reason: Reason::Payload }
         }
         ControlSignal::Exit { from, .. } => {
             Control::Exit2 { from: *from, to: pid?, token: None, reason: Reason::Payload }

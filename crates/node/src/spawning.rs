@@ -10,7 +10,9 @@ use crate::outbound::Outbound;
 use crate::peers::Link;
 use engset_dist::control::{Control, Mfa, SpawnResult};
 use engset_etf::{Body, Payload};
-use engset_process::{ControlSignal, Cx, Dest, Encoded, ExitReason, SpawnOptions, SpawnedFor, current_pid};
+use engset_process::{
+    ControlSignal, Cx, Dest, Encoded, ExitReason, SpawnOptions, SpawnedFor, TraceToken, current_pid,
+};
 use engset_term::{Atom, Pid, Reference, Term};
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ pub(crate) struct Wish {
     pub(crate) group_leader: Pid,
     pub(crate) function: Mfa,
     pub(crate) options: Vec<Term>,
+    /// The trace token of a peer's process that asks; one of this node hands its own on.
     pub(crate) token: Option<Term>,
     pub(crate) args: Payload,
 }
@@ -57,8 +60,10 @@ impl Node {
         let plan = answer.plan;
         let client =
             SpawnedFor { from: wish.from, link: plan.link, monitor: plan.monitor.then_some(wish.request) };
+        let token = answer.token.as_ref().and_then(TraceToken::from_term);
         let options = SpawnOptions {
             group_leader: Some(wish.group_leader),
+            trace_token: token.map(Box::new),
             initial_call: Some(|| "a function called by another process"),
             ..SpawnOptions::default()
         };
@@ -217,7 +222,12 @@ impl Answer {
             // Who asked has been told so.
             return;
         }
-        let token = self.token.take();
+        let asked_with = self.token.take();
+        let token = match &result {
+            // The process has the token from its beginning, and this is the first that it sends.
+            SpawnResult::Spawned(pid) => self.node.processes().trace_token(*pid).map(|token| token.to_term()),
+            SpawnResult::Error(_) => asked_with,
+        };
         let (request, to) = (self.request, self.to);
         let reply = Control::SpawnReply { request, to, linked, monitored, result, token };
         self.node.transmit_over(link, None, &mut Some(Outbound::new(reply, None)));
@@ -240,9 +250,13 @@ fn encoded(term: &Term) -> Payload {
 }
 
 /// The control message for a request of ours.
-pub(crate) fn request_control(from: Pid, request: engset_process::SpawnRequest) -> (Control, Body) {
+pub(crate) fn request_control(
+    from: Pid,
+    request: engset_process::SpawnRequest,
+    token: Option<Term>,
+) -> (Control, Body) {
     let engset_process::SpawnRequest { request, group_leader, module, function, arity, options, args } =
         request;
     let function = Mfa { module, function, arity };
-    (Control::SpawnRequest { request, from, group_leader, function, options, token: None }, args)
+    (Control::SpawnRequest { request, from, group_leader, function, options, token }, args)
 }

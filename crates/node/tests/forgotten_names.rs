@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::handshake::Cookie;
-use engset_node::{Dial, FunctionLimits, Network, Node, NodeConfig};
+use engset_node::{Dial, FunctionLimits, NameForgotten, Network, Node, NodeConfig, PeerCookieError};
 use engset_process::{Cx, Dest, Scheduler};
 use engset_term::limits::NODE_NAMES_MAX;
 use engset_term::{Atom, NodeName, Pid, Term};
@@ -40,7 +40,8 @@ fn what_is_known_of_a_peer_outlasts_many_names() {
     node.functions().allow("m", "wait", 0, |_| std::future::pending());
 
     // A peer that may call nothing, one for which a function runs, and one to which a connection is made.
-    node.functions().deny(name("denied@127.0.0.1"));
+    node.functions().deny(name("denied@127.0.0.1")).unwrap();
+    let forgotten = name("forgotten@127.0.0.1");
     let call = |node: &Arc<Node>, peer: &str| {
         let there = Arc::clone(node);
         let from = Pid::new(name(peer), 7, 1, 0);
@@ -63,6 +64,13 @@ fn what_is_known_of_a_peer_outlasts_many_names() {
     node.connect(name("far@127.0.0.1"), move |result| *done.lock().unwrap() = Some(result.is_ok()));
 
     name_many();
+
+    // Nothing is set for whoever `gone@gone` is.
+    assert_eq!(forgotten.text(), "gone@gone");
+    assert_eq!(node.functions().deny(forgotten), Err(NameForgotten));
+    let cookie = || Cookie::new("other").unwrap();
+    assert_eq!(node.set_cookie(forgotten, cookie()), Err(PeerCookieError::Forgotten(NameForgotten)));
+    assert_eq!(node.set_cookie(name("forgotten@127.0.0.1"), cookie()), Ok(()));
 
     call(&node, "denied@127.0.0.1");
     call(&node, "caller@127.0.0.1");

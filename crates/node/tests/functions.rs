@@ -104,6 +104,35 @@ fn block_calls_wait_in_a_bounded_queue() {
     assert_eq!(last.unwrap().unwrap().to_string(), "{badrpc,{'EXIT',system_limit}}");
 }
 
+/// Long arguments take the room of many calls.
+#[test]
+fn block_calls_that_wait_have_a_limit_in_bytes() {
+    const BYTES_MAX: usize = 64 << 20;
+    let limits = FunctionLimits { args_bytes_max: 2 * BYTES_MAX, ..FunctionLimits::default() };
+    for (bytes, refused) in [(BYTES_MAX / 2 - 1_000, 0), (BYTES_MAX / 2 + 1, 1)] {
+        let node = node(limits);
+        node.functions().allow("m", "hold", 1, |_| std::future::pending());
+        let there = Arc::clone(&node);
+        node.processes()
+            .block_on(move |cx: Cx<Term>| async move {
+                there.start_kernel().await.unwrap();
+                let args = Term::list([Term::binary(vec![0; bytes])]);
+                // One runs, and two wait.
+                for _ in 0..3 {
+                    to_rex(
+                        &there,
+                        Some(cx.pid()),
+                        &cast(request("block_call", "hold", args.clone(), "user")),
+                    );
+                }
+                cx.sleep(Duration::from_secs(1)).await;
+            })
+            .unwrap();
+        let counts = node.functions().counts();
+        assert_eq!((counts.begun, counts.over_limit), (1, refused), "{bytes}");
+    }
+}
+
 /// Calls nest as deep as terms may; what runs them must not take a bit of the thread's stack for each.
 #[test]
 fn nested_applies_do_not_nest_on_the_stack() {
@@ -161,7 +190,7 @@ fn cast(request: Term) -> Term {
 fn rex_runs_nothing_for_a_denied_peer() {
     let node = node(FunctionLimits::default());
     let denied = NodeName::new("denied@127.0.0.1").unwrap();
-    node.functions().deny(denied);
+    node.functions().deny(denied).unwrap();
     node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
     let there = Arc::clone(&node);
     let answers = node.processes().block_on(move |mut cx: Cx<Term>| async move {
@@ -193,6 +222,61 @@ fn rex_runs_nothing_for_a_denied_peer() {
     let answers = answers.unwrap();
     assert_eq!(node.functions().counts().begun, 1, "{answers:?}");
     assert!(answers.contains(&"{rex,{badrpc,{'EXIT',notsup}}}".to_owned()), "{answers:?}");
+}
+
+/// What a peer has `rex` pass on is the peer's word still: in `rex`'s name it would be one of this node.
+#[test]
+fn what_rex_passes_on_is_the_peers() {
+    let node = node(FunctionLimits::default());
+    let denied = NodeName::new("denied@127.0.0.1").unwrap();
+    node.functions().deny(denied).unwrap();
+    node.functions().allow("m", "done", 0, |_| async { Ok(Term::Nil) });
+    let there = Arc::clone(&node);
+    node.processes()
+        .block_on(move |cx: Cx<Term>| async move {
+            there.start_kernel().await.unwrap();
+            let peer = Some(Pid::new(denied, 7, 1, 0));
+            let me = || Term::Pid(cx.pid());
+            let call = || Term::tuple([me(), request("call", "done", Term::Nil, "user")]);
+            let done = || request("cast", "done", Term::Nil, "user");
+            for tag in ["sbcast", "send"] {
+                for inner in [call(), cast(done()), done()] {
+                    let passed = Term::tuple([Term::atom(tag), Term::atom("rex"), inner]);
+                    to_rex(&there, peer, &Term::tuple([me(), passed]));
+                }
+            }
+            // Virtual time: whatever still runs has run.
+            cx.sleep(Duration::from_secs(1)).await;
+        })
+        .unwrap();
+    let counts = node.functions().counts();
+    assert_eq!(counts.begun, 0, "{counts:?}");
+    assert!(counts.denied >= 2, "{counts:?}");
+}
+
+/// Charts are sent to who looks at them, and to nobody who is gone: the place among what the peer has running is free then.
+#[test]
+fn statistics_are_sent_for_as_long_as_somebody_looks() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let running = node.processes().block_on(move |cx: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        let looks = |mut cx: Cx<Term>| async move {
+            for _ in 0..3 {
+                drop(cx.recv().await);
+            }
+        };
+        let collector = Term::Pid(cx.spawn(looks).unwrap().pid());
+        let args = Term::list([collector, Term::from(100)]);
+        let fetch = [Term::atom("cast"), Term::atom("observer_backend"), Term::atom("fetch_stats"), args];
+        let fetch = Term::tuple(fetch.into_iter().chain([Term::atom("user")]));
+        to_rex(&there, Some(cx.pid()), &cast(fetch));
+        cx.sleep(Duration::from_millis(250)).await;
+        let before = there.functions().running();
+        cx.sleep(Duration::from_millis(250)).await;
+        (before, there.functions().running())
+    });
+    assert_eq!(running.unwrap(), (1, 0));
 }
 
 /// The limit of arguments holds for every way in.
@@ -243,6 +327,68 @@ fn a_call_of_a_c_node_leaves_nothing_behind() {
     let Some(Mail::Message(answer)) = answer else { panic!("the caller was not answered") };
     assert_eq!(answer.to_string(), "{rex,{badrpc,{'EXIT',killed}}}");
     assert_eq!(after, before);
+}
+
+/// What writes for a caller ends with the call, also where so much waits for it that it can be told nothing.
+#[test]
+fn a_flooded_group_leader_ends_with_its_call() {
+    let node = node(FunctionLimits::default());
+    node.functions().allow("m", "flood", 0, |mut call| async move {
+        let leader = call.cx().group_leader().unwrap();
+        for bytes in [1 << 20, 1 << 14, 1 << 8, 0] {
+            let mut body = Vec::new();
+            engset_etf::encode_body(&Term::binary(vec![0; bytes]), &mut body);
+            for _ in 0..70 {
+                call.node().processes().deliver(None, &Dest::Pid(leader), body.clone().into());
+            }
+        }
+        for _ in 0..100 {
+            drop(call.cx().send(leader, Term::Nil));
+        }
+        Ok(Term::atom("flooded"))
+    });
+    let there = Arc::clone(&node);
+    let (answer, before, after) = node
+        .processes()
+        .block_on(move |mut cx: Cx<Term>| async move {
+            there.start_kernel().await.unwrap();
+            let before = there.processes().count();
+            let call = request("call", "flood", Term::Nil, "send_stdout_to_caller");
+            to_rex(&there, Some(cx.pid()), &Term::tuple([Term::Pid(cx.pid()), call]));
+            let answer = cx.recv_timeout(Duration::from_secs(60)).await;
+            cx.sleep(Duration::from_secs(1)).await;
+            (answer, before, there.processes().count())
+        })
+        .unwrap();
+    let Some(Mail::Message(answer)) = answer else { panic!("the caller was not answered") };
+    assert_eq!((answer.to_string().as_str(), after), ("{rex,flooded}", before));
+}
+
+/// A group leader that sends anything but the answer keeps nobody longer than one that sends nothing.
+#[test]
+fn a_group_leader_that_talks_of_something_else_is_left_in_time() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let (written, before, after) = node
+        .processes()
+        .block_on(move |cx: Cx<Term>| async move {
+            let talks = |mut cx: Cx<Term>| async move {
+                let Mail::Message(request) = cx.recv().await else { return };
+                let writer = request.as_tuple().and_then(|parts| parts[1].as_pid()).unwrap();
+                for _ in 0..120 {
+                    cx.sleep(Duration::from_secs(1)).await;
+                    drop(cx.send(writer, Term::atom("by_the_way")));
+                }
+            };
+            let before = there.processes().count();
+            let leader = cx.spawn(talks).unwrap().pid();
+            let written = io::put_chars_to(leader, "x").await;
+            cx.sleep(Duration::from_secs(1)).await;
+            // The leader itself goes on.
+            (written, before + 1, there.processes().count())
+        })
+        .unwrap();
+    assert_eq!((written, after), (Err(io::IoError::Timeout), before));
 }
 
 /// A message without a sender may be anybody's: what says there that a node has come is not believed.

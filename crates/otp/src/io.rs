@@ -126,9 +126,16 @@ async fn ask(
     if cx.send(Dest::Pid(leader), Term::tuple(message)).is_err() {
         return Err(IoError::Down(ExitReason::NoProc));
     }
+    let clock = cx.processes().scheduler().clone();
+    let due = patience.map(|patience| clock.now().saturating_add(patience));
     loop {
-        let mail = match patience {
-            Some(patience) => cx.recv_timeout(patience).await.ok_or(IoError::Timeout)?,
+        let mail = match due {
+            // Of all messages together: a group leader that sends others would keep this process for ever.
+            Some(due) if due <= clock.now() => return Err(IoError::Timeout),
+            Some(due) => {
+                let left = due.saturating_duration_since(clock.now());
+                cx.recv_timeout(left).await.ok_or(IoError::Timeout)?
+            }
             None => cx.recv().await,
         };
         match mail {

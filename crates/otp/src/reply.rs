@@ -72,6 +72,7 @@ impl<T> Reply<T> {
 impl<T, E> Reply<T, E> {
     /// Answers the call with a value or the callee's own error.
     pub fn answer(mut self, answer: Result<T, E>) {
+        engset_process::gives_answer();
         match self.to.take() {
             Some(To::Slot(slot)) => slot.fill(Answer::Value(answer)),
             Some(To::Term(to)) => to.send(&answer),

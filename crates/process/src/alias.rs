@@ -104,6 +104,11 @@ impl Aliases {
         Some(of)
     }
 
+    /// The process that an alias is of, which stays active: an exit signal by it is no message.
+    pub(crate) fn process_of(&self, alias: Reference) -> Option<Pid> {
+        self.processes.lock().get(&alias).map(|of| of.pid)
+    }
+
     /// How many aliases of processes are active.
     #[must_use]
     pub fn of_processes(&self) -> usize {

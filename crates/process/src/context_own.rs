@@ -2,6 +2,7 @@
 
 use crate::alias::{AliasMode, AliasOptions, OfProcess};
 use crate::context::Cx;
+use crate::current;
 use crate::info::Callback;
 use crate::overload::Room;
 use crate::process;
@@ -194,6 +195,18 @@ impl<M: Protocol> Cx<M> {
     /// reported as a crash.
     pub fn end_quietly(&mut self) {
         self.process.relations(|relations| relations.state().ends_quietly = true);
+    }
+
+    /// Begins to count the answers that this process gives, from 0, or ends it; without, they are not counted. What is
+    /// sent without being the answer to a call is not among them.
+    pub fn count_answers(&mut self, count: bool) {
+        current::with(|current| current.map(|current| current.answers.set(u64::from(count))));
+    }
+
+    /// How many answers this process has given since [`Cx::count_answers`]; 0 where they are not counted.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        current::with(|current| current.map_or(0, |current| current.answers.get().saturating_sub(1)))
     }
 
     /// Says which callback of its behaviour this process is in, for [`crate::ProcessInfo::callback`]; `None` when it is

@@ -35,6 +35,10 @@ pub(crate) struct Current<'a> {
     pub(crate) polled_call: Cell<bool>,
     /// To which node it has sent so much that it is to wait.
     pub(crate) busy_with: Cell<Option<NodeName>>,
+    /// One more than the answers that it has given since they are counted; 0 while they are not.
+    pub(crate) answers: Cell<u64>,
+    /// Whether it has a trace token.
+    pub(crate) is_traced: Cell<bool>,
     /// What its behaviour knows of its crash.
     pub(crate) crash: RefCell<Option<Box<CrashDetails>>>,
 }
@@ -88,6 +92,19 @@ impl Drop for Leave {
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }
+}
+
+/// Counts an answer that the running process gives, where its answers are counted ([`crate::Cx::count_answers`]).
+#[inline]
+pub fn gives_answer() {
+    with(|current| {
+        if let Some(current) = current {
+            let answers = current.answers.get();
+            if answers != 0 {
+                current.answers.set(answers.saturating_add(1));
+            }
+        }
+    });
 }
 
 /// The node whose process is running on this thread, and the process's pid.

@@ -84,7 +84,9 @@ pub use context::Cx;
 pub use context_own::MonitorOptions;
 pub use counters::{Counted, Counters};
 pub use crash::{CrashDetails, describe_crash};
-pub use current::{current, current_pid, deadline, dying, hand_over, now, send, set_deadline, whereis};
+pub use current::{
+    current, current_pid, deadline, dying, gives_answer, hand_over, now, send, set_deadline, whereis,
+};
 pub use exit::{Exit, ExitReason, IntoExit};
 pub use info::{Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};

@@ -13,6 +13,7 @@
 #![expect(unsafe_code, reason = "a message is read where it lies")]
 
 use crate::chunks::Chunks;
+use crate::exit::ExitReason;
 use crate::protocol::Mail;
 use crate::signal::{Mark, Signal};
 use crate::task::{Inbox, MailState, Untyped};
@@ -160,7 +161,7 @@ impl<M> Arrival<M> {
         let mail = match &signal {
             Signal::Control(_) => MailState::Urgent,
             // All that is marked comes the same way, so that the way of others has nothing to look at.
-            Signal::Priority(_) | Signal::Marked(_) => {
+            Signal::Noted(_) | Signal::Marked(_) => {
                 self.messages_in += 1;
                 MailState::Urgent
             }
@@ -359,6 +360,11 @@ impl<M> Mailbox<M> {
         }
     }
 
+    /// Says that the process has a trace token from its beginning.
+    pub(crate) fn begin_traced(&mut self) {
+        self.waiting().tokens = Some(Box::new(WaitingTokens::born()));
+    }
+
     /// Appends a message with a trace token to what waits.
     pub(crate) fn push_traced(&mut self, mail: Mail<M>, token: TraceToken) {
         let waiting = self.waiting();
@@ -442,14 +448,20 @@ impl<M> Mailbox<M> {
     ) -> Option<T> {
         let Waiting { mail: waiting, priorities, tokens, .. } = &mut **self.waiting.as_mut()?;
         while let Some(place) = waiting.get_mut(*seen) {
-            // What tells of another process's end leaves the token as it is.
-            let is_message = matches!(place, Some(Mail::Message(_) | Mail::Other(_)));
+            // The end of a monitored process, and that there is none to link to, leave the token as it is.
+            let is_news = match place {
+                Some(Mail::Message(_) | Mail::Other(_)) => true,
+                Some(Mail::Exit(trapped)) => trapped.reason != ExitReason::NoProc,
+                Some(Mail::Down(_)) | None => false,
+            };
             match place.take().map(&mut *select) {
                 Some(Ok(chosen)) => {
                     waiting.remove(*seen);
                     *priorities -= usize::from(*seen < *priorities);
                     let token = tokens.as_mut().and_then(|tokens| tokens.take(*seen));
-                    if is_message && let Some(all) = tokens {
+                    if (is_news || token.is_some())
+                        && let Some(all) = tokens
+                    {
                         all.is_traced = token.is_some();
                         trace(token);
                     }

@@ -1,5 +1,6 @@
 //! One process: what others see of it, its own state, and the run of its code from birth to exit.
 
+mod any;
 mod own;
 mod rare;
 
@@ -7,7 +8,7 @@ use crate::context::Cx;
 use crate::crash;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
-use crate::info::{Callback, ProcessInfo, Status};
+use crate::info::{Callback, ProcessInfo};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
@@ -15,7 +16,7 @@ use crate::panics;
 use crate::processes::Processes;
 use crate::protocol::{Mail, Protocol, Rejected};
 use crate::scheduler::{Turn, unboxed};
-use crate::signal::{ControlSignal, Dest, Encoded, Marked, Signal};
+use crate::signal::{ControlSignal, Dest, Encoded, Marked, Noted, Signal};
 use crate::state::{Effect, Effects, State};
 use crate::task::{Code, Door, MailState, OwnCell, Parts, Program, Runnable, TaskRef};
 use crate::waits::Waits;
@@ -33,41 +34,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+pub(crate) use any::{AnyProcess, Seen};
 pub(crate) use own::{SavePoint, discard, is_ending, receive, shrink, waits_for_turn, with_locals};
 
 /// So many messages a process receives in one time slice before others have their turn.
 pub const SLICE_MESSAGES: u32 = 1_024;
-
-/// A process whose message type the caller does not know.
-pub(crate) trait AnyProcess: Send + Sync + 'static {
-    /// What can be seen of the process from outside now; without its ancestors.
-    fn info(&self, seen: Seen) -> ProcessInfo;
-    /// Notes a name that must be freed at the process's end; false when it is ending already.
-    fn named(&self, name: Atom) -> bool;
-    /// Forgets a name that was freed.
-    fn unnamed(&self, name: &Atom);
-    /// Who started the process.
-    fn parent(&self) -> Option<Pid>;
-    /// Decides about one more message of so many bytes. Under the door's lock.
-    fn admit(&self, messages_in: u64, bytes: usize) -> Verdict;
-    /// What a sender can expect whose message of so many bytes was refused; it is noted where it waits. Under the
-    /// door's lock.
-    fn wait_for_room(&self, messages_in: u64, bytes: usize, waker: &Waker) -> Room;
-    /// The limits of the mailbox, if it has any.
-    fn guard(&self) -> Option<&Guard>;
-    /// Who leads the group of the process.
-    fn group_leader(&self) -> Option<Pid>;
-    /// For whom the process waits.
-    fn waits(&self) -> &Waits;
-}
-
-/// What is seen of a process at its door.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) status: Status,
-    pub(crate) messages_in: u64,
-    pub(crate) size: usize,
-}
 
 /// What others may see of a process that receives messages of type `M`.
 ///
@@ -101,6 +72,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) initial_call: fn() -> &'static str,
     pub(crate) processes: &'a Arc<Processes>,
     pub(crate) limits: Option<MailboxLimits>,
+    /// Whether it has a trace token from its beginning.
+    pub(crate) is_traced: bool,
 }
 
 /// The relations of a process: nothing for one that never had any.
@@ -170,10 +143,13 @@ impl<M: Protocol> Process<M> {
             waits: Waits::default(),
             message: std::marker::PhantomData,
         };
-        let own = Own {
-            mailbox: Mailbox::new(),
-            rare: group_leader.map(|leader| Box::new(Rare { group_leader: Some(leader), ..Rare::default() })),
-        };
+        let mut mailbox = Mailbox::new();
+        if birth.is_traced {
+            mailbox.begin_traced();
+        }
+        let is_rare = group_leader.is_some() || birth.is_traced;
+        let rare = || Box::new(Rare { group_leader, is_traced: birth.is_traced, ..Rare::default() });
+        let own = Own { mailbox, rare: is_rare.then(rare) };
         TaskRef::start(Some(door), process, Arrival::new(), own, |task| Life::Born {
             cx: Some(Cx::new(task)),
             body: Some(body),
@@ -255,12 +231,12 @@ impl<M: Protocol> Process<M> {
                 Some(mail) => mail,
                 None => match own.with(|own| own.mailbox.pop_fresh()) {
                     Some(signal) => {
-                        let is_message = matches!(signal, Signal::Encoded(_));
+                        let out = self.messages_out.load(Ordering::Relaxed);
                         match self.take(me, own, signal) {
                             Some(mail) => mail,
                             None => {
-                                // One that is refused has made room as well.
-                                left -= usize::from(is_message);
+                                // One that is refused has made room as well; others have acted, or wait elsewhere.
+                                left -= usize::from(self.messages_out.load(Ordering::Relaxed) != out);
                                 continue;
                             }
                         }
@@ -314,8 +290,9 @@ impl<M: Protocol> Process<M> {
     fn take(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, signal: Signal<M>) -> Option<Mail<M>> {
         match signal {
             Signal::Mail(mail) => Some(mail),
-            Signal::Priority(message) => {
-                own.with(|own| own.mailbox.push_priority(Mail::Message(*message), None));
+            Signal::Noted(noted) => {
+                let Noted { message, mark } = *noted;
+                own.with(|own| own.mailbox.push_marked(Mail::Message(message), mark));
                 None
             }
             Signal::Encoded(encoded) => {
@@ -369,7 +346,9 @@ impl<M: Protocol> Process<M> {
     /// Whether a signal that found the process's code at its end would have changed that end.
     fn comes_too_late(&self, signal: &ControlSignal) -> bool {
         match signal {
-            ControlSignal::Exit { from, .. } | ControlSignal::LinkExit { from, .. } => *from != self.pid(),
+            ControlSignal::Exit { from, .. }
+            | ControlSignal::LinkExit { from, .. }
+            | ControlSignal::TracedLinkExit { from, .. } => *from != self.pid(),
             ControlSignal::NodeDown { .. } => true,
             _ => false,
         }
@@ -396,6 +375,10 @@ impl<M: Protocol> Process<M> {
             Effect::Trapped(trapped) => {
                 me.with_inbox(|inbox| inbox.messages_in += 1);
                 own.with(|own| own.mailbox.push(Mail::Exit(Box::new(trapped))));
+            }
+            Effect::TracedTrapped(trapped, token) => {
+                me.with_inbox(|inbox| inbox.messages_in += 1);
+                own.with(|own| own.mailbox.push_traced(Mail::Exit(Box::new(trapped)), *token));
             }
             Effect::GroupLeader(leader) => {
                 own.with(|own| own.rare().group_leader = Some(leader));
@@ -439,7 +422,7 @@ impl<M: Protocol> Process<M> {
             self.tell(*state, reason);
         }
         let mut dropped = 0;
-        self.processes.traced.ended(self.pid());
+        self.processes.traced().ended(self.pid());
         let waiting = own.with(|own| own.mailbox.take_waiting());
         if let Some(waiting) = waiting {
             for mail in waiting {
@@ -454,9 +437,9 @@ impl<M: Protocol> Process<M> {
                     dropped += 1;
                     drop_quietly(mail);
                 }
-                Signal::Priority(message) => {
+                Signal::Noted(noted) => {
                     dropped += 1;
-                    drop_quietly(message);
+                    drop_quietly(noted);
                 }
                 signal @ (Signal::Encoded(_) | Signal::Marked(_)) => {
                     dropped += 1;
@@ -490,6 +473,7 @@ impl<M: Protocol> Process<M> {
             self.processes.aliases().close(alias);
         }
         for (to, signal) in state.finish(self.pid(), reason) {
+            let signal = self.processes.with_token(self.pid(), signal);
             self.processes.signal(self.pid(), &to, signal);
         }
         if state.met_remote {
@@ -530,6 +514,8 @@ impl<M: Protocol> Process<M> {
             waits: &self.waits,
             polled_call: Cell::new(false),
             busy_with: Cell::new(None),
+            answers: Cell::new(0),
+            is_traced: Cell::new(false),
         };
         own.with(|own| {
             if let Some(rare) = &own.rare {
@@ -541,6 +527,8 @@ impl<M: Protocol> Process<M> {
             // Nearly always there is none: a request is served within a time slice.
             let is_rare = current.deadline.get().is_some()
                 || current.caller.get() != 0
+                || current.answers.get() != 0
+                || current.is_traced.get()
                 || current.busy_with.get().is_some();
             if is_rare || own.rare.is_some() {
                 own.rare().note(&current);

@@ -1,5 +1,6 @@
 //! The processes of one node, as a value: table, names, aliases, and the ways between processes.
 
+mod options;
 mod sending;
 mod telling;
 
@@ -10,7 +11,7 @@ use crate::counters::Counters;
 use crate::current;
 use crate::exit::{ExitReason, IntoExit};
 use crate::info::{ProcessInfo, Status};
-use crate::overload::{MailboxLimits, Room, Verdict};
+use crate::overload::{Room, Verdict};
 use crate::panics;
 use crate::process::{AnyProcess, Birth, Process, Relations, Seen};
 use crate::protocol::Protocol;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
+pub use options::{Identity, SpawnOptions, SpawnedFor};
 pub(crate) use sending::Pushed;
 
 /// How many processes a node holds unless its configuration says otherwise (as on the BEAM).
@@ -43,8 +45,7 @@ pub const PROCESSES_RESERVE: usize = 1_024;
 
 /// The processes of one node.
 pub struct Processes {
-    node: NodeName,
-    creation: u32,
+    here: Here,
     scheduler: Scheduler,
     pub(crate) table: Table,
     pub(crate) registry: Registry,
@@ -55,66 +56,23 @@ pub struct Processes {
     system_monitor: Mutex<Option<Pid>>,
     /// Set at the end of the node: processes that are killed then did not crash.
     halting: AtomicBool,
-    pub(crate) traced: Traced,
     /// How many connections have more queued than they should.
     busy_links: AtomicU64,
     /// Seconds since 1970 at the scheduler's beginning.
     started_at: AtomicU64,
+    /// How the local time differs from UTC, by the time.
+    utc_offset: OnceLock<fn(u64) -> i32>,
     /// Makes references hard to guess from outside.
     salt: u64,
 }
 
-/// What [`Processes::new`] needs to know.
-#[derive(Debug, Clone, Copy)]
-pub struct Identity {
-    /// The node's name; [`NodeName::NONODE`] for a node that is alone.
-    pub node: NodeName,
-    /// Distinguishes this incarnation of the node from earlier ones of the same name.
-    pub creation: u32,
-    /// How many processes there may be at a time.
-    pub processes_max: usize,
-    /// Random bits that go into references.
-    pub salt: u64,
-}
-
-/// How a new process begins.
-///
-/// ```
-/// use engset_process::{MailboxLimits, SpawnOptions};
-///
-/// let options = SpawnOptions {
-///     label: Some("price feed".to_owned()),
-///     mailbox: Some(MailboxLimits::messages(1_000)),
-///     ..SpawnOptions::default()
-/// };
-/// # drop(options);
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct SpawnOptions {
-    /// Registered before the process first runs.
-    pub name: Option<Atom>,
-    /// What the process calls itself in reports, see [`Cx::set_label`].
-    pub label: Option<String>,
-    /// What it begins with, for reports; the type of its code without.
-    pub initial_call: Option<fn() -> &'static str>,
-    /// How much may wait for it; without, its mailbox grows without bound.
-    pub mailbox: Option<MailboxLimits>,
-    /// What does input and output for it; without, what does so for the process that starts it.
-    pub group_leader: Option<Pid>,
-    /// Whether it may be one of the last [`PROCESSES_RESERVE`], for what must start when all else is used up.
-    pub from_reserve: bool,
-}
-
-/// For whom [`Processes::spawn_for`] starts a process, and what the two have to do with each other from its first
-/// moment. The other side knows of it when it is told the pid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpawnedFor {
-    /// Who asked, of any node.
-    pub from: Pid,
-    /// Whether the two are linked.
-    pub link: bool,
-    /// With which reference `from` monitors the process, if it does.
-    pub monitor: Option<Reference>,
+/// What each message on its way is compared with first: beside each other, in one line of the cache that holds nothing
+/// that is written to meanwhile.
+#[repr(C, align(64))]
+struct Here {
+    node: NodeName,
+    creation: u32,
+    traced: Traced,
 }
 
 /// A process could not be started.
@@ -149,8 +107,7 @@ impl Processes {
     pub fn new(identity: Identity, scheduler: Scheduler) -> Arc<Self> {
         panics::install_hook();
         let processes = Arc::new(Self {
-            node: identity.node,
-            creation: identity.creation,
+            here: Here { node: identity.node, creation: identity.creation, traced: Traced::default() },
             scheduler,
             table: Table::new(identity.processes_max, PROCESSES_RESERVE),
             registry: Registry::default(),
@@ -160,8 +117,8 @@ impl Processes {
             last_reference: AtomicU64::new(0),
             system_monitor: Mutex::new(None),
             halting: AtomicBool::new(false),
-            traced: Traced::default(),
             started_at: AtomicU64::new(0),
+            utc_offset: OnceLock::new(),
             busy_links: AtomicU64::new(0),
             salt: identity.salt,
         });
@@ -180,20 +137,26 @@ impl Processes {
     /// The node's name.
     #[must_use]
     pub fn node(&self) -> NodeName {
-        self.node
+        self.here.node
+    }
+
+    /// Which processes have a trace token.
+    #[inline(always)]
+    pub(crate) fn traced(&self) -> &Traced {
+        &self.here.traced
     }
 
     /// The pid of this node with this number, see [`Pid::number`]: what is kept of a process's own node's pids.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
     pub(crate) fn pid_of_number(&self, number: u64) -> Pid {
-        Pid::new(self.node, self.creation, number as u32, (number >> 32) as u32)
+        Pid::new(self.here.node, self.here.creation, number as u32, (number >> 32) as u32)
     }
 
     /// The node's creation.
     #[must_use]
     pub fn creation(&self) -> u32 {
-        self.creation
+        self.here.creation
     }
 
     /// What runs the processes.
@@ -225,7 +188,8 @@ impl Processes {
         let secret = hasher.finish();
         // Five words: a BEAM sends to a reference only if it has as many as its own aliases.
         let words = [low(number), high(number), low(secret), high(secret), 0];
-        Reference::new(self.node, self.creation, &words).expect("a reference has at most five words")
+        Reference::new(self.here.node, self.here.creation, &words)
+            .expect("a reference has at most five words")
     }
 
     /// Starts a process that runs `body`.
@@ -288,7 +252,7 @@ impl Processes {
         F: Future<Output: IntoExit> + Send + 'static,
     {
         let (number, door) = self.table.take(options.from_reserve).map_err(SpawnError::TooManyProcesses)?;
-        let pid = Pid::new(self.node, self.creation, number + 1, door.generation());
+        let pid = Pid::new(self.here.node, self.here.creation, number + 1, door.generation());
         if let Some(name) = &options.name
             && let Err(error) = self.registry.register(name.clone(), pid)
         {
@@ -300,6 +264,13 @@ impl Processes {
             current.map_or((None, None), |current| (Some(current.pid), current.group_leader.get()))
         });
         let group_leader = options.group_leader.or(group_leader);
+        let is_traced = match options.trace_token {
+            Some(token) => {
+                self.traced().born(pid, *token);
+                true
+            }
+            None => parent.is_some_and(|parent| self.traced().spawns(parent, pid)),
+        };
         let prepare = |relations: &mut Relations| {
             if options.name.is_some() || options.label.is_some() || group_leader.is_some() {
                 let state = relations.state();
@@ -315,6 +286,7 @@ impl Processes {
             initial_call: options.initial_call.unwrap_or(std::any::type_name::<B>),
             processes: self,
             limits: options.mailbox,
+            is_traced,
         };
         Process::<M>::start(&birth, door, prepare, body).schedule();
         Ok(Addr::new(pid))
@@ -361,7 +333,7 @@ impl Processes {
 
     /// Sets who gets `{monitor, Pid, long_message_queue, true | false}` when messages pass a watermark, and
     /// `{monitor, Pid, long_schedule, [{timeout, Milliseconds}]}` after one slice of a process took longer than
-    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`] tell of
+    /// [`crate::ThreadsConfig::slice_max`]; who did before. Only mailboxes with [`MailboxLimits::watermarks`](crate::MailboxLimits::watermarks) tell of
     /// long queues, only a scheduler with threads of long slices.
     pub fn set_system_monitor(&self, monitor: Option<Pid>) -> Option<Pid> {
         std::mem::replace(&mut *self.system_monitor.lock(), monitor)
@@ -398,7 +370,7 @@ impl Processes {
     }
 
     fn mark(&self, from: Pid) -> Mark {
-        Mark { token: self.traced.sends(from), priority: false }
+        Mark { token: self.traced().sends(from), priority: false }
     }
 
     /// As [`Processes::send_encoded`], over a connection that there is (OTP's `noconnect`); false where there is none, and
@@ -500,7 +472,12 @@ impl Processes {
         {
             return Epoch::NONE;
         }
-        let Some(pid) = self.resolve(to) else {
+        let pid = match to {
+            // As `exit(Alias, Reason)` of OTP 28 sends it.
+            Dest::Alias(alias) => self.aliases.process_of(*alias),
+            to => self.resolve(to),
+        };
+        let Some(pid) = pid else {
             self.bounce(to, signal);
             return Epoch::NONE;
         };
@@ -542,7 +519,7 @@ impl Processes {
     pub(crate) fn bounce(&self, to: &Dest, signal: ControlSignal) {
         // A router that noted whom a loss of connection concerns did so before it saw that nobody is there.
         if let ControlSignal::Link { from } | ControlSignal::Monitor { watcher: from, .. } = &signal
-            && from.node() != self.node
+            && from.node() != self.here.node
             && let Dest::Pid(pid) = to
         {
             self.forget(*pid);
@@ -617,7 +594,10 @@ impl Processes {
     /// or not.
     #[must_use]
     pub fn pids(&self) -> Vec<Pid> {
-        self.table.all().map(|(id, serial)| Pid::new(self.node, self.creation, id, serial)).collect()
+        self.table
+            .all()
+            .map(|(id, serial)| Pid::new(self.here.node, self.here.creation, id, serial))
+            .collect()
     }
 
     /// How many processes are alive.
@@ -727,7 +707,8 @@ impl Processes {
 
     /// The alias of this node that a message answers, if it is a reply to one.
     fn own_alias(&self, payload: &Payload) -> Option<Reference> {
-        answered_alias(payload).filter(|alias| alias.node() == self.node && alias.creation() == self.creation)
+        answered_alias(payload)
+            .filter(|alias| alias.node() == self.here.node && alias.creation() == self.here.creation)
     }
 
     /// Calls `body` with a live process of this node and what is seen of it at its door, which is locked meanwhile.
@@ -751,7 +732,7 @@ impl Processes {
         match to {
             Dest::Pid(pid) => Some(*pid),
             Dest::Name(name) => self.registry.whereis(name),
-            Dest::RemoteName(name, node) if *node == self.node => self.registry.whereis(name),
+            Dest::RemoteName(name, node) if *node == self.here.node => self.registry.whereis(name),
             Dest::RemoteName(..) | Dest::Alias(_) => None,
         }
     }
@@ -767,11 +748,11 @@ impl Processes {
     }
 
     pub(crate) fn is_here(&self, pid: Pid) -> bool {
-        pid.node() == self.node && pid.creation() == self.creation
+        pid.node() == self.here.node && pid.creation() == self.here.creation
     }
 
     fn is_elsewhere(&self, to: &Dest) -> bool {
-        to.node().is_some_and(|node| node != self.node)
+        to.node().is_some_and(|node| node != self.here.node)
     }
 
     fn router(&self) -> Option<Arc<dyn Router>> {
@@ -782,7 +763,7 @@ impl Processes {
 impl fmt::Debug for Processes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Processes")
-            .field("node", &self.node)
+            .field("node", &self.here.node)
             .field("table", &self.table)
             .finish_non_exhaustive()
     }

@@ -12,8 +12,8 @@ pub(crate) enum Signal<M> {
     /// A typed message from a process on this node: the value itself, as the receive gives it out, so that on its way
     /// it is moved but never taken apart.
     Mail(Mail<M>),
-    /// A message that goes before all that are not of its kind (EEP 76).
-    Priority(Box<M>),
+    /// A typed message from a process on this node, and more about it.
+    Noted(Box<Noted<M>>),
     /// A message in external term format, decoded by the receiver in its own time slice.
     Encoded(Box<Encoded>),
     /// The same, and more about it.
@@ -26,7 +26,7 @@ impl<M> fmt::Debug for Signal<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mail(_) => f.write_str("Mail"),
-            Self::Priority(_) => f.write_str("Priority"),
+            Self::Noted(_) => f.write_str("Noted"),
             Self::Encoded(encoded) => fmt::Debug::fmt(encoded, f),
             Self::Marked(marked) => fmt::Debug::fmt(marked, f),
             Self::Control(signal) => fmt::Debug::fmt(signal, f),
@@ -41,6 +41,12 @@ pub struct Encoded {
     pub from: Option<Pid>,
     /// The term's bytes, and the atoms that they refer to.
     pub payload: Payload,
+}
+
+/// A typed message of which there is more to say than of most.
+pub(crate) struct Noted<M> {
+    pub(crate) message: M,
+    pub(crate) mark: Mark,
 }
 
 /// An encoded message of which there is more to say than of most.
@@ -97,6 +103,15 @@ pub enum ControlSignal {
         from: Pid,
         /// Why it ended.
         reason: ExitReason,
+    },
+    /// The same, of a process that had a trace token, which goes along with the message that is made of it.
+    TracedLinkExit {
+        /// The process at the other end of the link.
+        from: Pid,
+        /// Why it ended.
+        reason: ExitReason,
+        /// Its token.
+        token: Box<TraceToken>,
     },
     /// `exit(Pid, Reason)`: somebody asks the process to end.
     Exit {

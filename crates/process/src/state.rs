@@ -7,6 +7,7 @@
 use crate::exit::ExitReason;
 use crate::signal::{ControlSignal, Dest, Down, Epoch, Trapped};
 use crate::small_map::SmallMap;
+use crate::trace_token::TraceToken;
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use smallvec::SmallVec;
 
@@ -27,6 +28,8 @@ pub(crate) enum Effect {
     Down(Down),
     /// Put a trapped exit signal into the own mailbox.
     Trapped(Trapped),
+    /// The same, with the trace token of the process that ended.
+    TracedTrapped(Trapped, Box<TraceToken>),
     /// End with this reason.
     Exit(ExitReason),
     /// What this process starts from now on has this group leader.
@@ -206,7 +209,10 @@ impl State {
     /// Reacts to one signal; effects are appended to `effects` in the order in which they must happen.
     pub(crate) fn handle(&mut self, me: Pid, signal: ControlSignal, effects: &mut Effects) {
         match signal {
-            ControlSignal::LinkExit { from, reason } => self.handle_link_exit(from, reason, effects),
+            ControlSignal::LinkExit { from, reason } => self.handle_link_exit(from, reason, None, effects),
+            ControlSignal::TracedLinkExit { from, reason, token } => {
+                self.handle_link_exit(from, reason, Some(token), effects);
+            }
             ControlSignal::Exit { from, reason } => self.handle_exit(me, from, reason, effects),
             ControlSignal::Link { from } => {
                 self.met_remote |= from.node() != me.node();
@@ -295,11 +301,17 @@ impl State {
         effects.push(Effect::Down(Down { reference, process, reason, tag }));
     }
 
-    fn handle_link_exit(&mut self, from: Pid, reason: ExitReason, effects: &mut Effects) {
+    fn handle_link_exit(
+        &mut self,
+        from: Pid,
+        reason: ExitReason,
+        token: Option<Box<TraceToken>>,
+        effects: &mut Effects,
+    ) {
         match self.links.get(&from).map(|link| link.state) {
             Some(LinkState::Active) => {
                 self.links.remove(&from);
-                self.propagate(from, reason, effects);
+                self.propagate(from, reason, token, effects);
             }
             // The other side is gone: no acknowledgement will come.
             Some(LinkState::Unlinking(_)) => {
@@ -315,13 +327,23 @@ impl State {
         } else if reason == ExitReason::Normal && from == me && !self.trap_exit {
             effects.push(Effect::Exit(reason));
         } else {
-            self.propagate(from, reason, effects);
+            self.propagate(from, reason, None, effects);
         }
     }
 
-    fn propagate(&self, from: Pid, reason: ExitReason, effects: &mut Effects) {
+    fn propagate(
+        &self,
+        from: Pid,
+        reason: ExitReason,
+        token: Option<Box<TraceToken>>,
+        effects: &mut Effects,
+    ) {
         if self.trap_exit {
-            effects.push(Effect::Trapped(Trapped { from, reason }));
+            let trapped = Trapped { from, reason };
+            effects.push(match token {
+                Some(token) => Effect::TracedTrapped(trapped, token),
+                None => Effect::Trapped(trapped),
+            });
         } else if reason != ExitReason::Normal {
             effects.push(Effect::Exit(reason));
         }
@@ -342,7 +364,7 @@ impl State {
         }
         let linked = self.links.iter().filter(|(pid, link)| pid.node() == node && link.epoch <= epoch);
         for pid in linked.map(|(pid, _)| *pid).collect::<Vec<Pid>>() {
-            self.handle_link_exit(pid, ExitReason::NoConnection, effects);
+            self.handle_link_exit(pid, ExitReason::NoConnection, None, effects);
         }
     }
 }

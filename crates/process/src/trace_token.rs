@@ -1,10 +1,14 @@
 //! Sequential trace tokens (OTP's `seq_trace`): what came with a message from another node goes along with what its
-//! receiver sends from then on, until it receives a message without one.
+//! receiver sends from then on, with the processes that it starts and with its end to those that are linked to it, until
+//! it receives a message without one.
 //!
 //! A message with a token arrives as a signal of its own kind, so that others have nothing to look at; the process that
-//! has received it is noted in a table of the node, at which only what goes to other nodes looks, and only when it is
-//! not empty. The numbers are OTP's: a send counts the process's clock on, a receive sets it to no less than the number
-//! received.
+//! has received it is noted in a table of the node. Who sends, starts or ends looks first at how many are noted there. The
+//! numbers are OTP's: a send counts the process's clock on, a receive sets it to no less than the number received, and a
+//! process begins with the number with which it was asked for.
+//!
+//! As in OTP 25 the end of a process that is monitored, an exit signal by `exit/2` and a timer carry none. A timer's
+//! message is one without a token here; there it leaves the token as it is.
 
 use engset_term::{Pid, Term};
 use std::collections::VecDeque;
@@ -22,7 +26,7 @@ use std::collections::VecDeque;
 /// assert_eq!(token.to_term(), term);
 /// assert!(TraceToken::from_term(&Term::atom("label")).is_none());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceToken {
     /// Which events are told of, as `seq_trace:set_token/2` sets them.
     pub flags: i64,
@@ -73,6 +77,11 @@ impl WaitingTokens {
     /// Tokens beside so many pieces of mail that have none.
     pub(crate) fn beside(waiting: usize) -> Self {
         Self { tokens: VecDeque::from(vec![None; waiting]), is_traced: false }
+    }
+
+    /// Those of a process that has a token from its beginning.
+    pub(crate) fn born() -> Self {
+        Self { tokens: VecDeque::new(), is_traced: true }
     }
 
     pub(crate) fn put(&mut self, at: usize, token: Option<TraceToken>) {

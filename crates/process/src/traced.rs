@@ -1,4 +1,4 @@
-//! Which processes of a node have a trace token: a table at which only what goes to other nodes looks.
+//! Which processes of a node have a trace token: a table at which others look only where it is not empty.
 
 use crate::trace_token::TraceToken;
 use engset_term::Pid;
@@ -8,13 +8,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The processes of a node that have a token.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Traced {
-    /// How many there are.
+    /// How many there are. First of all, beside what else each message on its way is compared with.
     count: AtomicUsize,
     of: Mutex<BTreeMap<Pid, TraceToken>>,
 }
 
 impl Traced {
+    /// Whether any process has a token.
+    #[inline(always)]
+    pub(crate) fn is_any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) != 0
+    }
+
+    /// The token that a process has.
+    pub(crate) fn of(&self, pid: Pid) -> Option<TraceToken> {
+        if self.is_any() { self.of.lock().get(&pid).cloned() } else { None }
+    }
+
+    /// A process begins with the token with which it was asked for.
+    pub(crate) fn born(&self, pid: Pid, asked_with: TraceToken) {
+        let TraceToken { flags, label, serial, .. } = asked_with;
+        let mut of = self.of.lock();
+        of.insert(pid, TraceToken { flags, label, serial, sender: pid, last: serial });
+        self.count.store(of.len(), Ordering::Relaxed);
+    }
+
+    /// `parent` starts a process; whether it has a token.
+    pub(crate) fn spawns(&self, parent: Pid, child: Pid) -> bool {
+        let token = self.sends(parent);
+        token.map(|token| self.born(child, token)).is_some()
+    }
+
     /// A process has received a message with this token, or one without.
     pub(crate) fn received(&self, pid: Pid, token: Option<TraceToken>) {
         let mut of = self.of.lock();
@@ -31,7 +57,7 @@ impl Traced {
 
     /// A process has ended.
     pub(crate) fn ended(&self, pid: Pid) {
-        if self.count.load(Ordering::Relaxed) > 0 {
+        if self.is_any() {
             self.received(pid, None);
         }
     }
@@ -39,7 +65,7 @@ impl Traced {
     /// The token for a message that a process sends now.
     #[inline]
     pub(crate) fn sends(&self, pid: Pid) -> Option<TraceToken> {
-        if self.count.load(Ordering::Relaxed) == 0 { None } else { self.next(pid) }
+        if self.is_any() { self.next(pid) } else { None }
     }
 
     #[inline(never)]
@@ -79,6 +105,21 @@ mod tests {
         assert_eq!(traced.sends(pid(3)), None);
         traced.received(pid(2), None);
         assert_eq!(traced.sends(pid(2)), None);
-        assert_eq!(traced.count.load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert!(!traced.is_any());
+    }
+
+    /// As seen of OTP 25: who has received 3 and counts 7 asks for a process with 8, of which the process sends its first
+    /// message with 9, locally and to the other node that has asked for it.
+    #[test]
+    fn a_process_begins_with_the_number_with_which_it_was_asked_for() {
+        let traced = Traced::default();
+        assert!(!traced.spawns(pid(1), pid(2)) && traced.of(pid(2)).is_none());
+        traced.received(pid(1), Some(token(7, 0, 9)));
+        assert!(traced.spawns(pid(1), pid(2)));
+        assert_eq!(traced.sends(pid(2)), Some(token(9, 8, 2)));
+        assert_eq!(traced.sends(pid(1)), Some(token(9, 7, 1)));
+        traced.ended(pid(1));
+        traced.ended(pid(2));
+        assert!(!traced.is_any());
     }
 }

@@ -76,6 +76,57 @@ fn an_error_is_no_empty_answer_and_is_told_once() {
     assert_eq!(changes(&mut core), expected);
 }
 
+fn disconnecting() -> Core {
+    core(DiscoveryConfig { disconnect_gone: true, ..DiscoveryConfig::default() }, 1)
+}
+
+#[test]
+fn who_is_disconnected_is_told_of_as_lost() {
+    let mut core = disconnecting();
+    core.handle_snapshot(Instant::ZERO, 0, of(&["a@h"]));
+    core.handle_up(Instant::ZERO, "a@h");
+    core.handle_dial(Instant::ZERO, "a@h", Ok(()));
+    core.handle_snapshot(Instant::ZERO, 0, Snapshot::default());
+    assert_eq!(connects(&mut core), ["a@h", "not a@h"]);
+    changes(&mut core);
+    core.handle_down(Instant::ZERO, "a@h");
+    assert_eq!(changes(&mut core), [Change::Lost { name: "a@h".into() }]);
+    // Who was never a candidate is nothing to tell of.
+    core.handle_up(Instant::ZERO, "b@h");
+    core.handle_down(Instant::ZERO, "b@h");
+    assert_eq!(changes(&mut core), []);
+}
+
+#[test]
+fn who_is_gone_before_its_attempt_ends_is_disconnected_however_the_news_arrive() {
+    for up_first in [true, false] {
+        let mut core = disconnecting();
+        core.handle_snapshot(Instant::ZERO, 0, of(&["a@h"]));
+        core.handle_snapshot(Instant::ZERO, 0, Snapshot::default());
+        assert_eq!(connects(&mut core), ["a@h"]);
+        for is_up in [up_first, !up_first] {
+            if is_up {
+                core.handle_up(Instant::ZERO, "a@h");
+            } else {
+                core.handle_dial(Instant::ZERO, "a@h", Ok(()));
+            }
+        }
+        assert_eq!(connects(&mut core), ["not a@h"], "up first: {up_first}");
+        core.handle_down(Instant::ZERO, "a@h");
+        assert_eq!(changes(&mut core).last(), Some(&Change::Lost { name: "a@h".into() }));
+    }
+}
+
+#[test]
+fn who_is_found_again_while_an_attempt_is_under_way_is_told_of() {
+    let mut core = core(DiscoveryConfig::default(), 1);
+    core.handle_snapshot(Instant::ZERO, 0, of(&["a@h"]));
+    core.handle_snapshot(Instant::ZERO, 0, Snapshot::default());
+    changes(&mut core);
+    core.handle_snapshot(Instant::ZERO, 0, of(&["a@h"]));
+    assert_eq!(changes(&mut core), [Change::Found { name: "a@h".into(), source: "s0".into() }]);
+}
+
 #[test]
 fn who_is_gone_stays_connected_unless_told_otherwise() {
     let mut core = core(DiscoveryConfig::default(), 1);

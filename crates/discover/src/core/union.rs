@@ -1,6 +1,6 @@
 //! The union of what all strategies found: own and wrong names refused, doubles joined, limits kept.
 
-use super::{Action, Change, Core, Entry, Refused};
+use super::{Change, Core, Entry, Refused};
 use crate::candidate::{Candidate, LeftOut, bounded, check_name};
 use engset_term::Instant;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ impl Core {
     /// Makes the table what the last answers of all strategies say.
     pub(super) fn unite(&mut self, now: Instant) {
         let wanted = self.choose();
+        self.leaving.retain(|name| self.up.contains(name));
         let names: Vec<Box<str>> =
             self.entries.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         for name in names {
@@ -20,7 +21,11 @@ impl Core {
         for (name, (source, candidate)) in wanted {
             match self.entries.get_mut(&name) {
                 Some(entry) => {
-                    entry.gone = false;
+                    if std::mem::replace(&mut entry.gone, false) {
+                        let source = self.sources.get(source).map(|source| source.text.clone());
+                        let source = source.unwrap_or_default();
+                        self.changes.push_back(Change::Found { name, source });
+                    }
                     entry.source = source;
                     entry.candidate = candidate;
                 }
@@ -91,8 +96,8 @@ impl Core {
         entry.gone = true;
         let dialling = entry.dialling;
         self.changes.push_back(Change::Gone { name: name.into() });
-        if self.config.disconnect_gone && self.up.contains(name) {
-            self.actions.push_back(Action::Disconnect(name.into()));
+        if self.up.contains(name) {
+            self.leave(name);
         }
         if !dialling {
             self.forget(name);

@@ -207,16 +207,16 @@ impl Kubernetes {
         }
     }
 
-    /// Opens a watch; whether there is something to tell: that it is refused.
+    /// Opens a watch; whether there is something to tell: that it is refused, or is not any more.
     async fn open(&mut self, clock: &Scheduler, version: &str, lasts: Duration) -> Result<bool, String> {
         let asked = self.ask_to_watch(clock, version, lasts).await;
         let polling = self.polling;
         let watch = &mut self.live.watch;
         match asked {
             Ok(Asked::Opened(answer)) => {
-                watch.handle_open(clock.now(), self.request_within);
+                let is_over = watch.handle_open(clock.now(), self.request_within);
                 self.live.answer = Some(answer);
-                Ok(false)
+                Ok(is_over)
             }
             Ok(Asked::Refused(status, why)) => {
                 watch.handle_refused(clock.now(), status, why, polling).map(|()| true)
@@ -243,7 +243,7 @@ impl Kubernetes {
         asked.await.unwrap_or_else(|| Err(self.too_slow(&place)))
     }
 
-    /// Reads what has come of the watch, until `due` at most; whether it changed what is known.
+    /// Reads what has come of the watch, until `due` at most; whether there is something to tell.
     async fn read(&mut self, clock: &Scheduler, due: Instant) -> bool {
         let Some(answer) = &mut self.live.answer else {
             self.live.watch.handle_unreachable(clock.now());
@@ -261,9 +261,9 @@ impl Kubernetes {
                 Some(Ok(Some(bytes))) => {
                     changed |= watch.handle_piece(now, &bytes, self.objects, &self.naming);
                 }
-                Some(Ok(None)) => watch.handle_end(now, End::Closed),
-                Some(Err(why)) => watch.handle_end(now, End::Broken(why)),
-                None => watch.handle_end(now, End::Overdue),
+                Some(Ok(None)) => changed |= watch.handle_end(now, End::Closed),
+                Some(Err(why)) => changed |= watch.handle_end(now, End::Broken(why)),
+                None => changed |= watch.handle_end(now, End::Overdue),
             }
             if watch.poll_step().0 != Step::Read {
                 self.live.answer = None;

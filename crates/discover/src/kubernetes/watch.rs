@@ -167,13 +167,12 @@ impl Watch {
         self.phase = Phase::List { due: now };
     }
 
-    /// The watch has begun; the server is given `patience` for its end and for one line.
-    pub(crate) fn handle_open(&mut self, now: Instant, patience: Duration) {
-        let Phase::Open { version, lasts, .. } = &self.phase else { return };
+    /// The watch has begun; the server is given `patience` for its end and for one line. Whether trouble that was told is
+    /// over.
+    pub(crate) fn handle_open(&mut self, now: Instant, patience: Duration) -> bool {
+        let Phase::Open { version, lasts, .. } = &self.phase else { return false };
         let (version, ends) = (version.clone(), now.saturating_add(*lasts).saturating_add(patience));
-        if self.refused_until.take().is_some() {
-            self.trouble = None;
-        }
+        let is_over = self.refused_until.take().is_some() && self.trouble.take().is_some();
         self.phase = Phase::Read(Reading {
             version,
             lines: Lines::default(),
@@ -183,6 +182,7 @@ impl Watch {
             line_begun: None,
             heard: false,
         });
+        is_over
     }
 
     /// The watch was refused.
@@ -249,9 +249,9 @@ impl Watch {
         }
     }
 
-    /// The watch ended.
-    pub(crate) fn handle_end(&mut self, now: Instant, end: End) {
-        let Phase::Read(reading) = &mut self.phase else { return };
+    /// The watch ended; whether trouble that was told is over.
+    pub(crate) fn handle_end(&mut self, now: Instant, end: End) -> bool {
+        let Phase::Read(reading) = &mut self.phase else { return false };
         let (version, heard, opened) = (std::mem::take(&mut reading.version), reading.heard, reading.opened);
         let is_clean = end == End::Closed && !reading.lines.is_within();
         let lasted = now >= opened.saturating_add(LASTED);
@@ -261,11 +261,13 @@ impl Watch {
                     .to_owned(),
             );
             self.list_after_failure(now);
-            return;
+            return false;
         }
+        let had_trouble = self.trouble.is_some();
         if lasted || (is_clean && heard) {
             self.worked();
         }
+        let is_over = had_trouble && self.trouble.is_none();
         let wait = BACKOFF.draw(self.failures, &mut self.chance);
         if !(is_clean && (heard || lasted)) {
             self.failures = self.failures.saturating_add(1);
@@ -281,6 +283,7 @@ impl Watch {
         } else {
             self.phase = Phase::Open { due, version, lasts: self.draw_lasts() };
         }
+        is_over
     }
 
     /// What is known: candidates, and what is left out.

@@ -158,7 +158,10 @@ impl Peer {
             Effect::Down(down) => self.downs.push(down),
             Effect::Trapped(trapped) => self.trapped.push(trapped),
             Effect::Exit(reason) => self.exits.push(reason),
-            Effect::Signal(..) | Effect::GroupLeader(_) | Effect::CloseAlias(_) => unreachable!("{effect:?}"),
+            Effect::Signal(..)
+            | Effect::TracedTrapped(..)
+            | Effect::GroupLeader(_)
+            | Effect::CloseAlias(_) => unreachable!("{effect:?}"),
         }
     }
 

@@ -294,7 +294,7 @@ impl Turn<'_, '_> {
                     known.signals += 1;
                     return Poll::Ready(());
                 }
-                Signal::Mail(_) | Signal::Priority(_) | Signal::Encoded(_) | Signal::Marked(_) => {
+                Signal::Mail(_) | Signal::Noted(_) | Signal::Encoded(_) | Signal::Marked(_) => {
                     unreachable!("models send no such signal")
                 }
             }
@@ -410,7 +410,7 @@ impl Play {
         let messages = left.filter_map(|signal| match signal {
             Signal::Mail(Mail::Message(message)) => Some(message),
             Signal::Mail(_)
-            | Signal::Priority(_)
+            | Signal::Noted(_)
             | Signal::Encoded(_)
             | Signal::Marked(_)
             | Signal::Control(_) => None,

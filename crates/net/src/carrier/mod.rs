@@ -22,6 +22,8 @@ pub use tls::{
 pub use unix::SocketDirError;
 
 use crate::connect::{ConnectError, Step, within};
+#[cfg(feature = "quic")]
+use crate::dial_steps::note;
 use crate::driver::Beside;
 use crate::finding::{Finding, find};
 use crate::listening;
@@ -175,6 +177,7 @@ impl Carrier {
             #[cfg(feature = "quic")]
             Self::Quic(quic) => {
                 let found = find(scheduler, finding, peer).await?;
+                note(Step::Quic);
                 let why = match quic.dial(scheduler, &found, peer).await? {
                     Way::Quic(carried) => return Ok(carried),
                     Way::Tls(why) => why,

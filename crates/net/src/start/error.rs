@@ -3,7 +3,7 @@
 use crate::carrier::TlsError;
 use crate::connect::ConnectError;
 use engset_dist::handshake::CookieError;
-use engset_node::TooManyEntries;
+use engset_node::{NameForgotten, PeerCookieError, TooManyEntries};
 use engset_term::NodeNameError;
 use std::error::Error;
 use std::fmt;
@@ -88,6 +88,17 @@ pub enum SetCookieError {
     Cookie(CookieError),
     /// Too many peers have a cookie of their own.
     TooMany(TooManyEntries),
+    /// Which peer is meant is not known any more.
+    Forgotten(NameForgotten),
+}
+
+impl From<PeerCookieError> for SetCookieError {
+    fn from(error: PeerCookieError) -> Self {
+        match error {
+            PeerCookieError::TooMany(error) => Self::TooMany(error),
+            PeerCookieError::Forgotten(error) => Self::Forgotten(error),
+        }
+    }
 }
 
 impl fmt::Display for SetCookieError {
@@ -95,6 +106,7 @@ impl fmt::Display for SetCookieError {
         match self {
             Self::Cookie(error) => write!(f, "the cookie cannot be used: {error}"),
             Self::TooMany(error) => write!(f, "no more peers can have a cookie of their own: {error}"),
+            Self::Forgotten(error) => write!(f, "the peer was given no cookie of its own: {error}"),
         }
     }
 }

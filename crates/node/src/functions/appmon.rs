@@ -67,20 +67,27 @@ impl Appmon {
             Some("app") => tree(&node, which).await,
             _ => return Ok(()),
         };
-        let has_room = self.shown.len() < SHOWN_TREES_MAX;
-        match self.shown.iter_mut().find(|shown| shown.what == *what && shown.which == *which) {
-            Some(shown) if shown.answer == answer && !is_asked => return Ok(()),
-            Some(shown) => shown.answer = answer.clone(),
-            None if has_room => {
-                self.shown.push(Shown { what: what.clone(), which: which.clone(), answer: answer.clone() });
-            }
-            // It is answered, and not again.
-            None => {}
+        if !is_news(&mut self.shown, what, which, &answer) && !is_asked {
+            return Ok(());
         }
         let delivery = [Term::atom("delivery"), Term::Pid(cx.pid()), what.clone(), which.clone(), answer];
         // A client that is gone needs none.
         drop(cx.send(self.client, Term::tuple(delivery)));
         Ok(())
+    }
+}
+
+/// Notes what is shown from now on; whether it was something else before. Of what is too much to keep it is news always.
+fn is_news(shown: &mut Vec<Shown>, what: &Term, which: &Term, answer: &Term) -> bool {
+    let has_room = shown.len() < SHOWN_TREES_MAX;
+    match shown.iter_mut().find(|shown| shown.what == *what && shown.which == *which) {
+        Some(shown) => std::mem::replace(&mut shown.answer, answer.clone()) != *answer,
+        None if has_room => {
+            shown.push(Shown { what: what.clone(), which: which.clone(), answer: answer.clone() });
+            true
+        }
+        // It is answered, and not again.
+        None => true,
     }
 }
 
@@ -208,5 +215,35 @@ fn shown(node: &Arc<Node>, pid: Pid) -> Term {
     match info.and_then(|info| info.names.into_iter().next()) {
         Some(name) => Term::charlist(name.as_str()),
         None => facts::pid_text(pid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN_TREES_MAX, is_news};
+    use engset_term::Term;
+
+    #[test]
+    fn as_many_trees_are_looked_at_again_as_the_limit_says() {
+        let (what, answer) = (Term::atom("app"), Term::from(1));
+        let mut shown = Vec::new();
+        for number in 0..SHOWN_TREES_MAX {
+            assert!(is_news(&mut shown, &what, &Term::int(number), &answer));
+            assert!(!is_news(&mut shown, &what, &Term::int(number), &answer));
+        }
+        assert_eq!(shown.len(), SHOWN_TREES_MAX);
+        let one_more = Term::int(SHOWN_TREES_MAX);
+        assert!(
+            is_news(&mut shown, &what, &one_more, &answer) && is_news(&mut shown, &what, &one_more, &answer)
+        );
+        assert_eq!(shown.len(), SHOWN_TREES_MAX);
+        assert!(
+            is_news(&mut shown, &what, &Term::from(0), &Term::from(2)),
+            "what is kept is still looked at"
+        );
+        shown.pop();
+        assert!(
+            is_news(&mut shown, &what, &one_more, &answer) && !is_news(&mut shown, &what, &one_more, &answer)
+        );
     }
 }

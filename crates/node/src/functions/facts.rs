@@ -79,7 +79,10 @@ pub(super) fn process_item(node: &Node, info: &ProcessInfo, item: &Term) -> Opti
             Status::Running => "running",
         }),
         "message_queue_len" => number(info.message_queue_len),
-        "messages" | "suspending" | "binary" | "sequential_trace_token" => Term::Nil,
+        "messages" | "suspending" | "binary" => Term::Nil,
+        "sequential_trace_token" => {
+            node.processes().has_trace_token(info.pid).map_or(Term::Nil, |token| token.to_term())
+        }
         "links" => pids(&info.links),
         "monitors" => Term::list(info.monitors.iter().filter_map(|to| monitor(node, to))),
         "monitored_by" => pids(&info.monitored_by),

@@ -20,6 +20,7 @@ pub use call::{FunctionFuture, Raise, RemoteCall};
 pub(crate) use outcome::{Entry, Raised, entry, exit_reason, rpc_value, undef, wanted};
 pub(crate) use request::{SpawnPlan, plan};
 
+use crate::access::{NameForgotten, known};
 use engset_term::{Atom, NodeName, PinnedNodeName, Term};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,8 +277,13 @@ impl Functions {
     }
 
     /// Lets `peer` call nothing at all from now on: its requests are answered with `notsup`.
-    pub fn deny(&self, peer: NodeName) {
-        self.denied.lock().insert(peer, peer.pin());
+    ///
+    /// # Errors
+    /// When the name is forgotten: nobody is denied anything then.
+    pub fn deny(&self, peer: NodeName) -> Result<(), NameForgotten> {
+        let kept = known(peer)?;
+        self.denied.lock().insert(peer, kept);
+        Ok(())
     }
 
     /// Takes [`Functions::deny`] back; whether there was anything to take back.

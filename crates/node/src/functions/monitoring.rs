@@ -159,7 +159,8 @@ fn processes(call: &mut RemoteCall) -> Vec<Term> {
     pids.into_iter().filter(|pid| *pid != me).filter_map(of).collect()
 }
 
-/// Sends `{stats, 1, SchedulerWallTime, Io, Memory}` again and again, until any message arrives.
+/// Sends `{stats, 1, SchedulerWallTime, Io, Memory}` again and again, until any message arrives, or who looks is gone: its
+/// node may be lost, and nobody be linked to this process.
 async fn fetch_stats(mut call: RemoteCall) -> Result<Term, Raise> {
     let collector = collector(&call)?;
     let millis = call.args().get(1).and_then(Term::as_int).and_then(|millis| u64::try_from(millis).ok());
@@ -167,6 +168,7 @@ async fn fetch_stats(mut call: RemoteCall) -> Result<Term, Raise> {
     let node = std::sync::Arc::clone(call.node());
     // The end of who looks is a message too.
     call.cx().trap_exit(true);
+    call.cx().monitor(collector);
     loop {
         match call.cx().recv_timeout(interval).await {
             Some(Mail::Message(_) | Mail::Down(_) | Mail::Exit(_) | Mail::Other(_)) => {

@@ -43,7 +43,7 @@ fn arguments_may_be_as_long_as_the_limit_says() {
 #[test]
 fn a_denied_peer_calls_nothing() {
     let functions = functions(9, 9, 9);
-    functions.deny(peer("a@h"));
+    functions.deny(peer("a@h")).expect("a name just made");
     assert_eq!(functions.enter(peer("a@h"), 0).expect_err("it is denied"), Refusal::Denied);
     assert!(functions.enter(peer("b@h"), 0).is_ok());
     assert!(functions.permit(peer("a@h")) && !functions.permit(peer("a@h")));

@@ -10,6 +10,7 @@ use super::state::{Birth, Effect, State};
 use super::tables::Watch;
 use super::wire::Op;
 use super::{NAME_SERVER, Shared, resolve};
+use crate::derived::derived;
 use crate::node::Node;
 use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
 use engset_otp::wire::{self as envelope, Envelope};
@@ -320,8 +321,8 @@ impl NameServer {
     }
 }
 
-/// A number that no other incarnation of the node has.
+/// A number that no other incarnation of the node has; peers are told it.
 fn incarnation(salt: u64, creation: u32) -> i64 {
-    let high = i64::try_from(salt >> 5).unwrap_or_default() & !0xffff_ffff;
+    let high = i64::try_from(derived(salt, "an incarnation", 0) >> 5).unwrap_or_default() & !0xffff_ffff;
     high | i64::from(creation)
 }

@@ -15,8 +15,8 @@ use crate::node::Node;
 use engset_otp::wire::{self as envelope, Envelope};
 use engset_otp::{Child, Info, Reply, Server};
 use engset_process::{
-    Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
-    SpawnedFor,
+    Addr, ControlSignal, Cx, Dest, EncodeError, Encoded, Exit, ExitReason, Mail, Mark, Outgoing, Processes,
+    Protocol, Rejected, SendError, SpawnOptions, SpawnedFor,
 };
 use engset_term::{Atom, Pid, Term};
 use std::collections::VecDeque;
@@ -25,10 +25,13 @@ use std::sync::{Arc, Weak};
 const NAME: Atom = Atom::from_static("rex");
 /// So many block calls wait for their turn; one more is answered with `{badrpc, {'EXIT', system_limit}}`.
 const BLOCK_CALLS_MAX: usize = 1_000;
+/// So many bytes they have together while they wait; one that would make it more is refused in the same way.
+const BLOCK_CALLS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(super) fn child(node: &Weak<Node>) -> Child {
     let node = Weak::clone(node);
-    let rex = move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), running: None };
+    let rex =
+        move || Rex { node: Weak::clone(&node), blocked: VecDeque::new(), blocked_bytes: 0, running: None };
     Child::named_server(NAME, rex)
 }
 
@@ -36,6 +39,7 @@ struct Rex {
     node: Weak<Node>,
     /// Block calls that wait for their turn.
     blocked: VecDeque<(Request, Back)>,
+    blocked_bytes: usize,
     /// The process of the block call that runs.
     running: Option<engset_term::Reference>,
 }
@@ -142,9 +146,13 @@ impl Owed {
     }
 
     fn stop_leader(&mut self) {
-        if let Some(leader) = self.leader.take() {
-            // It has served what was asked of it before.
-            drop(self.processes.send(self.rex, &Dest::Pid(leader), Term::atom("stop")));
+        let Some(leader) = self.leader.take() else { return };
+        // It has served what was asked of it before.
+        let told = self.processes.send(self.rex, &Dest::Pid(leader), Term::atom("stop"));
+        if let Err(SendError::Overloaded(_)) = told {
+            // So much waits for it that it would not hear of it.
+            let exit = ControlSignal::Exit { from: self.rex, reason: ExitReason::Kill };
+            self.processes.signal(self.rex, &Dest::Pid(leader), exit);
         }
     }
 }
@@ -223,11 +231,15 @@ impl Rex {
         };
         match tag {
             "call" | "cast" => drop(self.run(wish, back, cx)),
-            "block_call" if self.blocked.len() >= BLOCK_CALLS_MAX => {
+            "block_call" if !self.has_room(wish.bytes) => {
                 tracing::warn!(%from, "too many block calls wait: one is refused");
+                if let Some(node) = self.node.upgrade() {
+                    node.functions().count_refusal(Refusal::OverLimit);
+                }
                 back.give(badrpc(Refusal::OverLimit.atom()), cx.pid(), cx.processes());
             }
             "block_call" => {
+                self.blocked_bytes = self.blocked_bytes.saturating_add(wish.bytes);
                 self.blocked.push_back((wish, back));
                 self.next(cx);
             }
@@ -235,11 +247,18 @@ impl Rex {
         }
     }
 
+    /// Whether one more block call of so many bytes may wait. One alone may be of any size that may run.
+    fn has_room(&self, bytes: usize) -> bool {
+        let fits = self.blocked_bytes.saturating_add(bytes) <= BLOCK_CALLS_BYTES_MAX;
+        self.blocked.is_empty() || (fits && self.blocked.len() < BLOCK_CALLS_MAX)
+    }
+
     /// Runs the next block call, if none runs.
     fn next(&mut self, cx: &mut Cx<RexMsg>) {
         while self.running.is_none()
             && let Some((wish, back)) = self.blocked.pop_front()
         {
+            self.blocked_bytes = self.blocked_bytes.saturating_sub(wish.bytes);
             self.running = self.run(wish, back, cx).map(|pid| cx.monitor(pid));
         }
     }
@@ -295,12 +314,12 @@ impl Rex {
                 }
             }
             ("sbcast", [_, name, message]) => {
-                let is_there = pass_on(name, message, cx);
+                let is_there = pass_on(sent.0, name, message, cx);
                 let nobody = || Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), if is_there { node() } else { nobody() }]);
             }
             ("send", [_, name, message])
-                if !pass_on(name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
+                if !pass_on(sent.0, name, &Term::tuple([Term::Pid(from), message.clone()]), cx) =>
             {
                 let nobody = Term::tuple([Term::atom("nonexisting_name"), name.clone()]);
                 answer([Term::atom("rex"), node(), nobody]);
@@ -310,11 +329,13 @@ impl Rex {
     }
 }
 
-/// Sends a message to whoever holds `name` here, from `rex` itself; false where nobody does.
-fn pass_on(name: &Term, message: &Term, cx: &Cx<RexMsg>) -> bool {
+/// Sends a message to whoever holds `name` here; false where nobody does. It is `sender`'s still: in `rex`'s own name it
+/// would be a word of this node, which has more rights here than a peer.
+fn pass_on(sender: Pid, name: &Term, message: &Term, cx: &Cx<RexMsg>) -> bool {
     let Some(pid) = name.as_atom().and_then(|name| cx.processes().whereis(name)) else { return false };
     let mut body = Vec::new();
     engset_etf::encode_body(message, &mut body);
-    cx.processes().send_encoded(cx.pid(), &Dest::Pid(pid), body.into());
+    let mark = Mark { token: cx.processes().trace_token(cx.pid()), priority: false };
+    cx.processes().deliver_with(Some(sender), &Dest::Pid(pid), body.into(), mark);
     true
 }

@@ -36,10 +36,11 @@ async fn run(mut cx: Cx<Term>, node: Weak<Node>) {
 }
 
 /// A group leader whose output goes to `caller` in messages `{rex_stdout, Chars}`, as a C node wants it that calls with
-/// `send_stdout_to_caller`. It ends when told `stop`.
+/// `send_stdout_to_caller`. It ends when told
+/// `stop`, which is refused where too much waits for it: then it is killed.
 pub(super) fn start_for(cx: &Cx<impl engset_process::Protocol>, caller: Pid) -> Option<Pid> {
     let options = SpawnOptions {
-        mailbox: Some(MailboxLimits::bytes(USER_QUEUE_BYTES_MAX).when_full(WhenFull::DropNewest)),
+        mailbox: Some(MailboxLimits::bytes(USER_QUEUE_BYTES_MAX).when_full(WhenFull::Refuse)),
         ..SpawnOptions::default()
     };
     let body = move |mut cx: Cx<Term>| async move {

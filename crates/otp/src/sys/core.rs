@@ -44,9 +44,11 @@ pub(crate) enum LogRequest {
 /// When something is asked, and how much the process had run by then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// Seconds since 1970, UTC.
-    pub(crate) unix_seconds: u64,
+    /// Seconds since the beginning of 1970 by the clocks on the walls of this place.
+    pub(crate) local_seconds: u64,
     pub(crate) reductions: u64,
+    /// How many answers the process has given since they are counted.
+    pub(crate) answers: u64,
 }
 
 /// What the process around has to do about a request.
@@ -56,6 +58,8 @@ pub(crate) enum Action {
     /// Reply with the state.
     GetState,
     ReplaceState(Term),
+    /// Count answers from now on, or no longer; reply `ok`.
+    CountAnswers(bool),
     /// Reply with the status, in which this stands for what is known here.
     GetStatus {
         is_suspended: bool,
@@ -78,7 +82,6 @@ pub(crate) struct Sys {
 struct Statistics {
     start: Moment,
     messages_in: u64,
-    messages_out: u64,
 }
 
 #[derive(Debug)]
@@ -160,16 +163,16 @@ impl Sys {
             Request::GetState => return Action::GetState,
             Request::ReplaceState(state) => return Action::ReplaceState(state),
             Request::GetStatus => {
-                return Action::GetStatus { is_suspended: self.is_suspended, debug: self.debug_term() };
+                return Action::GetStatus { is_suspended: self.is_suspended, debug: self.debug_term(now) };
             }
             Request::Terminate(reason) => return Action::Terminate(reason),
             Request::Statistics(Switch::On) => {
-                self.statistics = Some(Statistics { start: now, messages_in: 0, messages_out: 0 });
-                ok()
+                self.statistics = Some(Statistics { start: now, messages_in: 0 });
+                return Action::CountAnswers(true);
             }
             Request::Statistics(Switch::Off) => {
                 self.statistics = None;
-                ok()
+                return Action::CountAnswers(false);
             }
             Request::Statistics(Switch::Get) => Term::tuple([ok(), self.statistics_term(now)]),
             Request::Trace(is_traced) => {
@@ -198,7 +201,7 @@ impl Sys {
             }
             Request::NoDebug => {
                 *self = Self { is_suspended: self.is_suspended, ..Self::default() };
-                ok()
+                return Action::CountAnswers(false);
             }
             Request::Unknown(request) => {
                 Term::tuple([Term::atom("error"), Term::tuple([Term::atom("unknown_system_msg"), request])])
@@ -206,11 +209,10 @@ impl Sys {
         })
     }
 
-    /// Notes that the process took something, or sent something.
-    pub(crate) fn event(&mut self, is_in: bool, event: impl FnOnce() -> String) {
+    /// Notes that the process took something.
+    pub(crate) fn took(&mut self, event: impl FnOnce() -> String) {
         if let Some(statistics) = &mut self.statistics {
-            let count = if is_in { &mut statistics.messages_in } else { &mut statistics.messages_out };
-            *count += 1;
+            statistics.messages_in += 1;
         }
         if !self.is_traced && self.log.is_none() {
             return;
@@ -231,20 +233,20 @@ impl Sys {
         let Some(statistics) = &self.statistics else { return Term::atom("no_statistics") };
         let pair = |name: &'static str, value: u64| Term::tuple([Term::atom(name), Term::from(value)]);
         Term::list([
-            Term::tuple([Term::atom("start_time"), date_time(statistics.start.unix_seconds)]),
-            Term::tuple([Term::atom("current_time"), date_time(now.unix_seconds)]),
+            Term::tuple([Term::atom("start_time"), date_time(statistics.start.local_seconds)]),
+            Term::tuple([Term::atom("current_time"), date_time(now.local_seconds)]),
             pair("reductions", now.reductions.saturating_sub(statistics.start.reductions)),
             pair("messages_in", statistics.messages_in),
-            pair("messages_out", statistics.messages_out),
+            pair("messages_out", now.answers),
         ])
     }
 
-    fn debug_term(&self) -> Term {
+    fn debug_term(&self, now: Moment) -> Term {
         let statistics = self.statistics.as_ref().map(|statistics| {
-            let Statistics { start, messages_in, messages_out } = statistics;
+            let Statistics { start, messages_in } = statistics;
             let reductions = Term::tuple([Term::atom("reductions"), Term::from(start.reductions)]);
-            let counted = [Term::from(*messages_in), Term::from(*messages_out)];
-            let since = [date_time(start.unix_seconds), reductions].into_iter().chain(counted);
+            let counted = [Term::from(*messages_in), Term::from(now.answers)];
+            let since = [date_time(start.local_seconds), reductions].into_iter().chain(counted);
             Term::tuple([Term::atom("statistics"), Term::tuple(since)])
         });
         let trace = self.is_traced.then(|| Term::atom("trace"));
@@ -253,9 +255,9 @@ impl Sys {
     }
 }
 
-/// `{{Year, Month, Day}, {Hour, Minute, Second}}` in UTC.
-fn date_time(unix_seconds: u64) -> Term {
-    let (mut days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
+/// `{{Year, Month, Day}, {Hour, Minute, Second}}`, so many seconds after the beginning of 1970.
+fn date_time(seconds: u64) -> Term {
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
     let is_leap =
         |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // In 400 years the calendar repeats.
@@ -283,7 +285,7 @@ mod tests {
 
     fn ask(sys: &mut Sys, text: &str) -> Action {
         let request = Request::from_term(&text.parse().expect("a term"));
-        sys.handle(Moment { unix_seconds: 1_709_210_096, reductions: 5 }, request)
+        sys.handle(Moment { local_seconds: 1_709_210_096, reductions: 5, answers: 1 }, request)
     }
 
     fn reply(text: &str) -> Action {
@@ -303,17 +305,16 @@ mod tests {
     fn counts_from_when_it_is_told_to() {
         let mut sys = Sys::default();
         assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply("{ok,no_statistics}"));
-        assert_eq!(ask(&mut sys, "{debug,{statistics,true}}"), reply("ok"));
-        sys.event(true, String::new);
-        sys.event(true, String::new);
-        sys.event(false, String::new);
+        assert_eq!(ask(&mut sys, "{debug,{statistics,true}}"), Action::CountAnswers(true));
+        sys.took(String::new);
+        sys.took(String::new);
         let expected = "{ok,[{start_time,{{2024,2,29},{12,34,56}}},{current_time,{{2024,2,29},{12,34,56}}},\
             {reductions,0},{messages_in,2},{messages_out,1}]}";
         assert_eq!(ask(&mut sys, "{debug,{statistics,get}}"), reply(expected));
-        assert_eq!(ask(&mut sys, "{debug,{statistics,false}}"), reply("ok"));
+        assert_eq!(ask(&mut sys, "{debug,{statistics,false}}"), Action::CountAnswers(false));
         assert!(!sys.is_watching());
         assert_eq!(ask(&mut sys, "{debug,{trace,true}}"), reply("ok"));
-        assert_eq!(ask(&mut sys, "{debug,no_debug}"), reply("ok"));
+        assert_eq!(ask(&mut sys, "{debug,no_debug}"), Action::CountAnswers(false));
         assert!(!sys.is_watching());
     }
 
@@ -337,7 +338,7 @@ mod tests {
         let mut sys = Sys::default();
         assert_eq!(ask(&mut sys, "{debug,{log,{true,2}}}"), reply("ok"));
         for event in ["a", "b", "c"] {
-            sys.event(true, || event.to_owned());
+            sys.took(|| event.to_owned());
         }
         assert_eq!(ask(&mut sys, "{debug,{log,get}}"), reply("{ok,[<<\"b\">>,<<\"c\">>]}"));
         let limit = |number: usize| {

@@ -74,7 +74,7 @@ impl Desk {
         if Asked::of(mail).is_some() {
             return;
         }
-        sys.event(true, || {
+        sys.took(|| {
             let what = match mail {
                 Mail::Message(_) => format!("message {}", std::any::type_name::<M>()),
                 Mail::Down(down) => format!("{down:?}"),
@@ -119,20 +119,25 @@ impl Desk {
 
     fn answer<M: Protocol>(
         &mut self,
-        cx: &Cx<M>,
+        cx: &mut Cx<M>,
         parent: Option<Pid>,
         asked: Asked,
         process: &mut impl Inspect,
     ) -> Result<(), ExitReason> {
         let Asked { caller, request } = asked;
         let now = Moment {
-            unix_seconds: cx.processes().unix_seconds(),
+            local_seconds: cx.processes().local_seconds(),
             reductions: cx.processes().info(cx.pid()).map_or(0, |info| info.reductions),
+            answers: cx.answers(),
         };
         let ok = |term| Term::tuple([Term::atom("ok"), term]);
         let mut ends = Ok(());
         let answer = match self.0.get_or_insert_default().handle(now, request) {
             Action::Reply(answer) => answer,
+            Action::CountAnswers(count) => {
+                cx.count_answers(count);
+                Term::atom("ok")
+            }
             Action::GetState => ok(shown(process)),
             Action::ReplaceState(state) => match process.replace_state(&state) {
                 Ok(()) => ok(shown(process)),

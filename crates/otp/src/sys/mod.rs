@@ -94,9 +94,9 @@ pub async fn statistics(process: impl Into<Dest>, on: bool) -> Result<(), CallEr
     ask(process, debug("statistics", truth(on))).await.and_then(is_ok)
 }
 
-/// What has been counted, as OTP's property list: `start_time` and `current_time`, in UTC, `reductions` between the two,
-/// which are time slices here, `messages_in`, and `messages_out`, which is 0: an answer may be sent by anybody who got the
-/// `Reply`. The atom `no_statistics` where nothing was counted.
+/// What has been counted, as OTP's property list: `start_time` and `current_time` in local time, `reductions` between the
+/// two, which are time slices here, `messages_in`, and `messages_out`: the answers to calls that the process itself gave,
+/// its own and those that others had passed on to it. The atom `no_statistics` where nothing was counted.
 ///
 /// # Errors
 /// As [`suspend`].

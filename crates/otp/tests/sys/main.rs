@@ -140,7 +140,7 @@ fn stats() {
         }
         let counted = sys::get_statistics(light).await.unwrap().to_string();
         // The question itself is a system message, which does not count.
-        assert!(counted.contains("{messages_in,3}"), "{counted}");
+        assert!(counted.contains("{messages_in,3},{messages_out,3}"), "{counted}");
         assert_eq!(sys::statistics(light, false).await, Ok(()));
         assert_eq!(sys::get_statistics(light).await, Ok(Term::atom("no_statistics")));
     });

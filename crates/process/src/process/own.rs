@@ -3,11 +3,13 @@
 #![expect(unsafe_code, reason = "a message is read where it lies")]
 
 use super::{Locals, Me, Process, Rare};
+use crate::current;
 use crate::mailbox::Place;
 use crate::protocol::{Mail, Protocol};
 use crate::receive::Select;
 use crate::signal::Signal;
 use crate::task::{MailState, OwnCell};
+use crate::trace_token::TraceToken;
 use engset_term::Term;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
@@ -175,7 +177,8 @@ pub(crate) fn shrink<M: Protocol>(me: &Me<M>) {
             let is_empty = |rare: &Rare| {
                 let has_locals = rare.locals.as_ref().is_some_and(|locals| !locals.is_empty());
                 let serves = rare.deadline.is_some() || rare.caller != 0;
-                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals && !serves
+                let is_watched = rare.answers != 0 || rare.is_traced;
+                rare.exiting.is_none() && rare.group_leader.is_none() && !has_locals && !serves && !is_watched
             };
             if own.rare.as_deref().is_some_and(is_empty) {
                 own.rare = None;
@@ -211,7 +214,11 @@ fn look_again<M: Protocol, T, S: Select<M, T>>(
         select.select(mail)
     };
     let chosen = own.with(|own| {
-        let trace = |token| me.processes.traced.received(me.pid(), token);
+        let trace = |token: Option<TraceToken>| {
+            let is_traced = token.is_some();
+            me.processes.traced().received(me.pid(), token);
+            current::with(|current| current.map(|current| current.is_traced.set(is_traced)));
+        };
         own.mailbox.select(&mut save.seen, &mut counting, trace)
     })?;
     me.received(|| bytes);

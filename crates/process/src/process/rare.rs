@@ -20,6 +20,10 @@ pub(super) struct Rare {
     pub(super) caller_away: Option<Pid>,
     /// As [`Current`] has it.
     pub(super) busy_with: Option<NodeName>,
+    /// As [`Current`] has it.
+    pub(super) answers: u64,
+    /// As [`Current`] has it.
+    pub(super) is_traced: bool,
     pub(super) locals: Option<Locals>,
 }
 
@@ -31,6 +35,8 @@ impl Rare {
         current.caller_away.set(self.caller_away);
         current.group_leader.set(self.group_leader);
         current.busy_with.set(self.busy_with);
+        current.answers.set(self.answers);
+        current.is_traced.set(self.is_traced);
     }
 
     #[inline(never)]
@@ -39,5 +45,7 @@ impl Rare {
         self.caller = current.caller.get();
         self.caller_away = current.caller_away.get();
         self.busy_with = current.busy_with.get();
+        self.answers = current.answers.get();
+        self.is_traced = current.is_traced.get();
     }
 }

@@ -5,8 +5,8 @@ use crate::carried::Carried;
 use crate::overload::Verdict;
 use crate::process::{AnyProcess, Process};
 use crate::protocol::{Outgoing, Protocol, SendError};
-use crate::signal::{Dest, Signal};
-use crate::task::Visit;
+use crate::signal::{Dest, Mark, Noted, Signal};
+use crate::task::{Parts, Visit};
 use engset_term::Pid;
 use std::sync::Arc;
 
@@ -67,19 +67,9 @@ impl Processes {
             };
             self.alias_used(*alias, of);
             if priority && of.options.priority {
-                let mut message = Some(message);
-                self.table.visit(of.pid, |visit| {
-                    if let Some(parts) = visit.typed::<Process<M>>()
-                        && let Some(message) = message.take()
-                    {
-                        if let Some(guard) = parts.program.guard() {
-                            guard.take_in(message.size());
-                        }
-                        let mail = parts.inbox.push(Signal::Priority(Box::new(message)));
-                        visit.arrived(mail);
-                    }
-                });
-                return message.map_or(Ok(()), |message| self.send_to(from, of.pid, message));
+                let mut message = Carried::new(message);
+                let pushed = self.bring_noted(of.pid, &mut message, || self.priority(from));
+                return self.not_just_sent(from, of.pid, pushed, message);
             }
             return self.send_to(from, of.pid, message);
         }
@@ -94,7 +84,12 @@ impl Processes {
     pub(crate) fn bring<M: Protocol>(&self, pid: Pid, message: &mut Carried<M>) -> Option<Pushed> {
         if !self.is_here(pid) {
             // Of an earlier or later incarnation of this node nobody is there.
-            return (pid.node() != self.node).then_some(Pushed::Not);
+            return (pid.node() != self.node()).then_some(Pushed::Not);
+        }
+        if self.traced().is_any()
+            && let Some(from) = self.traced_sender()
+        {
+            return self.bring_noted(pid, message, || self.mark(from));
         }
         self.table.visit(pid, |visit| {
             let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
@@ -111,15 +106,40 @@ impl Processes {
         })
     }
 
+    fn priority(&self, from: Pid) -> Mark {
+        Mark { priority: true, ..self.mark(from) }
+    }
+
+    /// As [`Self::bring`], with what else there is to say of the message.
+    #[cold]
+    fn bring_noted<M: Protocol>(
+        &self,
+        pid: Pid,
+        message: &mut Carried<M>,
+        mark: impl FnOnce() -> Mark,
+    ) -> Option<Pushed> {
+        self.table.visit(pid, |visit| {
+            let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
+            if parts.program.has_guard()
+                && let Some(refused) = refused(&parts, message)
+            {
+                return refused;
+            }
+            let pushed = if parts.program.has_guard() { Pushed::Guarded } else { Pushed::Yes };
+            let note = |message| Signal::Noted(Box::new(Noted { message, mark: mark() }));
+            let Some(signal) = message.give(note) else { return Pushed::Not };
+            let mail = parts.inbox.push(signal);
+            visit.arrived(mail);
+            pushed
+        })
+    }
+
     /// Pushes into a mailbox that has limits.
     #[inline(never)]
     fn push_guarded<M: Protocol>(visit: &mut Visit<'_>, message: &mut Carried<M>) -> Pushed {
         let Some(parts) = visit.typed::<Process<M>>() else { return Pushed::Not };
-        let size = message.get().map_or(0, Protocol::size);
-        match parts.program.admit(parts.inbox.messages_in, size) {
-            Verdict::Take | Verdict::DropOldest => {}
-            Verdict::Refuse => return Pushed::Refused,
-            Verdict::DropNewest => return Pushed::Dropped,
+        if let Some(refused) = refused(&parts, message) {
+            return refused;
         }
         let Some(put) = message.give(|message| parts.push(message)) else { return Pushed::Not };
         visit.was_put(put);
@@ -154,5 +174,15 @@ impl Processes {
                 message.encode(&Outgoing { processes: self, from, to }).map_err(SendError::Encode)
             }
         }
+    }
+}
+
+/// What becomes of a message for which a mailbox that has limits has no room.
+fn refused<M: Protocol>(parts: &Parts<'_, Process<M>>, message: &Carried<M>) -> Option<Pushed> {
+    let size = message.get().map_or(0, Protocol::size);
+    match parts.program.admit(parts.inbox.messages_in, size) {
+        Verdict::Take | Verdict::DropOldest => None,
+        Verdict::Refuse => Some(Pushed::Refused),
+        Verdict::DropNewest => Some(Pushed::Dropped),
     }
 }

@@ -3,8 +3,8 @@
 use crate::stage::{Number, ends, everywhere, gone, identity, next, number, quiet};
 use engset_etf::encode_body;
 use engset_process::{
-    AliasMode, AliasOptions, Cx, Dest, ExitReason, Mail, Mark, MonitorOptions, Processes, Scheduler,
-    SendError, SpawnOptions,
+    AliasMode, AliasOptions, ControlSignal, Cx, Dest, ExitReason, Mail, Mark, MonitorOptions, Processes,
+    Scheduler, SendError, SpawnOptions,
 };
 use engset_term::Term;
 use std::time::Duration;
@@ -25,6 +25,27 @@ fn alias_bif() {
         assert!(
             matches!(sent, Err(SendError::Encode(_))) || cx.processes().counters().read().dropped > dropped
         );
+        quiet(&mut cx).await;
+    });
+}
+
+/// As `exit/2` of OTP 28: an exit signal finds the process by its alias, which is not used up by it.
+#[test]
+fn an_exit_signal_by_an_alias_acts_while_that_is_active() {
+    everywhere(|mut cx| async move {
+        cx.trap_exit(true);
+        let alias = cx.alias(AliasOptions { mode: AliasMode::Reply, priority: false });
+        let exit = |cx: &Cx<Number>| {
+            let signal = ControlSignal::Exit { from: cx.pid(), reason: ExitReason::Shutdown };
+            cx.processes().signal(cx.pid(), &Dest::Alias(alias), signal);
+        };
+        for _ in 0..2 {
+            exit(&cx);
+            let mail = next(&mut cx).await;
+            assert!(matches!(mail, Mail::Exit(exit) if exit.reason == ExitReason::Shutdown));
+        }
+        cx.unalias(alias);
+        exit(&cx);
         quiet(&mut cx).await;
     });
 }

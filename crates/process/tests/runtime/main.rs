@@ -14,4 +14,5 @@ mod own;
 mod stage;
 mod threads;
 mod time;
+mod traces;
 mod watchdog;

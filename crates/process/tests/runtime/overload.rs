@@ -2,10 +2,10 @@
 
 use crate::stage::{Number, everywhere, idle, next, number};
 use engset_process::{
-    Addr, AliasOptions, Cx, ExitReason, Mail, MailboxLimits, ProcessInfo, Protocol, SendError, SpawnOptions,
-    Target, WhenFull,
+    Addr, AliasOptions, Cx, Dest, ExitReason, Mail, MailboxLimits, Mark, ProcessInfo, Protocol, SendError,
+    SpawnOptions, Target, TraceToken, WhenFull,
 };
-use engset_term::Pid;
+use engset_term::{Pid, Term};
 use std::time::Duration;
 
 fn limited(limits: MailboxLimits) -> SpawnOptions {
@@ -337,6 +337,49 @@ fn priority_messages_count_in_bytes_as_all_others() {
         assert_eq!(number(&mut cx).await, 1);
         cx.send(taker, Number(2)).expect("there is room for a hundred");
         assert_eq!(number(&mut cx).await, 2);
+    });
+}
+
+/// A priority is no right to a place.
+#[test]
+fn priority_messages_are_refused_beyond_the_limit() {
+    everywhere(|mut cx| async move {
+        let to = cx.pid();
+        let limits = limited(MailboxLimits::messages(2));
+        let taker = cx.processes().spawn(limits, move |mut cx: Cx<Number>| async move {
+            let alias = cx.alias(AliasOptions { priority: true, ..AliasOptions::default() });
+            for number in 0..2 {
+                cx.send_priority(alias, Number(number)).expect("there is room");
+            }
+            let refused = cx.send_priority(alias, Number(2));
+            let is_refused = matches!(refused, Err(SendError::Overloaded(Number(2))));
+            cx.send(to, Number(u64::from(is_refused))).expect("the test waits");
+        });
+        taker.expect("room");
+        assert_eq!(number(&mut cx).await, 1);
+    });
+}
+
+/// What cannot be understood is the oldest like any other: nothing else goes in its place.
+#[test]
+fn a_traced_message_that_is_no_term_makes_room_for_one() {
+    everywhere(|mut cx| async move {
+        let to = cx.pid();
+        let limits = MailboxLimits::messages(2).when_full(WhenFull::DropOldest);
+        let busy = cx.processes().spawn(limited(limits), move |mut cx: Cx<Number>| async move {
+            let me = cx.pid();
+            let token = TraceToken { flags: 1, label: Term::Nil, serial: 1, sender: me, last: 0 };
+            let mark = Mark { token: Some(token), priority: false };
+            cx.processes().deliver_with(None, &Dest::Pid(me), vec![255].into(), mark);
+            for number in 1..=2 {
+                cx.send(me, Number(number)).expect("it is itself");
+            }
+            while let Some(Mail::Message(number)) = cx.recv_timeout(Duration::ZERO).await {
+                cx.send(to, number).expect("the test waits");
+            }
+        });
+        busy.expect("room");
+        assert_eq!((number(&mut cx).await, number(&mut cx).await), (1, 2));
     });
 }
 

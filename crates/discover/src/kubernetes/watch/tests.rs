@@ -198,7 +198,7 @@ fn a_watch_that_is_forbidden_is_polled_and_tried_again_later() {
             assert_eq!(watch.troubles(), ["no; the list is asked for every 5s meanwhile"]);
         }
         assert_eq!(lists, 60, "five minutes");
-        watch.handle_open(now, PATIENCE);
+        assert!(watch.handle_open(now, PATIENCE), "that it is allowed now is told");
         assert_eq!(watch.troubles(), Vec::<String>::new());
     }
 }
@@ -212,6 +212,20 @@ fn a_token_that_is_refused_is_an_error_and_other_statuses_are_told() {
     assert_eq!(watch.handle_refused(at(1), 503, "busy".to_owned(), POLLING), Ok(()));
     assert!(watch.lists_after(at(1)) <= BACKOFF.first);
     assert_eq!(watch.troubles(), ["busy"]);
+}
+
+#[test]
+fn trouble_that_a_quiet_watch_has_outlasted_is_told_to_be_over() {
+    let mut watch = listed();
+    assert_eq!(watch.handle_refused(at(1), 503, "busy".to_owned(), POLLING), Ok(()));
+    let objects = vec![object("a", &["10.0.0.1"])];
+    watch.handle_listed(at(500), Listed { objects, version: "1".to_owned(), cut: None }, POLLING);
+    assert!(!watch.handle_open(at(500), PATIENCE), "whether it lasts is not known yet");
+    assert_eq!(watch.troubles(), ["busy"]);
+    assert!(watch.handle_end(at(50_000), End::Closed));
+    assert_eq!(watch.troubles(), Vec::<String>::new());
+    watch.handle_open(at(50_000), PATIENCE);
+    assert!(!watch.handle_end(at(99_000), End::Closed), "it is told once");
 }
 
 #[test]
