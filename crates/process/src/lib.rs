@@ -86,7 +86,7 @@ pub use counters::{Counted, Counters};
 pub use crash::{CrashDetails, describe_crash};
 pub use current::{current, current_pid, deadline, dying, hand_over, now, send, set_deadline, whereis};
 pub use exit::{Exit, ExitReason, IntoExit};
-pub use info::{Callback, ProcessInfo, Status};
+pub use info::{Behaviour, Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
 pub use processes::{

@@ -42,7 +42,7 @@ use engset_process::{Dest, EncodeError, Outgoing, Protocol, Target};
 use engset_term::Term;
 
 pub use core::{LOG_DEFAULT, LOG_MAX};
-pub(crate) use desk::{Behaviour, Desk, Inspect, Served};
+pub(crate) use desk::{Desk, Inspect, Served};
 
 /// Holds the process still: it takes nothing but system messages and its parent's exit until [`resume`].
 ///
