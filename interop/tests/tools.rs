@@ -8,6 +8,7 @@
 mod stage;
 
 use engset::rpc::{self, RpcError, SpawnOn};
+use engset::{Atom, Dest, NodeName, sys};
 use stage::{COOKIE, RUST, Stage};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -147,7 +148,13 @@ fn sys_and_supervisor() {
         "{status, _, _, [_, _, _, [{statistics, {{{_, _, _}, {_, _, _}}, {reductions, _}, 1, _}}], _]} = sys:get_status({counter, $N}), sys:statistics({counter, $N}, false).",
         "ok",
     );
-    stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
+    stage.check("sys:get_state({counter, $N}).", "{opaque,<<\"interop::canned::counter::Counter\">>}");
+    stage.check("catch sys:replace_state({counter, $N}, fun(S) -> S end), sys:get_state({counter, $N}) =:= sys:get_state({counter, $N}, 5000).", "true");
+    // The other way round.
+    stage.eval("register(server, proc_lib:spawn(fun() -> gen_server:enter_loop(error_handler, [], {state, 7}) end)).");
+    let server = Dest::RemoteName(Atom::from_static("server"), NodeName::new("beam@127.0.0.1").unwrap());
+    let state = stage.node.block_on(|_cx| async { sys::get_state(server).await });
+    assert_eq!(state.unwrap().unwrap().to_string(), "{state,7}");
     // Those that every node has, too.
     let servers = "[rex, net_kernel, global_name_server, pg]";
     stage.check(

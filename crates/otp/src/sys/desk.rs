@@ -122,13 +122,12 @@ impl Desk {
             unix_seconds: cx.processes().unix_seconds(),
             reductions: cx.processes().info(cx.pid()).map_or(0, |info| info.reductions),
         };
-        let ok = |term| Term::tuple([Term::atom("ok"), term]);
         let mut ends = Ok(());
         let answer = match self.0.get_or_insert_default().handle(now, request) {
             Action::Reply(answer) => answer,
-            Action::GetState => ok(shown(process)),
+            Action::GetState => shown(process),
             Action::ReplaceState(state) => match process.replace_state(&state) {
-                Ok(()) => ok(shown(process)),
+                Ok(()) => shown(process),
                 Err(why) => Term::tuple([Term::atom("error"), Term::string(&why)]),
             },
             Action::GetStatus { is_suspended, debug } => {
