@@ -188,7 +188,7 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, io, registry, rpc, sys, task, timer};
+pub use engset_otp::{application, groups, io, registry, rpc, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
     Behaviour, BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down,
