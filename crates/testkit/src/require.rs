@@ -37,6 +37,23 @@ pub fn require_network() -> Option<()> {
     }
 }
 
+/// An X server to open windows on, or `None` after printing `skipped: <test>: Xvfb is not installed`, or why it did not
+/// start.
+///
+/// # Panics
+/// Instead of skipping when the environment says `CI=true`: there, everything is installed.
+#[cfg(target_os = "linux")]
+pub fn require_display() -> Option<crate::Display> {
+    require("Xvfb")?;
+    match crate::Display::start() {
+        Ok(display) => Some(display),
+        Err(error) => {
+            skip_this_test(&error.to_string());
+            None
+        }
+    }
+}
+
 fn require(program: &str) -> Option<PathBuf> {
     let found = on_path(program, &env::var_os("PATH").unwrap_or_default());
     if found.is_none() {
