@@ -3,6 +3,7 @@
 //! The Erlang node reads the windows with wx's own functions. What it logs, and each dialog that observer opens, goes to a
 //! process of its own, `spy`: at the end there must have been none.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "part of tests")]
 
 mod stage;
 

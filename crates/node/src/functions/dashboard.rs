@@ -133,7 +133,7 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     let node = call.node();
     let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
     let mut found: Vec<ProcessInfo> = infos
-        .filter(|info| search.as_ref().is_none_or(|search| shown(info).to_lowercase().contains(search)))
+        .filter(|info| search.as_ref().is_none_or(|search| shown(node, info).to_lowercase().contains(search)))
         .collect();
     let count = found.len();
     let diff = |info: &ProcessInfo| {
@@ -151,7 +151,7 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
         let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
         Term::list([
             facts::pair("pid", Term::Pid(info.pid)),
-            facts::pair("name_or_initial_call", Term::string(&shown(info))),
+            facts::pair("name_or_initial_call", Term::string(&shown(node, info))),
             facts::pair("memory", item("memory")),
             facts::pair("reductions", item("reductions")),
             facts::pair("message_queue_len", item("message_queue_len")),
@@ -167,9 +167,23 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     Ok(Term::tuple([rows, facts::number(count), Term::map(reductions)]))
 }
 
-/// What a process is called.
-fn shown(info: &ProcessInfo) -> String {
-    info.names.first().map_or_else(|| info.initial_call.to_owned(), |name| name.as_str().to_owned())
+/// What a process is called: its name, or what it began with, as Elixir prints them.
+fn shown(node: &Node, info: &ProcessInfo) -> String {
+    if let Some(name) = info.names.first() {
+        let name = name.as_str();
+        return match name.strip_prefix("Elixir.") {
+            Some(module) => module.to_owned(),
+            None => format!(":{name}"),
+        };
+    }
+    let call = facts::process_item(node, info, &Term::atom("initial_call"));
+    let parts = |term: &Term| match term.as_tuple()? {
+        [module, function, arity] => {
+            Some(format!("{}.{}/{arity}", module.as_atom()?.as_str(), function.as_atom()?.as_str()))
+        }
+        _ => None,
+    };
+    call.as_ref().and_then(parts).unwrap_or_default()
 }
 
 /// `{ok, [{Item, Value}]}`, or `error` for one that is gone.
@@ -203,6 +217,7 @@ fn process_in_detail(call: &RemoteCall) -> Result<Term, Raise> {
         ("monitored_by", all(&info.monitored_by)),
         ("ancestors", all(&info.ancestors)),
         ("group_leader", leader.map_or(Term::atom("nil"), |leader| details(node, leader))),
+        ("label", info.label.as_deref().map_or(Term::atom("nil"), Term::string)),
     ];
     let related = related.into_iter().map(|(name, value)| facts::pair(name, value));
     let usual = facts::USUAL_ITEMS.into_iter().chain(["registered_name", "current_stacktrace"]);
@@ -222,7 +237,7 @@ fn details(node: &Node, pid: Pid) -> Term {
     map([
         ("__struct__", Term::atom("Elixir.Phoenix.LiveDashboard.SystemInfo.ProcessDetails")),
         ("pid", Term::Pid(pid)),
-        ("name_or_initial_call", info.as_ref().map_or_else(nil, |info| Term::string(&shown(info)))),
+        ("name_or_initial_call", info.as_ref().map_or_else(nil, |info| Term::string(&shown(node, info)))),
         ("initial_call", info.as_ref().and_then(call).unwrap_or_else(nil)),
     ])
 }

@@ -355,6 +355,8 @@ mod tests {
         assert_eq!(of("shop::run::{{closure}}"), "shop:run");
         assert_eq!(of("run"), "engset:run");
         assert_eq!(of("<shop::Till as shop::Work<u8>>::run::{{closure}}"), "shop:'Till'");
+        assert_eq!(called("m:f/2").map(|call| call.to_string()), Some("{m,f,2}".to_owned()));
+        assert_eq!([called("m:f"), called("f/2"), called("m:f/x"), called("")], [None, None, None, None]);
         let long = "x".repeat(1_000);
         assert!(of(&long).len() < 200);
     }
