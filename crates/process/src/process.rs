@@ -2,6 +2,7 @@
 
 mod own;
 mod rare;
+mod telling;
 
 use crate::context::Cx;
 use crate::crash;
@@ -191,15 +192,6 @@ impl<M: Protocol> Process<M> {
     /// The process of this node that started it.
     pub(crate) fn starter(&self) -> Option<Pid> {
         (self.parent != 0).then(|| self.processes.pid_of_number(self.parent))
-    }
-
-    #[inline]
-    pub(crate) fn set_callback(&self, callback: Option<Callback>) {
-        self.callback.store(Callback::to_byte(callback), Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
-        self.behaviour.store(behaviour as u8, Ordering::Relaxed);
     }
 
     /// Whether its mailbox has limits.
