@@ -1,7 +1,9 @@
 //! Packets on a stream: a 32-bit length, then the body. A length of zero is a tick.
 
+use crate::blocks::{BLOCK_BYTES, Block, Blocks, READ_BYTES};
 use bytes::{Buf, Bytes, BytesMut};
 use core::fmt;
+use core::ops::DerefMut;
 
 /// How long a frame may be unless configured otherwise, in bytes.
 pub const FRAME_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;
@@ -9,11 +11,6 @@ pub const FRAME_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;
 pub const FRAME_BYTES_MAX_LOWEST: usize = 128 * 1024;
 /// The largest configurable limit of a frame's length.
 pub const FRAME_BYTES_MAX_HIGHEST: usize = 1024 * 1024 * 1024;
-
-/// So many bytes can be read at a time at least.
-pub const READ_BYTES: usize = 64 * 1024;
-/// Room is made for so many bytes at a time at most, whatever length is announced.
-const ROOM_BYTES_MAX: usize = 4 * READ_BYTES;
 
 /// One packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +42,8 @@ impl core::error::Error for FrameTooLong {}
 #[derive(Debug)]
 pub struct FrameReader {
     buffer: BytesMut,
+    /// The whole of the block that the buffer is the rest of, if it is of one.
+    whole: Option<Bytes>,
     limit: usize,
 }
 
@@ -52,7 +51,11 @@ impl FrameReader {
     /// A reader with this limit for a frame's body, which is brought into the configurable range.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), limit: limit.clamp(FRAME_BYTES_MAX_LOWEST, FRAME_BYTES_MAX_HIGHEST) }
+        Self {
+            buffer: BytesMut::new(),
+            whole: None,
+            limit: limit.clamp(FRAME_BYTES_MAX_LOWEST, FRAME_BYTES_MAX_HIGHEST),
+        }
     }
 
     /// Takes bytes from the stream; take the frames before the next bytes.
@@ -61,21 +64,41 @@ impl FrameReader {
     }
 
     /// Where to read the next bytes of the stream to, behind those that are there: there is room for [`READ_BYTES`] at
-    /// least, and for the rest of a longer frame within reason. Take the frames before the next bytes.
-    pub fn room(&mut self) -> &mut BytesMut {
-        let announced = self.buffer.first_chunk::<4>().map_or(0, |len| u32::from_be_bytes(*len));
-        let missing = usize::try_from(announced).unwrap_or(0).saturating_sub(self.buffer.len());
+    /// least, of `blocks` unless they are part of a frame that is longer than a block. Take the frames before the next
+    /// bytes.
+    pub fn room<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) -> &mut BytesMut {
         let room = self.buffer.capacity().saturating_sub(self.buffer.len());
-        if room < READ_BYTES {
-            self.buffer.reserve(missing.clamp(READ_BYTES, ROOM_BYTES_MAX));
+        let announced = self.buffer.first_chunk::<4>().map_or(0, |len| u32::from_be_bytes(*len));
+        let missing = usize::try_from(announced)
+            .unwrap_or(usize::MAX)
+            .saturating_add(4)
+            .saturating_sub(self.buffer.len());
+        if room >= READ_BYTES && (room >= missing || missing > BLOCK_BYTES / 2) {
+            return &mut self.buffer;
+        }
+        if self.buffer.len().saturating_add(missing.max(READ_BYTES)) > BLOCK_BYTES {
+            // Its memory follows what arrives: at most a block's length more at a time, whatever is announced.
+            self.whole = None;
+            self.buffer.reserve(missing.clamp(READ_BYTES, BLOCK_BYTES));
+            return &mut self.buffer;
+        }
+        let mut blocks = blocks();
+        let (mut buffer, whole) = blocks.take().into_parts();
+        buffer.extend_from_slice(&self.buffer);
+        let full = core::mem::replace(&mut self.buffer, buffer);
+        if let Some(whole) = self.whole.replace(whole) {
+            blocks.give(Block::of(full, whole));
         }
         &mut self.buffer
     }
 
     /// Gives the memory of an empty buffer back: the stream has nothing for now.
-    pub fn rest(&mut self) {
+    pub fn rest<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) {
         if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
+            let buffer = core::mem::take(&mut self.buffer);
+            if let Some(whole) = self.whole.take() {
+                blocks().give(Block::of(buffer, whole));
+            }
         }
     }
 

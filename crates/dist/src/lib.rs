@@ -5,7 +5,7 @@
 //! * [`epmd`]: the name service, both sides: where does a node listen?
 //! * [`handshake`]: who are you, and do we share a cookie?
 //! * [`flags`]: what both sides can do.
-//! * [`frame`]: packets on a stream.
+//! * [`frame`]: packets on a stream, and [`blocks`]: the memory that they are read into.
 //! * [`control`]: the signals that cross the wire.
 //! * [`connection`]: an established connection, sending and receiving side.
 //!
@@ -28,6 +28,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod blocks;
 pub mod connection;
 pub mod control;
 mod cursor;

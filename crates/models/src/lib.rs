@@ -18,6 +18,8 @@ mod sync;
 
 #[path = "../../process/src/alias.rs"]
 mod alias;
+#[path = "../../process/src/scheduler/bell.rs"]
+mod bell;
 #[path = "../../process/src/chunks.rs"]
 mod chunks;
 #[path = "../../process/src/exit.rs"]

@@ -12,7 +12,8 @@
 //! not read. In a handshake the peer is told why, for [`LAST_WORDS_TIMEOUT`] at most.
 
 use crate::handshakes::Place;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
+use engset_dist::blocks::READ_BYTES;
 use engset_node::{Channel, CloseReason};
 use engset_process::Scheduler;
 use engset_term::Instant;
@@ -197,6 +198,8 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
     /// Reads once and hands over what came: straight into the channel's memory, or during the handshake by a buffer.
     fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<io::Result<Read>> {
         if let Some(room) = self.channel.room() {
+            // No more at a time than stays in the cache until it has been handled.
+            let room = &mut room.limit(READ_BYTES);
             let count = ready!(pin!(self.stream.read_buf(room)).poll(task))?;
             if count == 0 {
                 return Poll::Ready(Ok(Read::End));

@@ -222,7 +222,7 @@ impl Channel {
     /// [`Self::handle_read`]. Without, [`Self::handle_bytes`] takes them.
     pub fn room(&mut self) -> Option<&mut BytesMut> {
         match &mut self.phase {
-            Phase::Up(up) => Some(up.incoming.room()),
+            Phase::Up(up) => Some(up.incoming.room(|| self.node.blocks.lock())),
             Phase::Dialling(_) | Phase::Accepting(_) => None,
         }
     }
@@ -243,7 +243,7 @@ impl Channel {
     /// Nothing more has come for now: memory that is not needed is given back.
     pub fn rest(&mut self) {
         if let Phase::Up(up) = &mut self.phase {
-            up.incoming.rest();
+            up.incoming.rest(|| self.node.blocks.lock());
         }
     }
 

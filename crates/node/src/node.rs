@@ -16,6 +16,7 @@ use crate::peers::{
 };
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
+use engset_dist::blocks::Blocks;
 use engset_dist::connection::{OutgoingConfig, OutgoingStreams};
 use engset_dist::control::Control;
 use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous};
@@ -65,6 +66,8 @@ pub struct Node {
     functions: Functions,
     hooks: Hooks,
     held: Arc<HeldBytes>,
+    /// What connections read into.
+    pub(crate) blocks: Mutex<Blocks>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// Locked after `peers`.
@@ -107,6 +110,7 @@ impl Node {
             functions,
             hooks: Hooks::default(),
             held: Arc::default(),
+            blocks: Mutex::new(Blocks::new()),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             watchers: Mutex::default(),

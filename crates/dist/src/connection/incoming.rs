@@ -4,12 +4,14 @@ use super::atom_cache::IncomingCache;
 use super::error::ConnectionError;
 use super::fragments::{Assembler, FragmentLimits};
 use super::{FIRST_FRAGMENT, NEXT_FRAGMENT, NORMAL_HEADER, PASS_THROUGH, VERSION};
+use crate::blocks::Blocks;
 use crate::control::Control;
 use crate::cursor::Cursor;
 use crate::flags::Flags;
 use crate::frame::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
 use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
+use core::ops::DerefMut;
 use core::time::Duration;
 use engset_etf::{Payload, tags};
 use engset_term::{Instant, NodeName};
@@ -115,10 +117,10 @@ impl Incoming {
         self.fault().cloned().map_or(Ok(()), Err)
     }
 
-    /// Where to read the next bytes from the peer to, instead of a buffer that is copied: put them behind those that are
-    /// there, and call [`Self::handle_read`].
-    pub fn room(&mut self) -> &mut BytesMut {
-        self.frames.room()
+    /// Where to read the next bytes from the peer to, memory of `blocks`, instead of a buffer that is copied: put them
+    /// behind those that are there, and call [`Self::handle_read`].
+    pub fn room<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) -> &mut BytesMut {
+        self.frames.room(blocks)
     }
 
     /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`], and see whether there is a
@@ -136,8 +138,8 @@ impl Incoming {
     }
 
     /// Nothing more has come for now: memory that is not needed is given back.
-    pub fn rest(&mut self) {
-        self.frames.rest();
+    pub fn rest<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) {
+        self.frames.rest(blocks);
     }
 
     /// The next signal.

@@ -1,6 +1,7 @@
 //! The models, by what they are of.
 
 mod alias;
+mod bell;
 mod doors;
 mod lock;
 mod pair;

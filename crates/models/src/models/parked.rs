@@ -20,7 +20,7 @@ impl Office {
     /// Brings a piece of work; the worker that is woken for it.
     fn bring(&self) -> Option<usize> {
         self.work.fetch_add(1, Ordering::Relaxed);
-        self.parked.choose()
+        self.parked.choose(None)
     }
 
     /// Goes to sleep as a worker does that has found nothing to do; whether it sleeps.
@@ -100,7 +100,7 @@ fn work_against_waking_up() {
         let woken = office.bring();
         let seen = waking.join().unwrap();
         assert!(woken.is_some() || seen > 0 || office.work.load(Ordering::Relaxed) > 0);
-        assert_ne!(office.parked.choose(), Some(0), "it is awake");
+        assert_ne!(office.parked.choose(None), Some(0), "it is awake");
     });
 }
 
@@ -134,7 +134,7 @@ fn work_against_a_watcher_that_goes_to_sleep() {
         let other = Arc::clone(&office);
         let bringing = thread::spawn(move || {
             // The woken worker says itself that it is awake.
-            let woken = other.0.choose();
+            let woken = other.0.choose(None);
             woken.map(|index| {
                 other.0.leave(index);
                 other.1.sleeps()

@@ -102,7 +102,7 @@ impl Channel {
     pub fn group_room(&mut self, group: usize) -> Option<&mut BytesMut> {
         let Phase::Up(up) = &mut self.phase else { return None };
         let stream = up.groups.streams.get_mut(group).filter(|stream| !stream.is_paused)?;
-        Some(stream.incoming.room())
+        Some(stream.incoming.room(|| self.node.blocks.lock()))
     }
 
     /// So many bytes were put into [`Self::group_room`]. Streams that were not to be read may be after this.
@@ -121,7 +121,7 @@ impl Channel {
         if let Phase::Up(up) = &mut self.phase
             && let Some(stream) = up.groups.streams.get_mut(group)
         {
-            stream.incoming.rest();
+            stream.incoming.rest(|| self.node.blocks.lock());
         }
     }
 

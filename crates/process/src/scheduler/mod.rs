@@ -1,9 +1,11 @@
 //! What runs processes: their tasks, the clock and the timers, in one of two orders.
 
+mod bell;
 mod blocking;
 mod blocking_pool;
 mod clock;
 mod config;
+mod io;
 mod numbered;
 mod parked;
 mod plain;
@@ -49,7 +51,7 @@ pub enum Scheduler {
 }
 
 impl Scheduler {
-    /// Starts `workers` worker threads, each with its own I/O driver. They end with [`Threads::shutdown`].
+    /// Starts `workers` worker threads, which share an I/O driver. They end with [`Threads::shutdown`].
     ///
     /// # Errors
     /// When the operating system refuses a thread or an I/O driver.

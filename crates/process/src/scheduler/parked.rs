@@ -34,15 +34,16 @@ impl Parked {
         self.bits.fetch_and(!(1 << index), Ordering::SeqCst);
     }
 
-    /// A worker that sleeps, to be woken by the caller, who has just put work where all workers look. `None` where
-    /// nobody sleeps, or another caller wakes the one that was seen.
-    pub(crate) fn choose(&self) -> Option<usize> {
+    /// A worker that sleeps, to be woken by the caller, who has just put work where all workers look; `last` only where
+    /// no other does. `None` where nobody sleeps, or another caller wakes the one that was seen.
+    pub(crate) fn choose(&self, last: Option<usize>) -> Option<usize> {
         fence(Ordering::SeqCst);
         let parked = self.bits.load(Ordering::SeqCst);
         if parked == 0 {
             return None;
         }
-        let index = parked.trailing_zeros() as usize;
+        let others = last.map_or(parked, |last| parked & !(1 << last));
+        let index = if others == 0 { parked } else { others }.trailing_zeros() as usize;
         let bit = 1 << index;
         (self.bits.fetch_and(!bit, Ordering::SeqCst) & bit != 0).then_some(index)
     }

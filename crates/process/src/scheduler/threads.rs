@@ -1,10 +1,12 @@
-//! Production: worker threads that steal work from each other, each with an I/O driver of its own.
+//! Production: worker threads that steal work from each other, and share tokio's I/O driver.
 //!
 //! This file is what they share: queues, timers, who sleeps; their beginning and their end. `worker.rs` is what each of
 //! them does, `watchdog.rs` looks after those that are stuck, `blocking.rs` has threads for what may block.
 
 use super::Turn;
+use super::bell::Bell;
 use super::blocking::BlockingThreads;
+use super::io::{Io, Leader};
 use super::numbered::Numbered;
 use super::parked::Parked;
 use super::pulse::{Pulse, TIMERS};
@@ -22,7 +24,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub struct Threads {
     /// So many of them, from the first on, were ever started.
     pub(super) started: AtomicUsize,
     pub(super) parked: Parked,
+    pub(super) leader: Leader,
     /// One bit for each worker that takes work: the regular ones, and the spare ones while they are needed.
     pub(super) active: AtomicU64,
     /// One bit for each worker that is stuck in a run, as far as the watchdog knows.
@@ -62,7 +64,7 @@ pub struct Threads {
 /// What other threads see of a worker.
 pub(super) struct Remote {
     pub(super) stealer: Stealer<Runnable>,
-    pub(super) waker: Mutex<Option<Waker>>,
+    pub(super) bell: Bell,
     pub(super) timers: Mutex<Timers>,
     pub(super) pulse: Arc<Pulse>,
 }
@@ -83,7 +85,7 @@ impl Threads {
         let mut queues: Vec<Queue<Runnable>> = (0..regular + spares).map(|_| Queue::new_fifo()).collect();
         let remotes = queues.iter().map(|queue| Remote {
             stealer: queue.stealer(),
-            waker: Mutex::new(None),
+            bell: Bell::default(),
             timers: Mutex::default(),
             pulse: Arc::default(),
         });
@@ -95,6 +97,7 @@ impl Threads {
             regular,
             started: AtomicUsize::new(regular),
             parked: Parked::new(),
+            leader: Leader::new(),
             active: AtomicU64::new((1 << regular) - 1),
             stuck: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -106,10 +109,11 @@ impl Threads {
         });
         let spare_queues = queues.split_off(regular);
         let begin = || {
+            let io = Arc::new(Io::new()?);
             for (index, queue) in queues.drain(..).enumerate() {
-                threads.start_worker(index, queue)?;
+                threads.start_worker(index, queue, &io)?;
             }
-            watchdog::start(&threads, spare_queues)
+            watchdog::start(&threads, spare_queues, io)
         };
         if let Err(error) = begin() {
             threads.shutdown();
@@ -183,11 +187,11 @@ impl Threads {
         self: &Arc<Self>,
         index: usize,
         queue: Queue<Runnable>,
+        io: &Arc<Io>,
     ) -> std::io::Result<()> {
-        let runtime = worker::runtime()?;
-        let threads = Arc::clone(self);
+        let (threads, io) = (Arc::clone(self), Arc::clone(io));
         self.live.fetch_add(1, Ordering::SeqCst);
-        let run = move || worker::run(&threads, index, queue, runtime);
+        let run = move || worker::run(&threads, index, queue, io);
         match std::thread::Builder::new().name(format!("engset-{index}")).spawn(run) {
             Ok(handle) => {
                 self.handles.lock().push(handle);
@@ -240,14 +244,14 @@ impl Threads {
 
     pub(super) fn set_timer(self: &Arc<Self>, due: Instant, action: Action) -> (usize, WheelId) {
         let here = worker::with_local(|local| match local {
-            Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.in_root.get())),
+            Some(local) if Arc::ptr_eq(&local.threads, self) => Some((local.index, local.at_work.get())),
             _ => None,
         });
-        let (index, in_root) = here.flatten().unwrap_or_else(|| (self.any_worker(), false));
+        let (index, at_work) = here.flatten().unwrap_or_else(|| (self.any_worker(), false));
         let (id, is_first) = {
             let mut timers = self.workers[index].timers.lock();
-            // A running root future looks at its timers before it sleeps; another must be told of an earlier end.
-            let is_first = !in_root && timers.wheels.poll_timeout().is_none_or(|first| due < first);
+            // A worker looks at its timers before it sleeps; another must be told of an earlier end.
+            let is_first = !at_work && timers.wheels.poll_timeout().is_none_or(|first| due < first);
             timers.set += 1;
             (timers.wheels.insert(due, action), is_first)
         };
@@ -268,17 +272,18 @@ impl Threads {
         cancelled.is_some()
     }
 
-    /// Wakes one sleeping worker, if there is one, to look for work.
-    pub(super) fn wake_one(&self) {
-        if let Some(index) = self.parked.choose() {
+    /// Wakes one sleeping worker to look for work; false where there is none.
+    pub(super) fn wake_one(&self) -> bool {
+        // Who looks after the sockets had better go on with that.
+        let chosen = self.parked.choose(self.leader.index());
+        if let Some(index) = chosen {
             self.wake_worker(index);
         }
+        chosen.is_some()
     }
 
     pub(super) fn wake_worker(&self, index: usize) {
-        if let Some(waker) = &*self.workers[index].waker.lock() {
-            waker.wake_by_ref();
-        }
+        self.workers[index].bell.ring();
     }
 
     /// The workers that were ever started.

@@ -4,12 +4,13 @@
 //! what they show once in `slice_max` (`watch.rs` decides what that means), so that each costs the workers nothing but
 //! the stores with which they show it.
 //!
-//! Of a worker that is stuck, others steal the queue as always. The task in its slot gets one more runnable, which goes
-//! to the common queue; its timers are fired by the others; when all are stuck, a spare worker is started. What waits:
-//! sockets and timers of tokio, and tokio's own tasks, on the I/O driver of the stuck worker; processes in whose slices
-//! the stuck one runs. A task of tokio that blocks is not noticed: it is no run of ours.
+//! Of a worker that is stuck, others steal the queue as always, and look after the sockets. The task in its slot gets one
+//! more runnable, which goes to the common queue; its timers are fired by the others; when all are stuck, a spare worker
+//! is started. What waits: processes in whose slices the stuck one runs. A task of tokio that blocks is not noticed: it is
+//! no run of ours, and while it blocks its worker looks after the sockets for all.
 
 use super::config::{OnStuck, Stuck, StuckIn};
+use super::io::Io;
 use super::parked::Watcher;
 use super::stats::SchedulerStats;
 use super::threads::{Threads, bits};
@@ -29,6 +30,8 @@ use std::time::Duration;
 pub const SLICE_MAX: Duration = Duration::from_millis(100);
 /// The shortest limit, and the shortest pause between two looks.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// The longest pause while any worker is awake: for so long nobody may look at the sockets while some worker sleeps.
+const PAUSE_IO: Duration = Duration::from_millis(5);
 /// The pause while a timer of a stuck worker is due, and another worker was woken to fire it.
 const PAUSE_DUE: Duration = Duration::from_millis(5);
 
@@ -88,13 +91,17 @@ impl Dog {
 }
 
 /// Starts the watchdog of a scheduler, with the queues of spare workers that have not been started.
-pub(super) fn start(threads: &Arc<Threads>, spare_queues: Vec<Queue<Runnable>>) -> std::io::Result<()> {
+pub(super) fn start(
+    threads: &Arc<Threads>,
+    spare_queues: Vec<Queue<Runnable>>,
+    io: Arc<Io>,
+) -> std::io::Result<()> {
     let watched = Arc::clone(threads);
     let watch = Watch::new(threads.dog.slice_max, threads.regular, spare_queues.len());
     let run = move || {
         _ = watched.dog.thread.set(std::thread::current());
         let spares = spare_queues.into_iter().map(Spare::Queue).collect();
-        Keeper { threads: watched, watch, spares, told: BTreeMap::new() }.run();
+        Keeper { threads: watched, watch, spares, told: BTreeMap::new(), io }.run();
     };
     let handle = std::thread::Builder::new().name("engset-watchdog".to_owned()).spawn(run)?;
     threads.handles.lock().push(handle);
@@ -117,6 +124,7 @@ struct Keeper {
     spares: Vec<Spare>,
     /// What each stuck worker was told to run.
     told: BTreeMap<usize, StuckIn>,
+    io: Arc<Io>,
 }
 
 impl Keeper {
@@ -207,7 +215,7 @@ impl Keeper {
             && let Spare::Queue(queue) = std::mem::replace(spare, Spare::Started)
         {
             threads.started.fetch_max(index + 1, Ordering::SeqCst);
-            if let Err(error) = threads.start_worker(index, queue) {
+            if let Err(error) = threads.start_worker(index, queue, &self.io) {
                 tracing::error!("all workers are stuck, and no spare one could be started: {error}");
                 *spare = Spare::Refused;
             }
@@ -222,7 +230,11 @@ impl Keeper {
     fn sleep(&self, now: Instant, is_alive: bool, stuck: u64) {
         let dog = &self.threads.dog;
         if is_alive {
-            return std::thread::park_timeout(self.pause(now, stuck));
+            // Who runs something for long does not look at the sockets: one that sleeps can.
+            if self.threads.leader.index().is_none() {
+                self.threads.wake_one();
+            }
+            return std::thread::park_timeout(self.pause(now, stuck).min(PAUSE_IO));
         }
         // Whoever wakes takes its bit away and looks then whether the watchdog sleeps.
         let active = self.threads.active.load(Ordering::SeqCst);

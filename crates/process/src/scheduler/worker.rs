@@ -1,18 +1,15 @@
-//! One worker: a tokio current-thread runtime whose root future runs the queues.
+//! One worker: a thread that runs the queues, and looks after tokio's sockets when it has nothing to run.
 //!
-//! So tokio's sockets and timers work inside a process, an idle worker sleeps in tokio's epoll, and a socket's wake-up
-//! stays on its worker. A worker takes tasks from, in this order: a slot for the task woken last (cache-warm, cannot be
-//! stolen, used at most [`SLOT_RUNS`] times in a row), its own queue, the common queue, other workers' queues. After
-//! [`RUNS_PER_POLL`] runs it lets tokio look at its sockets.
+//! A worker takes tasks from, in this order: a slot for the task woken last (cache-warm, cannot be stolen, used at most
+//! [`SLOT_RUNS`] times in a row), its own queue, the common queue, other workers' queues. After [`RUNS_PER_POLL`] runs it
+//! lets tokio look at its sockets. With nothing to run it sleeps: in tokio's epoll if no other does (`io.rs`), else as any
+//! thread.
 //!
-//! A wake-up that comes from the I/O driver or from a tokio task runs outside the root future; it must wake the root
-//! future too, since nobody else can see the worker's own queue in time.
-//!
-//! A spare worker that is not needed any more takes no work: what its sockets and timers wake goes to the common queue.
-//! Its thread stays, because sockets that were opened on it live on its I/O driver.
+//! A spare worker that is not needed any more takes no work: what its timers wake goes to the common queue.
 
 use super::Turn;
 use super::clock::Clock;
+use super::io::Io;
 use super::pulse::{NOTHING, Pulse};
 use super::spares::Spares;
 use super::threads::{RUNS_PER_POLL, Threads, bits, retry, run_caught};
@@ -20,11 +17,12 @@ use crate::task::Runnable;
 use crossbeam_deque::Worker as Queue;
 use engset_term::Instant;
 use std::cell::{Cell, OnceCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 
 /// Between two looks at the sockets of a worker that something reached, and that has nothing to do: what comes meanwhile
@@ -44,8 +42,8 @@ pub(super) struct Local {
     pub(super) threads: Arc<Threads>,
     pub(super) index: usize,
     pub(super) clock: Clock,
-    /// Whether the root future is being polled, and takes work.
-    pub(super) in_root: Cell<bool>,
+    /// Whether the worker runs what there is to run, and takes work.
+    pub(super) at_work: Cell<bool>,
     pulse: Arc<Pulse>,
     queue: Queue<Runnable>,
     slot: Cell<Option<Runnable>>,
@@ -106,23 +104,13 @@ pub(super) fn expect_stream(threads: &Threads) {
     });
 }
 
-/// What a worker sleeps in.
-pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
 /// The life of a worker's thread.
-pub(super) fn run(
-    threads: &Arc<Threads>,
-    index: usize,
-    queue: Queue<Runnable>,
-    runtime: tokio::runtime::Runtime,
-) {
+pub(super) fn run(threads: &Arc<Threads>, index: usize, queue: Queue<Runnable>, io: Arc<Io>) {
     let local = Local {
         threads: Arc::clone(threads),
         index,
         clock: Clock::new(threads.epoch),
-        in_root: Cell::new(false),
+        at_work: Cell::new(false),
         pulse: Arc::clone(&threads.workers[index].pulse),
         queue,
         slot: Cell::new(None),
@@ -141,9 +129,9 @@ pub(super) fn run(
     };
     LOCAL.with(|place| {
         let local = place.get_or_init(|| local);
-        runtime.block_on(root(local));
-        // Dropping tasks may wake others: they still find a worker here, and are dropped with it.
-        drop(runtime);
+        live(local, &io);
+        // Dropping tokio's tasks may wake others: they still find a worker here, and are dropped with it.
+        drop(io);
         threads.worker_ends();
         // Where the shutdown was called by this worker, nobody else drops what came meanwhile.
         while local.clear() | threads.clear() {}
@@ -176,14 +164,14 @@ impl Local {
     #[inline]
     pub(super) fn push(&self, runnable: Runnable, turn: Turn) {
         match turn {
-            Turn::Next(number) if self.in_root.get() => {
+            Turn::Next(number) if self.at_work.get() => {
                 self.slot_is_fresh.set(true);
                 self.pulse.show_slot(number);
                 if let Some(before) = self.slot.replace(Some(runnable)) {
                     self.push_behind(before);
                 }
             }
-            Turn::AfterOthers(number) if self.in_root.get() => self.push_after_others(runnable, number),
+            Turn::AfterOthers(number) if self.at_work.get() => self.push_after_others(runnable, number),
             Turn::Next(_) | Turn::AfterOthers(_) | Turn::Last => self.push_behind(runnable),
         }
     }
@@ -202,7 +190,7 @@ impl Local {
     /// Puts a task behind the others, and sees to it that somebody comes to it.
     #[inline(never)]
     fn push_behind(&self, runnable: Runnable) {
-        if self.in_root.get() {
+        if self.at_work.get() {
             self.queue.push(runnable);
             self.threads.wake_one();
         } else if self.is_retired.get() {
@@ -235,6 +223,17 @@ impl Local {
         } else {
             None
         }
+    }
+
+    /// Whether there is something to do, or no reason to look at the sockets once more; otherwise it is time to.
+    fn has_looked_enough(&self) -> bool {
+        if self.threads.workers[self.index].bell.is_rung() || self.threads.has_work_for_others() {
+            return true;
+        }
+        self.looked.set(self.clock.now());
+        let Some(next_look) = self.next_look() else { return true };
+        self.wait_busily(next_look);
+        false
     }
 
     /// Lets other programs of the machine go first until it is time to look at the sockets.
@@ -276,6 +275,15 @@ impl Local {
             self.threads.wake_one();
         }
         Some(runnable)
+    }
+
+    /// Wakes others for what has come from sockets and is more than this worker takes next.
+    fn share_out(&self) {
+        for _ in 1..self.queue.len() {
+            if !self.threads.wake_one() {
+                break;
+            }
+        }
     }
 
     /// Drops what will not be run any more; whether there was anything.
@@ -327,63 +335,79 @@ impl Local {
     }
 }
 
-/// The root future of each worker's tokio runtime.
-async fn root(local: &Local) {
+/// What a worker does when it has run what there was.
+enum Rest {
+    /// Looks at the sockets and goes on: at this time, if any.
+    Look(Option<u64>),
+    /// Sleeps until it is woken, something has come, or this timer is due.
+    Sleep(Option<Instant>),
+}
+
+/// Works and rests until the scheduler stops.
+fn live(local: &Local, io: &Io) {
+    // So tokio's sockets and timers work inside processes.
+    let _context = io.enter();
+    let mut sleep = Sleep {
+        thread: Waker::from(Arc::new(Unpark(std::thread::current()))),
+        alarm: Alarm::new(&local.threads),
+    };
+    while let Some(rest) = turn(local) {
+        sleep.rest(local, io, rest);
+    }
+}
+
+/// Does what there is to do; how to rest afterwards, `None` at the end.
+fn turn(local: &Local) -> Option<Rest> {
     let (threads, index) = (&*local.threads, local.index);
-    let mut alarm = Alarm::new(threads);
-    poll_fn(|task| {
-        note_waker(threads, index, task);
-        let now = local.clock.now();
-        local.looked.set(now);
-        local.pulse.wakes(now);
-        threads.parked.leave(index);
-        threads.dog.notice();
-        let takes_work = threads.active.load(Ordering::SeqCst) & (1 << index) != 0;
-        local.is_retired.set(!takes_work);
-        local.in_root.set(takes_work);
-        let poll = if threads.stopping.load(Ordering::Relaxed) {
-            Poll::Ready(())
-        } else if takes_work {
-            work(local, &mut alarm, task)
-        } else {
-            serve(local, &mut alarm, task)
-        };
-        local.in_root.set(false);
-        local.slot_is_fresh.set(false);
-        local.pulse.show_running(NOTHING);
-        local.pulse.rests(local.clock.now());
-        poll
-    })
-    .await;
+    let now = local.clock.now();
+    local.looked.set(now);
+    local.pulse.wakes(now);
+    threads.workers[index].bell.answer();
+    threads.parked.leave(index);
+    threads.dog.notice();
+    let takes_work = threads.active.load(Ordering::SeqCst) & (1 << index) != 0;
+    local.is_retired.set(!takes_work);
+    local.at_work.set(takes_work);
+    let rest = match threads.stopping.load(Ordering::Relaxed) {
+        true => None,
+        false if takes_work => work(local),
+        false => Some(serve(local)),
+    };
+    local.at_work.set(false);
+    local.slot_is_fresh.set(false);
+    local.pulse.show_running(NOTHING);
+    local.pulse.rests(local.clock.now());
+    rest
 }
 
 /// Runs what there is to run, until there is nothing or tokio must have its turn.
-fn work(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
+fn work(local: &Local) -> Option<Rest> {
     let (threads, index) = (&*local.threads, local.index);
     // Spent in all turns together: whatever turns up, tokio gets its look at the sockets.
     let mut left = RUNS_PER_POLL;
     loop {
         if threads.stopping.load(Ordering::Relaxed) {
-            return Poll::Ready(());
+            return None;
         }
         run_some(local, &mut left);
-        let next_look = if left > 0 { local.next_look() } else { None };
-        if let Some(next_look) = next_look {
-            local.wait_busily(next_look);
-        }
-        if left == 0 || next_look.is_some() {
+        if left == 0 {
             // Others may have work too; tokio gets a look at the sockets first.
-            task.waker().wake_by_ref();
-            return Poll::Pending;
+            return Some(Rest::Look(None));
+        }
+        if let Some(next_look) = local.next_look()
+            && threads.leader.index().is_none()
+        {
+            return Some(Rest::Look(Some(next_look)));
         }
         if !park(threads, index) {
             // Others may be faster and take it all: looking is not free either.
             left -= 1;
             continue;
         }
-        if !alarm.rings(threads, index, task) {
+        let due = first_due(threads, index);
+        if due.is_none_or(|due| due > threads.now()) {
             local.pulse.parks();
-            return Poll::Pending;
+            return Some(Rest::Sleep(due));
         }
         // Whoever has work must not wake this worker in vain, and so no other.
         threads.parked.leave(index);
@@ -391,7 +415,7 @@ fn work(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
 }
 
 /// What a spare worker does that is not needed: its timers fire, and all that is to be run goes to others.
-fn serve(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
+fn serve(local: &Local) -> Rest {
     let (threads, index) = (&*local.threads, local.index);
     let mut left = RUNS_PER_POLL;
     loop {
@@ -402,14 +426,18 @@ fn serve(local: &Local, alarm: &mut Alarm, task: &mut Context<'_>) -> Poll<()> {
         }
         let fired = threads.fire_due(index, &local.pulse);
         left = left.saturating_sub(fired);
-        if left == 0 {
-            task.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if fired == 0 && !alarm.rings(threads, index, task) {
-            return Poll::Pending;
+        let due = first_due(threads, index);
+        if left == 0 || fired == 0 && due.is_none_or(|due| due > threads.now()) {
+            return Rest::Sleep(due);
         }
     }
+}
+
+/// The next timer of a worker, or of one that is stuck.
+fn first_due(threads: &Threads, index: usize) -> Option<Instant> {
+    let stuck = threads.stuck.load(Ordering::Relaxed);
+    let first = |index: usize| threads.workers[index].timers.lock().wheels.poll_timeout();
+    bits(stuck | 1 << index).filter_map(first).min()
 }
 
 /// Runs tasks and due timers until nothing is left to do, or nothing of the budget.
@@ -435,14 +463,62 @@ fn park(threads: &Threads, index: usize) -> bool {
     threads.parked.enter(index, stays)
 }
 
-fn note_waker(threads: &Threads, index: usize, task: &Context<'_>) {
-    let mut waker = threads.workers[index].waker.lock();
-    if waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
-        *waker = Some(task.waker().clone());
+/// What a worker sleeps with.
+struct Sleep {
+    /// Wakes the worker where it sleeps as any thread.
+    thread: Waker,
+    /// Wakes it where it sleeps in tokio's epoll.
+    alarm: Alarm,
+}
+
+impl Sleep {
+    fn rest(&mut self, local: &Local, io: &Io, rest: Rest) {
+        let threads = &*local.threads;
+        // What comes is for others, where the worker takes no work.
+        let lead = if local.is_retired.get() { None } else { threads.leader.take(local.index, io) };
+        match (rest, lead) {
+            (Rest::Look(None), Some(lead)) => lead.look(|| true),
+            (Rest::Look(Some(at)), Some(lead)) => {
+                local.wait_busily(at);
+                lead.look(|| local.has_looked_enough());
+            }
+            (Rest::Sleep(due), Some(lead)) => {
+                let bell = &threads.workers[local.index].bell;
+                lead.sleep(|task| bell.has_rung(task.waker()) || self.alarm.rings(threads, due, task));
+            }
+            // Another looks after the sockets.
+            (Rest::Look(_), None) => return,
+            (Rest::Sleep(due), None) => return self.sleep_beside(threads, local.index, due),
+        }
+        local.share_out();
+    }
+
+    /// Sleeps while another worker looks after the sockets.
+    fn sleep_beside(&self, threads: &Threads, index: usize, due: Option<Instant>) {
+        if threads.workers[index].bell.has_rung(&self.thread) {
+            return;
+        }
+        match due {
+            Some(due) => std::thread::park_timeout(due.saturating_duration_since(threads.now())),
+            None => std::thread::park(),
+        }
     }
 }
 
-/// Ends the sleep of a worker when its next timer is due.
+/// Wakes a thread that is parked.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Ends the sleep of a worker in tokio's epoll when its next timer is due.
 struct Alarm {
     sleep: Pin<Box<tokio::time::Sleep>>,
     due: Option<Instant>,
@@ -453,11 +529,8 @@ impl Alarm {
         Self { sleep: Box::pin(alarm_at(threads, Instant::from_nanos(u64::MAX / 4))), due: None }
     }
 
-    /// Sets the alarm to the next timer of the worker, or of one that is stuck; whether it rings already.
-    fn rings(&mut self, threads: &Threads, index: usize, task: &mut Context<'_>) -> bool {
-        let stuck = threads.stuck.load(Ordering::Relaxed);
-        let first = |index: usize| threads.workers[index].timers.lock().wheels.poll_timeout();
-        let due = bits(stuck | 1 << index).filter_map(first).min();
+    /// Sets the alarm to this time; whether it rings already.
+    fn rings(&mut self, threads: &Threads, due: Option<Instant>, task: &mut Context<'_>) -> bool {
         if due != self.due {
             self.due = due;
             if let Some(due) = due {

@@ -358,6 +358,58 @@ fn sockets_that_were_opened_on_a_spare_worker_work_after_it_has_retired() {
     });
 }
 
+/// A process that opens sockets and then keeps its thread; what came of them is read by another.
+fn sockets_beside_a_hog(workers: usize, spares: usize) {
+    use std::io::{Read, Write};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let gate = Gate::default();
+    on_workers(workers, spares, move |mut cx| async move {
+        let _opens = OpensAtEnd(gate.clone());
+        let me = cx.pid();
+        let open = move |cx: Cx<Number>| async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let (plain, served) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+            let mut plain = plain.and_then(tokio::net::TcpStream::into_std).expect("connected");
+            plain.set_nonblocking(false).expect("a socket");
+            let (mut served, _) = served.expect("connected");
+            let echo = move |_: Cx<Number>| async move {
+                while let Ok(number) = served.read_u64().await {
+                    served.write_u64(number).await.expect("written");
+                }
+            };
+            cx.processes().spawn(SpawnOptions::default(), echo).expect("room");
+            let rounds = move || {
+                for round in 0..100_u64 {
+                    let mut answer = [0; 8];
+                    plain.write_all(&round.to_be_bytes()).expect("written");
+                    plain.read_exact(&mut answer).expect("read");
+                    assert_eq!(u64::from_be_bytes(answer), round);
+                }
+            };
+            let client = move |cx: Cx<Number>| async move {
+                cx.blocking(rounds).await.expect("a thread");
+                drop(cx.send(me, Number(7)));
+            };
+            cx.processes().spawn(SpawnOptions::default(), client).expect("room");
+            gate.hog_the_thread();
+        };
+        cx.processes().spawn(SpawnOptions::default(), open).expect("room");
+        let through = cx.recv_timeout(PATIENCE).await;
+        assert!(matches!(through, Some(Mail::Message(Number(7)))), "{through:?}");
+    });
+}
+
+#[test]
+fn sockets_that_a_stuck_process_opened_are_looked_after_by_others() {
+    sockets_beside_a_hog(2, 0);
+}
+
+#[test]
+fn sockets_that_a_stuck_process_opened_are_looked_after_by_a_spare_worker() {
+    sockets_beside_a_hog(1, 1);
+}
+
 #[test]
 fn there_are_no_more_spare_workers_than_there_may_be() {
     let gate = Gate::default();
