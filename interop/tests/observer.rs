@@ -9,7 +9,7 @@ mod stage;
 
 use engset::application::{Application, Controller};
 use engset::{Atom, Child, Cx, Restart, Supervisor, Term};
-use engset_testkit::{Beam, Display, free_port, require_display, require_erl};
+use engset_testkit::{Beam, Display, free_port, require_display, require_erl, require_module};
 use stage::{COOKIE, RUST, Stage, start_canned};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 const SHOP: Atom = Atom::from_static("shop");
 
 /// What the test says in Erlang (what wx itself logs is of the test's making: it reads rows of lists that observer may be
-/// filling anew): `Until` looks again and again for ten seconds, `Show` opens a page, `Texts` are the texts
+/// filling anew): `Until` looks again and again for half a minute, `Show` opens a page, `Texts` are the texts
 /// of a window and all in it, `Panel` is the process of a page.
 const WORDS: &str = r#"
     Spy = spawn(fun() -> register(spy, self()), (fun Loop(Seen) -> receive
@@ -30,7 +30,7 @@ const WORDS: &str = r#"
     {module, _} = code:ensure_loaded(wxMessageDialog),
     erlang:trace(all, true, [call, {tracer, Spy}]),
     true = erlang:trace_pattern({wxMessageDialog, new, '_'}, true, []) > 0,
-    Until = fun(Look) -> End = erlang:monotonic_time(millisecond) + 10000, (fun Again() -> case catch Look() of
+    Until = fun(Look) -> End = erlang:monotonic_time(millisecond) + 30000, (fun Again() -> case catch Look() of
         true -> true;
         Other -> case erlang:monotonic_time(millisecond) > End of
             true -> {timeout, Other, whereis(observer)};
@@ -83,6 +83,8 @@ impl Observed {
             beam = beam.env(key, value);
         }
         let stage = Stage { beam: beam.start().unwrap(), node, epmd_tcp_port };
+        require_module(&stage.beam, "wx")?;
+        require_module(&stage.beam, "observer_wx")?;
         let observed = Self { stage, config, _display: display };
         observed.begin();
         Some(observed)

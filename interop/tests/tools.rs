@@ -9,18 +9,10 @@ mod stage;
 
 use engset::rpc::{self, RpcError, SpawnOn};
 use engset::{Atom, Dest, NodeName, sys};
+use engset_testkit::require_module;
 use stage::{COOKIE, RUST, Stage};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-
-/// Whether the tool of Erlang is installed there.
-fn has(stage: &Stage, module: &str) -> bool {
-    let has = stage.eval(&format!("code:which({module}) =/= non_existing.")) == "true";
-    if !has {
-        eprintln!("skipped: Erlang's `{module}` is not installed");
-    }
-    has
-}
 
 #[test]
 fn facts_about_the_node_and_its_processes() {
@@ -114,7 +106,7 @@ fn process_window() {
 #[test]
 fn tracing_is_refused() {
     let Some(stage) = Stage::new() else { return };
-    if !has(&stage, "ttb") {
+    if require_module(&stage.beam, "ttb").is_none() {
         return;
     }
     // `ttb` writes where its node stands.
@@ -187,7 +179,7 @@ fn kernel_processes_are_supervised() {
 #[test]
 fn etop() {
     let Some(stage) = Stage::new() else { return };
-    if !has(&stage, "etop") {
+    if require_module(&stage.beam, "etop").is_none() {
         return;
     }
     stage.eval("file:delete(\"/tmp/none\"), Me = self(), Old = group_leader().");

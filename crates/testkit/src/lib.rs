@@ -44,5 +44,5 @@ pub use network::{HOSTS_MAX, Host, Network, NetworkError};
 pub use output_log::OUTPUT_BYTES_MAX;
 #[cfg(target_os = "linux")]
 pub use require::{require_display, require_network};
-pub use require::{require_elixir, require_erl};
+pub use require::{require_elixir, require_erl, require_module};
 pub use tcp_port::free_port;

@@ -37,6 +37,20 @@ pub fn require_network() -> Option<()> {
     }
 }
 
+/// That the node has a module of an application that is not part of every Erlang, or `None` after printing
+/// `skipped: <test>: Erlang's <module> is not installed`.
+///
+/// # Panics
+/// Instead of skipping when the environment says `CI=true`: there, everything is installed.
+pub fn require_module(beam: &crate::Beam, module: &str) -> Option<()> {
+    let found = beam.eval(&format!("code:which({module}) =/= non_existing."));
+    let is_there = found.is_ok_and(|found| found == "true");
+    if !is_there {
+        skip_this_test(&format!("Erlang's {module} is not installed"));
+    }
+    is_there.then_some(())
+}
+
 /// An X server to open windows on, or `None` after printing `skipped: <test>: Xvfb is not installed`, or why it did not
 /// start.
 ///
