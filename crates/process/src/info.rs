@@ -45,17 +45,17 @@ pub enum Callback {
 #[repr(u8)]
 pub enum Behaviour {
     /// `gen_server`.
-    Server = 1,
+    GenServer = 1,
     /// `gen_statem`.
-    Statem,
+    GenStatem,
     /// `gen_event`.
-    Event,
+    GenEvent,
     /// `supervisor`.
-    Supervisor,
+    Supervision,
 }
 
 impl Behaviour {
-    const ALL: [Self; 4] = [Self::Server, Self::Statem, Self::Event, Self::Supervisor];
+    const ALL: [Self; 4] = [Self::GenServer, Self::GenStatem, Self::GenEvent, Self::Supervision];
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|behaviour| *behaviour as u8 == byte)

@@ -253,7 +253,7 @@ async fn app_tree(call: RemoteCall) -> Result<Term, Raise> {
     let (top, master) = drawing.top();
     let tree = drawing.nested(|pid, below| {
         let info = node.processes().info(pid);
-        let is_supervisor = info.as_ref().is_some_and(|info| info.behaviour == Some(Behaviour::Supervisor));
+        let is_supervisor = info.as_ref().is_some_and(|info| info.behaviour == Some(Behaviour::Supervision));
         let name = info.and_then(|info| info.names.into_iter().next()).map_or(Term::Nil, Term::Atom);
         shown(if is_supervisor { "supervisor" } else { "worker" }, pid, name, below)
     });

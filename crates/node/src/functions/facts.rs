@@ -48,8 +48,8 @@ fn plain(name: &str) -> String {
 /// The module of a process that a behaviour serves: its type, or the behaviour itself where the program has none.
 pub(super) fn module(info: &ProcessInfo) -> Option<Atom> {
     Some(match info.behaviour? {
-        Behaviour::Supervisor => Atom::from_static("supervisor"),
-        Behaviour::Event => Atom::from_static("gen_event"),
+        Behaviour::Supervision => Atom::from_static("supervisor"),
+        Behaviour::GenEvent => Atom::from_static("gen_event"),
         _ => Atom::new(&plain(info.initial_call)).unwrap_or(Atom::from_static("engset")),
     })
 }
@@ -58,8 +58,8 @@ pub(super) fn module(info: &ProcessInfo) -> Option<Atom> {
 /// OTP's that has none.
 pub(super) fn behaviours(node: &Node, module: &Atom) -> Option<Vec<Term>> {
     let behaviour = |info: ProcessInfo| match info.behaviour? {
-        Behaviour::Supervisor | Behaviour::Server => Some(vec![Term::atom("gen_server")]),
-        Behaviour::Statem => Some(vec![Term::atom("gen_statem")]),
+        Behaviour::Supervision | Behaviour::GenServer => Some(vec![Term::atom("gen_server")]),
+        Behaviour::GenStatem => Some(vec![Term::atom("gen_statem")]),
         _ => Some(Vec::new()),
     };
     let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
@@ -72,8 +72,8 @@ pub(super) fn translated_initial_call(info: Option<&ProcessInfo>) -> Term {
     let (module, function, arity) = match behaviour {
         None => (Term::atom("proc_lib"), Term::atom("init_p"), 5),
         // A supervisor has no module of its own: Elixir says `Default` for such a one.
-        Some(Behaviour::Supervisor) => (Term::atom("supervisor"), Term::atom("default"), 1),
-        Some(Behaviour::Event) => (Term::atom("gen_event"), Term::atom("init_it"), 6),
+        Some(Behaviour::Supervision) => (Term::atom("supervisor"), Term::atom("default"), 1),
+        Some(Behaviour::GenEvent) => (Term::atom("gen_event"), Term::atom("init_it"), 6),
         Some(_) => (info.and_then(module).map_or(Term::atom("engset"), Term::Atom), Term::atom("init"), 1),
     };
     triple([module, function, Term::from(arity)])
@@ -190,9 +190,9 @@ fn current_function(info: &ProcessInfo) -> Term {
         |module, function, arity| triple([Term::atom(module), Term::atom(function), Term::from(arity)]);
     if info.callback.is_none() {
         match info.behaviour {
-            Some(Behaviour::Server | Behaviour::Supervisor) => return loop_of("gen_server", "loop", 7),
-            Some(Behaviour::Statem) => return loop_of("gen_statem", "loop_receive", 3),
-            Some(Behaviour::Event) => return loop_of("gen_event", "fetch_msg", 6),
+            Some(Behaviour::GenServer | Behaviour::Supervision) => return loop_of("gen_server", "loop", 7),
+            Some(Behaviour::GenStatem) => return loop_of("gen_statem", "loop_receive", 3),
+            Some(Behaviour::GenEvent) => return loop_of("gen_event", "fetch_msg", 6),
             _ => {}
         }
     }

@@ -172,7 +172,7 @@ struct Running {
 impl Running {
     /// Serves until the controller must end; why.
     async fn work(&mut self, cx: &mut ControllerCx) -> ExitReason {
-        let mut desk = Desk::of(cx, Behaviour::Server);
+        let mut desk = Desk::of(cx, Behaviour::GenServer);
         loop {
             let mail = cx.recv().await;
             desk.took(cx, &mail);

@@ -20,7 +20,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
     cx.trap_exit(true);
     starting.done(Ok(()));
     let mut manager = Manager { handlers: Handlers::new(HANDLERS_MAX), parent, last: "" };
-    let mut desk = Desk::of(&cx, Behaviour::Event);
+    let mut desk = Desk::of(&cx, Behaviour::GenEvent);
     let reason = loop {
         let mail = cx.recv().await;
         desk.took(&cx, &mail);

@@ -24,7 +24,7 @@ pub(super) fn serve<S: Server>(
     mut starting: Option<Starting>,
 ) -> impl Future<Output = ExitReason> + Send {
     let parent = Parent::note(parent, &mut cx);
-    let desk = Desk::of(&cx, Behaviour::Server);
+    let desk = Desk::of(&cx, Behaviour::GenServer);
     let mut serving = Serving { server, cx, parent, desk, last: "", has_text: false };
     // What a block captures has its place once; the arguments of an `async fn` have it twice.
     async move {

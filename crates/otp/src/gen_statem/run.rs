@@ -78,7 +78,7 @@ pub(super) async fn serve<M: StateMachine>(
         core: Core::new(state, M::LIMITS),
         parent,
         events: 0,
-        desk: Desk::of(cx, Behaviour::Statem),
+        desk: Desk::of(cx, Behaviour::GenStatem),
         last: "",
         text: None,
     };

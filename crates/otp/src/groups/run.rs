@@ -93,7 +93,7 @@ pub(super) async fn run(
     let mut keeper = Keeper { open: Open(shared), watches: HashMap::new() };
     keeper.change(&mut cx, |_| ());
     starting.done(Ok(()));
-    let mut desk = Desk::of(&cx, Behaviour::Server);
+    let mut desk = Desk::of(&cx, Behaviour::GenServer);
     loop {
         let mail = cx.recv().await;
         desk.took(&cx, &mail);

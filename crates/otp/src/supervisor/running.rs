@@ -106,7 +106,7 @@ impl Running {
 
     /// Serves until the supervisor must end; why.
     pub(super) async fn work(&mut self, cx: &mut Cx<SupervisorMsg>) -> ExitReason {
-        let mut desk = Desk::of(cx, Behaviour::Supervisor);
+        let mut desk = Desk::of(cx, Behaviour::Supervision);
         loop {
             let mail = self.inbox.next(cx).await;
             desk.took(cx, &mail);

@@ -19,8 +19,8 @@ pub(crate) trait Inspect {
 /// The module of OTP that serves processes of this kind, and what it calls them.
 fn words(behaviour: Option<Behaviour>) -> (&'static str, &'static str) {
     match behaviour {
-        Some(Behaviour::Statem) => ("gen_statem", "state machine"),
-        Some(Behaviour::Event) => ("gen_event", "event handler"),
+        Some(Behaviour::GenStatem) => ("gen_statem", "state machine"),
+        Some(Behaviour::GenEvent) => ("gen_event", "event handler"),
         // A supervisor is a server of OTP's.
         _ => ("gen_server", "generic server"),
     }

@@ -153,15 +153,15 @@ fn a_process_shows_what_serves_it() {
     each_seed(|cx| async move {
         let seen = |pid| cx.processes().info(pid).map(|info| (info.behaviour, info.initial_call)).unwrap();
         let server = start(Server(Record::default())).await.unwrap();
-        assert_eq!(seen(server.pid()), (Some(Behaviour::Server), type_name::<Server>()));
+        assert_eq!(seen(server.pid()), (Some(Behaviour::GenServer), type_name::<Server>()));
         let machine = gen_statem::start(Machine(Record::default())).await.unwrap();
-        assert_eq!(seen(machine.pid()), (Some(Behaviour::Statem), type_name::<Machine>()));
+        assert_eq!(seen(machine.pid()), (Some(Behaviour::GenStatem), type_name::<Machine>()));
         let alarms = Atom::from_static("alarms");
         EventManager::<u8>::start_named(Some(alarms.clone())).await.unwrap();
         let manager = cx.processes().whereis(&alarms).unwrap();
-        assert_eq!(seen(manager), (Some(Behaviour::Event), type_name::<EventManager<u8>>()));
+        assert_eq!(seen(manager), (Some(Behaviour::GenEvent), type_name::<EventManager<u8>>()));
         let supervisor = Supervisor::one_for_one().start_on(cx.processes()).await.unwrap();
-        assert_eq!(seen(supervisor.pid()).0, Some(Behaviour::Supervisor));
+        assert_eq!(seen(supervisor.pid()).0, Some(Behaviour::Supervision));
         let plain = cx.spawn(|mut cx: Cx<Term>| async move { drop(cx.recv().await) }).unwrap();
         assert_eq!(seen(plain.pid()).0, None);
     });
