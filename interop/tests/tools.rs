@@ -8,18 +8,11 @@
 mod stage;
 
 use engset::rpc::{self, RpcError, SpawnOn};
+use engset::{Atom, Dest, NodeName, sys};
+use engset_testkit::require_module;
 use stage::{COOKIE, RUST, Stage};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-
-/// Whether the tool of Erlang is installed there.
-fn has(stage: &Stage, module: &str) -> bool {
-    let has = stage.eval(&format!("code:which({module}) =/= non_existing.")) == "true";
-    if !has {
-        eprintln!("skipped: Erlang's `{module}` is not installed");
-    }
-    has
-}
 
 #[test]
 fn facts_about_the_node_and_its_processes() {
@@ -61,7 +54,77 @@ fn observer_backend() {
     stage.check("F = spawn_link($N, observer_backend, fetch_stats, [self(), 50]), receive {stats, 1, [{1, A, T} | _], {{input, _}, {output, _}}, Mem} -> {A =< T, is_list(Mem)} end.", "{true,true}");
     stage.check("M = monitor(process, F), F ! stop, receive {'DOWN', M, _, _, R} -> R end.", "normal");
     stage.check("[rpc:call($N, observer_backend, F2, A2) || {F2, A2} <- [{get_port_list, []}, {get_socket_list, []}, {get_table_list, [ets, []]}]].", "[[],[],[]]");
-    stage.check("Own = rpc:call($N, proc_lib, translate_initial_call, [rpc:call($N, erlang, whereis, [counter])]), tuple_size(Own).", "3");
+    stage.check(
+        "{error, Why} = rpc:call($N, observer_backend, get_table_list, [mnesia, []]), Why.",
+        "\"Mnesia is not running on: rust@127.0.0.1\"",
+    );
+    stage.check("proplists:get_value(num_sockets, rpc:call($N, observer_backend, socket_info, [])).", "0");
+    // observer divides the first size by the second.
+    stage.check("[{eheap_alloc, [{instance, 0, [{mbcs, [{blocks_size, Size, _, _}, {carriers_size, Of, _, _}]}]}]}] = proplists:get_value(alloc_info, I), {Size > 0, Size =:= Of}.", "{true,true}");
+    // observer's chart takes the last of the times for those of dirty schedulers.
+    stage.check("S = fun(Item) -> rpc:call($N, erlang, system_info, [Item]) end, length(rpc:call($N, erlang, statistics, [scheduler_wall_time])) =:= S(schedulers) + S(dirty_cpu_schedulers).", "true");
+    // etop's clock is a day's, not the node's own.
+    stage.check("P = spawn_link($N, observer_backend, etop_collect, [self()]), receive {P, Info} -> abs(timer:now_diff(os:timestamp(), element(2, Info))) < 10000000 end.", "true");
+}
+
+/// What observer asks for the window of a process: who has no behaviour is asked nothing by `sys`, and the attributes of
+/// the others' modules are looked up.
+#[test]
+fn process_window() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("At = fun(Name) -> rpc:call($N, erlang, whereis, [Name]) end, Of = fun(Name) -> rpc:call($N, proc_lib, translate_initial_call, [At(Name)]) end.");
+    stage.check("{Mod, init, 1} = Of(counter), Mod.", "'interop::canned::counter::Counter'");
+    stage.check("rpc:call($N, Mod, module_info, [attributes]).", "[{behaviour,[gen_server]}]");
+    stage.check(
+        "rpc:call($N, proc_lib, initial_call, [At(counter)]) =:= {Mod, init, ['Argument__1']}.",
+        "true",
+    );
+    stage.check("{status, _, {module, gen_server}, [_, running, _, [], [{header, _}, {data, _}, {data, [{\"State\", _}]}]]} = rpc:call($N, sys, get_status, [At(counter), 200]), ok.", "ok");
+    stage.check("rpc:call($N, sys, get_state, [{counter, $N}]) =:= sys:get_state({counter, $N}).", "true");
+    stage.check(
+        "{Of(kernel_sup), rpc:call($N, supervisor, module_info, [attributes])}.",
+        "{{supervisor,default,1},[{behaviour,[gen_server]}]}",
+    );
+    stage.check(
+        "{Of(echo), rpc:call($N, proc_lib, initial_call, [At(echo)])}.",
+        "{{proc_lib,init_p,5},false}",
+    );
+    // It does not understand it.
+    stage.check("{badrpc, {'EXIT', {timeout, {sys, get_status, [Source, 200]}}}} = rpc:call($N, sys, get_status, [At(source), 200]), Source =:= At(source).", "true");
+    stage.check("{badrpc, {'EXIT', {noproc, {sys, get_state, [nobody]}}}} = rpc:call($N, sys, get_state, [nobody]), ok.", "ok");
+    stage.check("{badrpc, {'EXIT', {badarg, _}}} = rpc:call($N, sys, get_state, [self()]), ok.", "ok");
+    stage
+        .check("{badrpc, {'EXIT', {undef, _}}} = rpc:call($N, no_mod, module_info, [attributes]), ok.", "ok");
+    stage.check(
+        "lists:member({sys_info, 0}, rpc:call($N, observer_backend, module_info, [exports])).",
+        "true",
+    );
+    stage.check("{garbage_collection, Gc} = rpc:call($N, erlang, process_info, [At(counter), garbage_collection]), [is_integer(proplists:get_value(K, Gc)) || K <- [min_heap_size, fullsweep_after]].", "[true,true]");
+}
+
+/// A node of ours has nothing to trace: who wants to is told so at once, and does not wait for it.
+#[test]
+fn tracing_is_refused() {
+    let Some(stage) = Stage::new() else { return };
+    if require_module(&stage.beam, "ttb").is_none() {
+        return;
+    }
+    // `ttb` writes where its node stands.
+    let folder = std::env::temp_dir().join(format!("engset-ttb-{}", stage.epmd_tcp_port));
+    std::fs::create_dir(&folder).unwrap();
+    stage.check(&format!("file:set_cwd(\"{}\").", folder.display()), "ok");
+    stage.check("{error, {undef, _}} = dbg:tracer($N, port, dbg:trace_port(ip, 0)), ok.", "ok");
+    // etop's own measuring of run times gives up too.
+    stage.check(
+        "{_, M} = spawn_monitor(fun() -> etop:start([{node, $N}, {port, 1}]) end), receive {'DOWN', M, _, _, {{badmatch, {error, Why}}, _}} -> Why after 10000 -> hangs end.",
+        "econnrefused",
+    );
+    stage.check("dbg:stop().", "ok");
+    stage.check("ttb:tracer([$N], [{file, {local, \"/nonexistent/trace\"}}, {shell, only}]).", "{ok,[]}");
+    stage.check("ttb:p(rpc:call($N, erlang, whereis, [counter]), [s]).", "{error,no_match}");
+    stage.check("ttb:stop(nofetch).", "stopped");
+    assert!(stage.node.functions().counts().undefined >= 2);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// observer's Applications page.
@@ -78,9 +141,17 @@ fn appmon_info() {
     stage.check("gen_server:cast(A, {self(), app, engset, true, [{timeout, 100}]}), receive {delivery, A, app, engset, _} -> ok end, \
         exit(rpc:call($N, erlang, whereis, [pg]), kill), receive {delivery, A, app, engset, {_, Ps2, _, _}} -> length(Ps2) > 0 after 10000 -> timeout end.", "true");
     stage.check("gen_server:cast(A, {self(), app, engset, false, []}), gen_server:call(A, sync).", "ok");
+    // Every name that a link speaks of is that of a process; a worker is below its supervisor, and that below the top.
     stage.check(
-        "M = monitor(process, A), unlink(A), exit(A, kill), receive {'DOWN', M, _, _, R} -> R end.",
-        "killed",
+        "gen_server:cast(A, {self(), app, engset, true, []}), receive {delivery, A, app, engset, {_, Shown, Links, _}} -> ok end, \
+            [L || {From, To} = L <- Links, not lists:keymember(From, 2, Shown) orelse not lists:keymember(To, 2, Shown)].",
+        "[]",
+    );
+    stage.check("[Sup] = [From || {From, \"counter\"} <- Links], {lists:member({\"kernel_sup\", Sup}, Links), lists:member({Sup, \"echo\"}, Links)}.", "{true,true}");
+    // A client that leaves the page says so.
+    stage.check(
+        "M = monitor(process, A), exit(A, normal), receive {'DOWN', M, _, _, R} -> R after 10000 -> timeout end.",
+        "normal",
     );
 }
 
@@ -108,7 +179,7 @@ fn kernel_processes_are_supervised() {
 #[test]
 fn etop() {
     let Some(stage) = Stage::new() else { return };
-    if !has(&stage, "etop") {
+    if require_module(&stage.beam, "etop").is_none() {
         return;
     }
     stage.eval("file:delete(\"/tmp/none\"), Me = self(), Old = group_leader().");
@@ -148,7 +219,13 @@ fn sys_and_supervisor() {
         "{status, _, _, [_, _, _, [{statistics, {{{_, _, _}, {_, _, _}}, {reductions, _}, 1, _}}], _]} = sys:get_status({counter, $N}), sys:statistics({counter, $N}, false).",
         "ok",
     );
-    stage.check("catch sys:get_state({counter, $N}), ok.", "ok");
+    stage.check("sys:get_state({counter, $N}).", "{opaque,<<\"interop::canned::counter::Counter\">>}");
+    stage.check("catch sys:replace_state({counter, $N}, fun(S) -> S end), sys:get_state({counter, $N}) =:= sys:get_state({counter, $N}, 5000).", "true");
+    // The other way round.
+    stage.eval("register(server, proc_lib:spawn(fun() -> gen_server:enter_loop(error_handler, [], {state, 7}) end)).");
+    let server = Dest::RemoteName(Atom::from_static("server"), NodeName::new("beam@127.0.0.1").unwrap());
+    let state = stage.node.block_on(|_cx| async { sys::get_state(server).await });
+    assert_eq!(state.unwrap().unwrap().to_string(), "{state,7}");
     // Those that every node has, too.
     let servers = "[rex, net_kernel, global_name_server, pg]";
     stage.check(
@@ -175,6 +252,23 @@ fn names_and_live_dashboard() {
     stage.check("#{'dashboard_running?' := R} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', capabilities_callback, [#{}]), R.", "true");
     stage.check("#{system_info := _, system_limits := _, system_usage := _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', info_callback, [[], []]), ok.", "ok");
     stage.check("{Ps, Total, _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', processes_callback, [<<>>, memory, desc, 5, undefined]), {length(Ps), Total > 5}.", "{5,true}");
+    // The forms of its version 0.8: processes are structs, applications are trees.
+    stage.eval("D = fun(F, A) -> erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', F, A) end, Count = rpc:call($N, erlang, whereis, [counter]).");
+    stage
+        .check("#{system_info := #{app_version := V}} = D(info_callback, [[], shop]), is_binary(V).", "true");
+    stage.check(
+        "{ok, Info} = D(process_info_callback, [Count]), [#{pid := Sup, initial_call := Call, name_or_initial_call := Name} | _] = proplists:get_value(ancestors, Info), \
+            {lists:member(Sup, [L || #{pid := L} <- proplists:get_value(links, Info)]), Call, is_binary(Name), proplists:get_value(label, Info)}.",
+        "{true,{supervisor,default,1},true,nil}",
+    );
+    stage.check("{{master, _, []}, [{{supervisor, _, kernel_sup}, Below}]} = D(app_tree_callback, [engset]), length([W || {{worker, _, rex} = W, []} <- Below]).", "1");
+    stage.check("D(app_tree_callback, [nothing]).", "error");
+    // Names as Elixir prints them.
+    stage.check("Names = fun(Part) -> {Found, _, _} = D(processes_callback, [Part, memory, desc, 9, nil]), [proplists:get_value(name_or_initial_call, P) || P <- Found] end, {Names(<<\"counter\">>), Names(<<\"supervisor.def\">>)}.", "{[<<\":counter\">>],[<<\"supervisor.default/1\">>]}");
+    stage.check(
+        "{[#{name := total, block_size := Size} | _], Max} = D(memory_allocators_callback, [#{total => 1000000000}]), {Size > 0, maps:get(total, Max)}.",
+        "{true,1000000000}",
+    );
 }
 
 fn erl_call(stage: &Stage, args: &[&str]) -> Option<(bool, String)> {

@@ -189,12 +189,12 @@ pub use engset_otp::{
     StartError, Starting, StopError, Strategy, Supervisor, SupervisorMsg, SupervisorRef, check_childspecs,
     gen_event, gen_statem, ignore, start, start_link, start_named, start_on, state_functions,
 };
-pub use engset_otp::{groups, io, registry, rpc, sys, task, timer};
+pub use engset_otp::{application, groups, io, registry, rpc, sys, task, timer};
 pub use engset_process::{
     Addr, AliasMode, AliasOptions, BLOCKING_IDLE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, BUSY_WAIT,
-    BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down, EncodeError,
-    Encoded, Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck, Outgoing,
-    PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
+    Behaviour, BlockingError, BlockingStats, Callback, ControlSignal, Counted, Counters, Cx, Dest, Down,
+    EncodeError, Encoded, Exit, ExitReason, Identity, IntoExit, Mail, MailboxLimits, MonitorOptions, OnStuck,
+    Outgoing, PROCESSES_MAX, PROCESSES_RESERVE, ProcessInfo, Processes, Protocol, Receive, ReceiveTimeout,
     RegisterError, Rejected, SLICE_MAX, SLICE_MESSAGES, SPARE_WORKERS_MAX, Scheduler, SchedulerStats, Seeded,
     Select, SendError, Service, Sleep, SpawnError, SpawnOptions, Status, Step, Stuck, StuckIn, Target,
     Threads, ThreadsConfig, Timer, TimerRef, TooManyProcesses, TraceToken, Trapped, WAITING_SENDERS_MAX,

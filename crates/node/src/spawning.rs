@@ -4,7 +4,9 @@
 //! takes the exit reason for the answer of a call. The new process sends the reply itself before anything else, so that
 //! nothing of it can come first; one that ends before it ever runs does so when its code is dropped.
 
-use crate::functions::{Entry, Place, Raised, Refusal, RemoteCall, SpawnPlan, entry, exit_reason, plan};
+use crate::functions::{
+    CALLED_BY_PEER, Entry, Place, Raised, Refusal, RemoteCall, SpawnPlan, entry, exit_reason, plan,
+};
 use crate::node::Node;
 use crate::outbound::Outbound;
 use crate::peers::Link;
@@ -41,7 +43,10 @@ impl Node {
             token: wish.token,
             is_given: false,
         };
+        let Mfa { module, function, arity } = &wish.function;
+        let in_vain = self.functions().is_awaited_in_vain(module, function, usize::from(*arity));
         let entered = match plan(&wish.options) {
+            Some(_) if in_vain => Err(Refusal::Undefined),
             Some(plan) => {
                 answer.plan = plan;
                 self.functions().enter(wish.from.node(), wish.args.len())
@@ -64,7 +69,7 @@ impl Node {
         let options = SpawnOptions {
             group_leader: Some(wish.group_leader),
             trace_token: token.map(Box::new),
-            initial_call: Some(|| "a function called by another process"),
+            initial_call: Some(|| CALLED_BY_PEER),
             ..SpawnOptions::default()
         };
         let work = Work { answer, place, from: wish.from, function: wish.function, args: wish.args };

@@ -434,6 +434,41 @@ fn a_peer_has_no_more_servers_for_its_observers_than_functions() {
     assert_eq!(node.functions().running(), 0);
 }
 
+/// Who looks at applications and has seen enough says so by an exit signal, `normal` even, as observer does.
+#[test]
+fn a_server_for_an_observer_ends_by_an_exit_signal_of_its_client() {
+    let node = node(FunctionLimits::default());
+    let reason = node.processes().block_on(|mut cx: Cx<Term>| async move {
+        let me = Term::Pid(cx.pid());
+        let started =
+            rpc::call(name(), "appmon_info", "start_link2", [me.clone(), me, Term::Nil]).await.unwrap();
+        let server = started.as_tuple().and_then(|parts| parts[1].as_pid()).unwrap();
+        cx.monitor(server);
+        cx.exit(server, ExitReason::Normal);
+        let Mail::Down(down) = cx.recv().await else { panic!("no end was told") };
+        down.reason
+    });
+    assert_eq!(reason, Ok(ExitReason::Normal));
+    assert_eq!(node.functions().running(), 0);
+}
+
+/// `dbg` waits for the word of the process by which it begins to trace a node, and not for its end: where that is not
+/// allowed it is told so by the answer to its request, and counted.
+#[test]
+fn dbg_is_refused_its_relay_unless_the_program_has_one() {
+    let node = node(FunctionLimits::default());
+    let there = Arc::clone(&node);
+    let answers = node.processes().block_on(move |cx: Cx<Term>| async move {
+        let start =
+            || rpc::spawn_on(name(), "dbg", "do_relay", [Term::Pid(cx.pid()), Term::Nil], SpawnOn::default());
+        let refused = start().await.map(drop);
+        there.functions().allow("dbg", "do_relay", 2, |_| async { Ok(Term::Nil) });
+        (refused, start().await.map(drop))
+    });
+    assert_eq!(answers.unwrap(), (Err(RpcError::Refused(Atom::from_static("undef"))), Ok(())));
+    assert_eq!(node.functions().counts().undefined, 1);
+}
+
 /// Names are changed by who holds the lock. That is who sends the request, whomever it names as the caller.
 #[test]
 fn nobody_changes_global_names_in_the_name_of_who_holds_the_lock() {

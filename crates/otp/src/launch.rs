@@ -14,20 +14,25 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+/// How a process is spawned that is to have this name, and to be seen as a `T`.
+pub(crate) fn of<T>(name: Option<Atom>) -> SpawnOptions {
+    SpawnOptions { name, initial_call: Some(std::any::type_name::<T>), ..SpawnOptions::default() }
+}
+
 /// A process that nothing is linked to, on the node of the running process.
-pub(crate) async fn start<M, B, F>(name: Option<Atom>, body: B) -> Result<Addr<M>, StartError>
+pub(crate) async fn start<M, B, F>(options: SpawnOptions, body: B) -> Result<Addr<M>, StartError>
 where
     M: Protocol,
     B: FnOnce(Cx<M>, Option<Pid>, Starting) -> F + Send + 'static,
     F: Future<Output: IntoExit> + Send + 'static,
 {
     let (processes, _) = current().ok_or(StartError::Spawn(SpawnError::OutsideNode))?;
-    start_on(&processes, name, body).await
+    start_on(&processes, options, body).await
 }
 
 pub(crate) async fn start_on<M, B, F>(
     processes: &Arc<Processes>,
-    name: Option<Atom>,
+    options: SpawnOptions,
     body: B,
 ) -> Result<Addr<M>, StartError>
 where
@@ -36,7 +41,7 @@ where
     F: Future<Output: IntoExit> + Send + 'static,
 {
     let (started, starting) = Started::new();
-    let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+    let addr = processes.spawn(options, move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
     started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
@@ -45,7 +50,7 @@ where
 pub(crate) async fn start_within<M, B, F>(
     processes: &Arc<Processes>,
     patience: Duration,
-    name: Option<Atom>,
+    options: SpawnOptions,
     body: B,
 ) -> Result<Addr<M>, StartError>
 where
@@ -54,7 +59,7 @@ where
     F: Future<Output: IntoExit> + Send + 'static,
 {
     let (started, starting) = Started::new();
-    let addr = processes.spawn(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+    let addr = processes.spawn(options, move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
     match init_within(processes, addr.pid(), &started, patience).await {
         Some(result) => result.map(|()| addr),
         None => Err(kill_slow(processes, addr.pid(), &started).await),
@@ -90,7 +95,7 @@ pub(crate) async fn kill_slow(processes: &Processes, pid: Pid, started: &Started
 /// A process that is linked to the running one.
 pub(crate) async fn start_link<N, M, B, F>(
     parent: &mut Cx<N>,
-    name: Option<Atom>,
+    options: SpawnOptions,
     body: B,
 ) -> Result<Addr<M>, StartError>
 where
@@ -102,7 +107,7 @@ where
     let (started, starting) = Started::new();
     let me = parent.pid();
     let addr =
-        parent.spawn_link(named(name), move |cx| body(cx, Some(me), starting)).map_err(StartError::Spawn)?;
+        parent.spawn_link(options, move |cx| body(cx, Some(me), starting)).map_err(StartError::Spawn)?;
     started.wait_for(addr.pid()).await?;
     Ok(addr)
 }
@@ -110,7 +115,7 @@ where
 /// A process that the running one monitors. When its `init` fails, the monitor is taken back.
 pub(crate) async fn start_monitor<N, M, B, F>(
     watcher: &mut Cx<N>,
-    name: Option<Atom>,
+    options: SpawnOptions,
     body: B,
 ) -> Result<(Addr<M>, Reference), StartError>
 where
@@ -121,18 +126,10 @@ where
 {
     let (started, starting) = Started::new();
     let (addr, monitor) =
-        watcher.spawn_monitor(named(name), move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
+        watcher.spawn_monitor(options, move |cx| body(cx, None, starting)).map_err(StartError::Spawn)?;
     if let Err(error) = started.wait_for(addr.pid()).await {
         watcher.demonitor(monitor);
         return Err(error);
     }
     Ok((addr, monitor))
-}
-
-fn named(name: Option<Atom>) -> SpawnOptions {
-    let mut options = SpawnOptions::default();
-    if name.is_some() {
-        options.name = name;
-    }
-    options
 }

@@ -3,7 +3,7 @@
 use crate::alias::{AliasMode, AliasOptions, OfProcess};
 use crate::context::Cx;
 use crate::current;
-use crate::info::Callback;
+use crate::info::{Behaviour, Callback};
 use crate::overload::Room;
 use crate::process;
 use crate::protocol::{Protocol, SendError};
@@ -214,6 +214,12 @@ impl<M: Protocol> Cx<M> {
     #[inline]
     pub fn set_callback(&self, callback: Option<Callback>) {
         self.process.set_callback(callback);
+    }
+
+    /// Says what serves this process, for [`crate::ProcessInfo::behaviour`]. For code that is a behaviour, and answers
+    /// system messages; it costs one store.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.process.set_behaviour(behaviour);
     }
 
     /// The process that started this one; `None` where that was no process of this node.

@@ -37,6 +37,31 @@ pub enum Callback {
     Terminate,
 }
 
+/// What serves a process and answers its system messages, in OTP's words.
+///
+/// A behaviour says so by [`crate::Cx::set_behaviour`]; a process without one answers no system messages by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Behaviour {
+    /// `gen_server`.
+    GenServer = 1,
+    /// `gen_statem`.
+    GenStatem,
+    /// `gen_event`.
+    GenEvent,
+    /// `supervisor`.
+    Supervision,
+}
+
+impl Behaviour {
+    const ALL: [Self; 4] = [Self::GenServer, Self::GenStatem, Self::GenEvent, Self::Supervision];
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|behaviour| *behaviour as u8 == byte)
+    }
+}
+
 impl Callback {
     const ALL: [Self; 7] = [
         Self::Init,
@@ -74,6 +99,8 @@ pub struct ProcessInfo {
     pub label: Option<String>,
     /// What it began with: the type of its code, or of its server.
     pub initial_call: &'static str,
+    /// What serves it; `None` for a process without behaviour.
+    pub behaviour: Option<Behaviour>,
     /// The callback of its behaviour that it is in; `None` between two, and for a process without behaviour.
     pub callback: Option<Callback>,
     /// The processes that it descends from, the one that started it first, as far as they are alive.

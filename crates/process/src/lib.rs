@@ -88,7 +88,7 @@ pub use current::{
     current, current_pid, deadline, dying, gives_answer, hand_over, now, send, set_deadline, whereis,
 };
 pub use exit::{Exit, ExitReason, IntoExit};
-pub use info::{Callback, ProcessInfo, Status};
+pub use info::{Behaviour, Callback, ProcessInfo, Status};
 pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
 pub use processes::{

@@ -3,12 +3,13 @@
 mod any;
 mod own;
 mod rare;
+mod telling;
 
 use crate::context::Cx;
 use crate::crash;
 use crate::current::{self, Current};
 use crate::exit::{ExitReason, IntoExit};
-use crate::info::{Callback, ProcessInfo};
+use crate::info::{Behaviour, Callback, ProcessInfo};
 use crate::lock::Lock;
 use crate::mailbox::{Arrival, Mailbox, Put};
 use crate::overload::{Guard, Load, MailboxLimits, Room, Verdict};
@@ -60,6 +61,8 @@ pub(crate) struct Process<M> {
     has_ended: AtomicBool,
     /// A [`Callback`], or 0. Only the process changes it.
     callback: AtomicU8,
+    /// A [`Behaviour`], or 0. Only the process changes it.
+    behaviour: AtomicU8,
     /// How many messages have left the mailbox. Only the process adds.
     messages_out: AtomicU64,
     message: std::marker::PhantomData<fn(M)>,
@@ -139,6 +142,7 @@ impl<M: Protocol> Process<M> {
             slices: AtomicU32::new(0),
             has_ended: AtomicBool::new(false),
             callback: AtomicU8::new(0),
+            behaviour: AtomicU8::new(0),
             guard: birth.limits.map(|limits| Box::new(Guard::new(limits))),
             waits: Waits::default(),
             message: std::marker::PhantomData,
@@ -164,11 +168,6 @@ impl<M: Protocol> Process<M> {
     /// The process of this node that started it.
     pub(crate) fn starter(&self) -> Option<Pid> {
         (self.parent != 0).then(|| self.processes.pid_of_number(self.parent))
-    }
-
-    #[inline]
-    pub(crate) fn set_callback(&self, callback: Option<Callback>) {
-        self.callback.store(Callback::to_byte(callback), Ordering::Relaxed);
     }
 
     /// Whether its mailbox has limits.
@@ -614,6 +613,7 @@ impl<M: Protocol> AnyProcess for Process<M> {
                 names: state.names.clone(),
                 label: state.label.as_deref().map(str::to_owned),
                 initial_call: (self.initial_call)(),
+                behaviour: Behaviour::from_byte(self.behaviour.load(Ordering::Relaxed)),
                 callback: Callback::from_byte(self.callback.load(Ordering::Relaxed)),
                 ancestors: Vec::new(),
                 group_leader: state.group_leader,

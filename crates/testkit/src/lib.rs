@@ -22,6 +22,8 @@
 mod beam;
 mod builder;
 mod channel;
+#[cfg(target_os = "linux")]
+mod display;
 mod epmd;
 mod error;
 mod launcher;
@@ -33,12 +35,14 @@ mod tcp_port;
 
 pub use beam::Beam;
 pub use builder::{BeamBuilder, Elixir};
+#[cfg(target_os = "linux")]
+pub use display::Display;
 pub use epmd::EpmdProcess;
 pub use error::{BeamError, EpmdError};
 #[cfg(target_os = "linux")]
 pub use network::{HOSTS_MAX, Host, Network, NetworkError};
 pub use output_log::OUTPUT_BYTES_MAX;
 #[cfg(target_os = "linux")]
-pub use require::require_network;
-pub use require::{require_elixir, require_erl};
+pub use require::{require_display, require_network};
+pub use require::{require_elixir, require_erl, require_module};
 pub use tcp_port::free_port;

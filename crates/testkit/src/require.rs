@@ -37,6 +37,37 @@ pub fn require_network() -> Option<()> {
     }
 }
 
+/// That the node has a module of an application that is not part of every Erlang, or `None` after printing
+/// `skipped: <test>: Erlang's <module> is not installed`.
+///
+/// # Panics
+/// Instead of skipping when the environment says `CI=true`: there, everything is installed.
+pub fn require_module(beam: &crate::Beam, module: &str) -> Option<()> {
+    let found = beam.eval(&format!("code:which({module}) =/= non_existing."));
+    let is_there = found.is_ok_and(|found| found == "true");
+    if !is_there {
+        skip_this_test(&format!("Erlang's {module} is not installed"));
+    }
+    is_there.then_some(())
+}
+
+/// An X server to open windows on, or `None` after printing `skipped: <test>: Xvfb is not installed`, or why it did not
+/// start.
+///
+/// # Panics
+/// Instead of skipping when the environment says `CI=true`: there, everything is installed.
+#[cfg(target_os = "linux")]
+pub fn require_display() -> Option<crate::Display> {
+    require("Xvfb")?;
+    match crate::Display::start() {
+        Ok(display) => Some(display),
+        Err(error) => {
+            skip_this_test(&error.to_string());
+            None
+        }
+    }
+}
+
 fn require(program: &str) -> Option<PathBuf> {
     let found = on_path(program, &env::var_os("PATH").unwrap_or_default());
     if found.is_none() {

@@ -1,4 +1,5 @@
-//! What the tests need of the machine: a real Erlang, a real Elixir, a DNS server, and `ip` for networks that can be cut.
+//! What the tests need of the machine: a real Erlang, a real Elixir, a DNS server, `ip` for networks that can be cut, and
+//! an X server for Erlang's observer.
 //!
 //! What is missing is installed where that is possible. In CI a missing program is a failure;
 //! elsewhere the tests that need it are skipped, and this says so first.
@@ -8,9 +9,9 @@ use crate::output;
 use crate::program::{Program, find};
 use std::env;
 
-const PROGRAMS: [&str; 5] = ["erl", "elixir", "epmd", "dnsmasq", "ip"];
+const PROGRAMS: [&str; 6] = ["erl", "elixir", "epmd", "dnsmasq", "ip", "Xvfb"];
 
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "erlang-base",
     "erlang-dev",
     "elixir",
@@ -19,6 +20,7 @@ const PACKAGES: [&str; 8] = [
     "erlang-tools",
     "dnsmasq-base",
     "iproute2",
+    "xvfb",
 ];
 
 /// What is done about missing programs.

@@ -4,9 +4,9 @@ use super::{Functions, Place, Raise, application, facts};
 use crate::node::Node;
 use engset_otp::application::{AppInfo, Applications};
 use engset_otp::{Dynamic, Info, Server, start_on};
-use engset_process::{Addr, Cx, Exit, ExitReason};
+use engset_process::{Addr, Cx, Exit, ExitReason, ProcessInfo};
 use engset_term::{Atom, Pid, Term};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ const SHOWN_TREES_MAX: usize = 100;
 
 /// Answers casts `{From, app_ctrl, Node, Aux, Options}` and `{From, app, Name, Aux, Options}` with
 /// `{delivery, Self, What, Which, Answer}`, and again where the answer has changed, until `Aux` is `false`; monitors its
-/// client, and ends with it.
+/// client, and ends with it or by an exit signal of its.
 struct Appmon {
     node: Weak<Node>,
     client: Pid,
@@ -96,6 +96,8 @@ impl Server for Appmon {
     type Ref = Addr<Dynamic>;
 
     async fn init(&mut self, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
+        // A client that has seen enough says so by an exit signal, `normal` even.
+        cx.trap_exit(true);
         cx.monitor(self.client);
         Ok(())
     }
@@ -128,6 +130,7 @@ impl Server for Appmon {
     async fn info(&mut self, info: Info, cx: &mut Cx<Dynamic>) -> Result<(), Exit> {
         match info {
             Info::Down(_) => return Err(Exit(ExitReason::Normal)),
+            Info::Exit(trapped) if trapped.from == self.client => return Err(Exit(ExitReason::Normal)),
             Info::Timeout => {
                 let shown: Vec<_> =
                     self.shown.iter().map(|shown| (shown.what.clone(), shown.which.clone())).collect();
@@ -164,7 +167,7 @@ async fn applications(node: &Arc<Node>) -> Term {
 }
 
 /// The process from which the tree of an application is drawn.
-async fn top(node: &Arc<Node>, app: &AppInfo) -> Option<Pid> {
+pub(super) async fn top(node: &Arc<Node>, app: &AppInfo) -> Option<Pid> {
     if let Ok(apps) = Applications::find(node.processes()).await
         && let Ok(Some(top)) = apps.supervisor_of(app.name.clone()).await
     {
@@ -174,47 +177,135 @@ async fn top(node: &Arc<Node>, app: &AppInfo) -> Option<Pid> {
     own.then(|| node.processes().whereis(&crate::kernel::TOP)).flatten()
 }
 
-/// `{RootName, [{Pid, Name}], [{Name, Name}], []}`: the processes that hang together by links with the top one.
+/// What is drawn of an application: `{RootName, [{Pid, Name}], [{Name, Name}], [{Name, Name}]}`.
 async fn tree(node: &Arc<Node>, name: &Term) -> Term {
-    let apps = application::running(node).await;
-    let app = apps.iter().find(|app| name.as_atom() == Some(&app.name));
-    let top = match app {
-        Some(app) => top(node, app).await,
-        None => None,
-    };
-    let Some(top) = top else { return Term::tuple([Term::Nil, Term::Nil, Term::Nil, Term::Nil]) };
-    let named = app.is_some_and(|app| app.name == application::OWN);
-    draw(node, top, named)
+    match draw(node, name).await {
+        Some(drawing) => drawing.into_term(),
+        None => Term::tuple([Term::Nil, Term::Nil, Term::Nil, Term::Nil]),
+    }
 }
 
-/// Goes from process to process; `with_named` also to those that have a name and no links, below the top one.
-fn draw(node: &Arc<Node>, top: Pid, with_named: bool) -> Term {
-    let mut seen = BTreeSet::from([top]);
-    let (mut pids, mut edges, mut rest) = (Vec::new(), Vec::new(), vec![top]);
-    let named = node.processes().registered();
-    let named = named.into_iter().map(|(_, pid)| pid).filter(|_| with_named);
-    let mut below_top: Vec<Pid> = named.collect();
-    while let Some(pid) = rest.pop() {
-        let Some(info) = node.processes().info(pid) else { continue };
-        pids.push(Term::tuple([Term::Pid(pid), shown(node, pid)]));
-        let mut next = info.links;
-        next.append(&mut below_top);
-        for child in next {
-            if child.node() == node.here() && seen.len() < SHOWN_MAX && seen.insert(child) {
-                edges.push(Term::tuple([shown(node, pid), shown(node, child)]));
-                rest.push(child);
+/// The tree of an application that runs.
+pub(super) async fn draw<'a>(node: &'a Arc<Node>, name: &Term) -> Option<Drawing<'a>> {
+    let apps = application::running(node).await;
+    let (mut top_of_it, mut others) = (None, BTreeSet::new());
+    for app in &apps {
+        let top = top(node, app).await;
+        if name.as_atom() == Some(&app.name) { top_of_it = top } else { others.extend(top) }
+    }
+    let top = top_of_it?;
+    let is_own = name.as_atom() == Some(&application::OWN);
+    let roots = if is_own { roots(node, top, &others) } else { BTreeSet::new() };
+    Some(Drawing::of(node, top, roots, &others))
+}
+
+/// What runs on the node outside of its applications, as far as somebody can find it: the trees with named processes.
+fn roots(node: &Node, top: Pid, others: &BTreeSet<Pid>) -> BTreeSet<Pid> {
+    let parent = |pid| linked_parent(&node.processes().info(pid)?);
+    let root =
+        |pid| std::iter::successors(Some(pid), |pid| parent(*pid).filter(|_| !others.contains(pid))).last();
+    let named = node.processes().registered().into_iter().take(SHOWN_MAX);
+    let roots = named.filter_map(|(_, pid)| root(pid));
+    roots.filter(|root| *root != top && !others.contains(root)).collect()
+}
+
+/// Who started the process, where the two are linked.
+fn linked_parent(info: &ProcessInfo) -> Option<Pid> {
+    info.ancestors.first().copied().filter(|parent| info.links.contains(parent))
+}
+
+/// A tree of processes, gone through by their links as OTP's `appmon_info` does: a process is below the one that
+/// started it where these two are linked, else below the first one that is linked to it; other links are beside the
+/// tree. A process is named once: one that ends meanwhile, or changes its name, is still in the list that its links
+/// speak of.
+pub(super) struct Drawing<'a> {
+    node: &'a Node,
+    names: BTreeMap<Pid, String>,
+    taken: BTreeSet<String>,
+    /// Each process but the top one is the second in one of these, which is before those in which it is the first.
+    edges: Vec<(Pid, Pid)>,
+    beside: Vec<(Pid, Pid)>,
+    top: Pid,
+}
+
+impl<'a> Drawing<'a> {
+    /// From `top` on, with `roots` below it, and without `others` and what is below them.
+    fn of(node: &'a Node, top: Pid, roots: BTreeSet<Pid>, others: &BTreeSet<Pid>) -> Self {
+        let (names, taken) = (BTreeMap::new(), BTreeSet::new());
+        let mut drawing = Self { node, names, taken, edges: Vec::new(), beside: Vec::new(), top };
+        drawing.name(top);
+        let mut rest = vec![top];
+        for root in roots {
+            if drawing.has_room() && drawing.name(root) {
+                drawing.edges.push((top, root));
+                rest.push(root);
             }
         }
+        while let Some(pid) = rest.pop() {
+            let Some(info) = node.processes().info(pid) else { continue };
+            let up = linked_parent(&info);
+            for child in info.links.into_iter().filter(|child| child.node() == node.here()) {
+                if Some(child) == up || others.contains(&child) {
+                    continue;
+                }
+                let Some(of_child) = node.processes().info(child) else { continue };
+                let is_below = linked_parent(&of_child).is_none_or(|parent| parent == pid);
+                if is_below && drawing.has_room() && drawing.name(child) {
+                    drawing.edges.push((pid, child));
+                    rest.push(child);
+                } else if !is_below && drawing.names.contains_key(&child) {
+                    drawing.beside.push((pid, child));
+                }
+            }
+        }
+        drawing
     }
-    Term::tuple([shown(node, top), Term::list(pids), Term::list(edges), Term::Nil])
-}
 
-/// A process's name, or its pid, as text.
-fn shown(node: &Arc<Node>, pid: Pid) -> Term {
-    let info = node.processes().info(pid);
-    match info.and_then(|info| info.names.into_iter().next()) {
-        Some(name) => Term::charlist(name.as_str()),
-        None => facts::pid_text(pid),
+    fn has_room(&self) -> bool {
+        self.names.len() < SHOWN_MAX
+    }
+
+    /// Names a process that has no name here yet; whether that is so.
+    fn name(&mut self, pid: Pid) -> bool {
+        if self.names.contains_key(&pid) {
+            return false;
+        }
+        let registered = self.node.processes().info(pid).and_then(|info| info.names.into_iter().next());
+        let registered = registered.map(|name| name.as_str().to_owned());
+        let name = registered.filter(|name| !self.taken.contains(name));
+        let name = name.unwrap_or_else(|| facts::pid_string(pid));
+        self.taken.insert(name.clone());
+        self.names.insert(pid, name);
+        true
+    }
+
+    fn named(&self, pid: Pid) -> Term {
+        self.names.get(&pid).map_or(Term::Nil, |name| Term::charlist(name))
+    }
+
+    fn into_term(self) -> Term {
+        let pids = self.names.keys().map(|pid| Term::tuple([Term::Pid(*pid), self.named(*pid)]));
+        let links = |of: &[(Pid, Pid)]| {
+            Term::list(of.iter().map(|(from, to)| Term::tuple([self.named(*from), self.named(*to)])))
+        };
+        let (edges, beside) = (links(&self.edges), links(&self.beside));
+        Term::tuple([self.named(self.top), Term::list(pids), edges, beside])
+    }
+
+    /// The top process and who started it.
+    pub(super) fn top(&self) -> (Pid, Option<Pid>) {
+        (self.top, self.node.processes().info(self.top).as_ref().and_then(linked_parent))
+    }
+
+    /// The tree as one term: of each process what `show` makes of it and of those below.
+    pub(super) fn nested(&self, show: impl Fn(Pid, Vec<Term>) -> Term) -> Term {
+        let mut below: BTreeMap<Pid, Vec<Term>> = BTreeMap::new();
+        // From the last one on, so that those below a process are there before itself.
+        for (from, to) in self.edges.iter().rev() {
+            let shown = show(*to, below.remove(to).unwrap_or_default());
+            below.entry(*from).or_default().insert(0, shown);
+        }
+        show(self.top, below.remove(&self.top).unwrap_or_default())
     }
 }
 

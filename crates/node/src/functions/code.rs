@@ -1,6 +1,7 @@
 //! `code`: what a node says of its modules, which are the allowed functions. Nothing is ever loaded.
 
 use super::{Functions, Raise, facts};
+use crate::node::Node;
 use engset_term::{Atom, Term};
 
 pub(super) fn allow(functions: &Functions) {
@@ -33,6 +34,44 @@ pub(super) fn allow(functions: &Functions) {
         let module = module(call.args())?;
         Ok(facts::atom(if call.node().functions().has_module(&module) { "true" } else { "false" }))
     });
+}
+
+/// `module_info/0,1` of a module that is there: one of which functions are allowed, or the type of a process that a
+/// behaviour serves. `None` for other functions and modules.
+pub(super) fn module_info(
+    node: &Node,
+    module: &Atom,
+    function: &Atom,
+    args: &[Term],
+) -> Option<Result<Term, Raise>> {
+    if function.as_str() != "module_info" || args.len() > 1 {
+        return None;
+    }
+    let behaviours = facts::behaviours(node, module);
+    if behaviours.is_none() && !node.functions().has_module(module) {
+        return None;
+    }
+    let attributes = || {
+        let behaviours = behaviours.iter().flatten().cloned();
+        Term::list(behaviours.map(|behaviour| facts::pair("behaviour", Term::list([behaviour]))))
+    };
+    let functions = || {
+        let allowed = node.functions().allowed();
+        let own = allowed.into_iter().filter(|(of, _, _)| of == module);
+        Term::list(own.map(|(_, name, arity)| Term::tuple([Term::Atom(name), Term::from(i64::from(arity))])))
+    };
+    let item = |name: &str| match name {
+        "module" => Some(Term::Atom(module.clone())),
+        "attributes" => Some(attributes()),
+        "exports" | "functions" => Some(functions()),
+        "compile" | "nifs" => Some(Term::Nil),
+        _ => None,
+    };
+    let usual = ["module", "exports", "attributes", "compile"];
+    Some(match args.first() {
+        None => Ok(Term::list(usual.into_iter().filter_map(|name| Some(facts::pair(name, item(name)?))))),
+        Some(name) => name.as_atom().and_then(|name| item(name.as_str())).ok_or_else(Raise::badarg),
+    })
 }
 
 /// Where a module that is part of the program is from.

@@ -2,8 +2,9 @@
 //! not have the module is sent its code; here the functions are there from the start, in the forms of its versions 0.5 to
 //! 0.8, and nothing is ever loaded. The environment is not shown.
 
-use super::{Functions, Raise, RemoteCall, application, facts};
-use engset_process::ProcessInfo;
+use super::{Functions, Raise, RemoteCall, application, appmon, facts};
+use crate::node::Node;
+use engset_process::{Behaviour, ProcessInfo};
 use engset_term::{Pid, Term};
 
 const MODULE: &str = "Elixir.Phoenix.LiveDashboard.SystemInfo";
@@ -35,29 +36,28 @@ pub(super) fn allow(functions: &Functions) {
     for arity in [4, 5] {
         functions.allow(MODULE, "processes_callback", arity, |call| async move { processes(&call) });
     }
-    for arity in [1, 2] {
-        functions.allow(MODULE, "process_info_callback", arity, |call| async move { process(&call) });
-    }
+    functions.allow(MODULE, "process_info_callback", 1, |call| async move { process_in_detail(&call) });
+    functions.allow(MODULE, "process_info_callback", 2, |call| async move { process(&call) });
     functions.allow(MODULE, "applications_info_callback", 4, |call| async move {
-        let apps = application::running(call.node()).await;
-        let app = |app: &engset_otp::application::AppInfo| {
-            Term::list([
-                facts::pair("name", Term::Atom(app.name.clone())),
+        let mut apps = Vec::new();
+        for app in application::running(call.node()).await {
+            let has_tree = appmon::top(call.node(), &app).await.is_some();
+            apps.push(Term::list([
+                facts::pair("name", Term::Atom(app.name)),
                 facts::pair("description", Term::string(&app.description)),
                 facts::pair("version", Term::string(&app.version)),
                 facts::pair("state", Term::atom("started")),
-                facts::pair("tree?", Term::atom("false")),
-            ])
-        };
-        Ok(Term::tuple([Term::list(apps.iter().map(app)), facts::number(apps.len())]))
+                facts::pair("tree?", Term::from(has_tree)),
+            ]));
+        }
+        let count = facts::number(apps.len());
+        Ok(Term::tuple([Term::list(apps), count]))
     });
     for name in ["ports_callback", "sockets_callback", "ets_callback"] {
         functions.allow(MODULE, name, 4, |_| async { Ok(Term::tuple([Term::Nil, Term::from(0)])) });
     }
-    functions.allow(MODULE, "app_tree_callback", 1, |_| async { Ok(Term::atom("error")) });
-    functions.allow(MODULE, "memory_allocators_callback", 1, |_| async {
-        Ok(Term::tuple([Term::Nil, Term::Nil]))
-    });
+    functions.allow(MODULE, "app_tree_callback", 1, app_tree);
+    functions.allow(MODULE, "memory_allocators_callback", 1, |call| async move { Ok(allocators(&call)) });
 }
 
 fn map<const N: usize>(pairs: [(&'static str, Term); N]) -> Term {
@@ -73,6 +73,7 @@ fn info(call: &RemoteCall) -> Term {
         ("elixir_version", none()),
         ("phoenix_version", none()),
         ("dashboard_version", none()),
+        ("app_version", none()),
         ("engset_version", version()),
         ("system_architecture", item("system_architecture")),
     ];
@@ -132,7 +133,7 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     let node = call.node();
     let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
     let mut found: Vec<ProcessInfo> = infos
-        .filter(|info| search.as_ref().is_none_or(|search| shown(info).to_lowercase().contains(search)))
+        .filter(|info| search.as_ref().is_none_or(|search| shown(node, info).to_lowercase().contains(search)))
         .collect();
     let count = found.len();
     let diff = |info: &ProcessInfo| {
@@ -150,7 +151,7 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
         let item = |item| facts::process_item(node, info, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
         Term::list([
             facts::pair("pid", Term::Pid(info.pid)),
-            facts::pair("name_or_initial_call", Term::string(&shown(info))),
+            facts::pair("name_or_initial_call", Term::string(&shown(node, info))),
             facts::pair("memory", item("memory")),
             facts::pair("reductions", item("reductions")),
             facts::pair("message_queue_len", item("message_queue_len")),
@@ -166,9 +167,23 @@ fn processes(call: &RemoteCall) -> Result<Term, Raise> {
     Ok(Term::tuple([rows, facts::number(count), Term::map(reductions)]))
 }
 
-/// What a process is called.
-fn shown(info: &ProcessInfo) -> String {
-    info.names.first().map_or_else(|| info.initial_call.to_owned(), |name| name.as_str().to_owned())
+/// What a process is called: its name, or what it began with, as Elixir prints them.
+fn shown(node: &Node, info: &ProcessInfo) -> String {
+    if let Some(name) = info.names.first() {
+        let name = name.as_str();
+        return match name.strip_prefix("Elixir.") {
+            Some(module) => module.to_owned(),
+            None => format!(":{name}"),
+        };
+    }
+    let call = facts::process_item(node, info, &Term::atom("initial_call"));
+    let parts = |term: &Term| match term.as_tuple()? {
+        [module, function, arity] => {
+            Some(format!("{}.{}/{arity}", module.as_atom()?.as_str(), function.as_atom()?.as_str()))
+        }
+        _ => None,
+    };
+    call.as_ref().and_then(parts).unwrap_or_default()
 }
 
 /// `{ok, [{Item, Value}]}`, or `error` for one that is gone.
@@ -183,4 +198,88 @@ fn process(call: &RemoteCall) -> Result<Term, Raise> {
         Some(Term::tuple([item.clone(), value]))
     });
     Ok(Term::tuple([Term::atom("ok"), Term::list(values)]))
+}
+
+/// The same in the form of newer versions, in which other processes are structs that say what they are called.
+fn process_in_detail(call: &RemoteCall) -> Result<Term, Raise> {
+    let pid: Pid = call.args().first().and_then(Term::as_pid).ok_or_else(Raise::badarg)?;
+    let node = call.node();
+    let Some(info) = node.processes().info(pid) else { return Ok(Term::atom("error")) };
+    let all = |pids: &[Pid]| Term::list(pids.iter().map(|pid| details(node, *pid)));
+    let monitored = info.monitors.iter().filter_map(|to| match to {
+        engset_process::Dest::Pid(pid) => Some(details(node, *pid)),
+        _ => None,
+    });
+    let leader = facts::process_item(node, &info, &Term::atom("group_leader")).and_then(|pid| pid.as_pid());
+    let related = [
+        ("links", all(&info.links)),
+        ("monitors", Term::list(monitored)),
+        ("monitored_by", all(&info.monitored_by)),
+        ("ancestors", all(&info.ancestors)),
+        ("group_leader", leader.map_or(Term::atom("nil"), |leader| details(node, leader))),
+        ("label", info.label.as_deref().map_or(Term::atom("nil"), Term::string)),
+    ];
+    let related = related.into_iter().map(|(name, value)| facts::pair(name, value));
+    let usual = facts::USUAL_ITEMS.into_iter().chain(["registered_name", "current_stacktrace"]);
+    let usual = usual.filter(|item| !["links", "group_leader", "dictionary"].contains(item));
+    let usual = usual.filter_map(|item| {
+        let value = facts::process_item(node, &info, &Term::atom(item))?;
+        Some(facts::pair(item, value))
+    });
+    Ok(Term::tuple([Term::atom("ok"), Term::list(related.chain(usual))]))
+}
+
+/// A process as a struct of the dashboard's; of one of another node only the pid is known.
+fn details(node: &Node, pid: Pid) -> Term {
+    let info = node.processes().info(pid);
+    let nil = || Term::atom("nil");
+    let call = |info: &ProcessInfo| facts::process_item(node, info, &Term::atom("initial_call"));
+    map([
+        ("__struct__", Term::atom("Elixir.Phoenix.LiveDashboard.SystemInfo.ProcessDetails")),
+        ("pid", Term::Pid(pid)),
+        ("name_or_initial_call", info.as_ref().map_or_else(nil, |info| Term::string(&shown(node, info)))),
+        ("initial_call", info.as_ref().and_then(call).unwrap_or_else(nil)),
+    ])
+}
+
+/// `{{master, Pid, []}, [{{supervisor, Pid, Name}, [...]}]}`, or `error` for an application that does not run.
+async fn app_tree(call: RemoteCall) -> Result<Term, Raise> {
+    let node = call.node();
+    let name = call.args().first().ok_or_else(Raise::badarg)?;
+    let Some(drawing) = appmon::draw(node, name).await else { return Ok(Term::atom("error")) };
+    let shown = |kind: &'static str, pid, name, below: Vec<Term>| {
+        Term::tuple([facts::triple([Term::atom(kind), Term::Pid(pid), name]), Term::list(below)])
+    };
+    let (top, master) = drawing.top();
+    let tree = drawing.nested(|pid, below| {
+        let info = node.processes().info(pid);
+        let is_supervisor = info.as_ref().is_some_and(|info| info.behaviour == Some(Behaviour::Supervision));
+        let name = info.and_then(|info| info.names.into_iter().next()).map_or(Term::Nil, Term::Atom);
+        shown(if is_supervisor { "supervisor" } else { "worker" }, pid, name, below)
+    });
+    Ok(shown("master", master.unwrap_or(top), Term::Nil, vec![tree]))
+}
+
+/// `{[#{name, block_size, carrier_size, max_carrier_size}], #{Name => Max}}`, given the largest sizes until now: those
+/// of processes, and the same in all.
+fn allocators(call: &RemoteCall) -> Term {
+    let memory = facts::memory(call.node());
+    let bytes = memory.iter().find(|(kind, _)| *kind == "processes").map_or(0, |(_, bytes)| *bytes);
+    let before = call.args().first().and_then(Term::as_map);
+    let largest = |name| {
+        let before = before.and_then(|before| before.get(&Term::atom(name))).and_then(Term::as_int);
+        before.map_or(bytes, |before| before.max(bytes))
+    };
+    let names = ["total", "eheap_alloc"];
+    let shown = names.map(|name| {
+        let (bytes, largest) = (Term::from(bytes), Term::from(largest(name)));
+        map([
+            ("name", Term::atom(name)),
+            ("block_size", bytes.clone()),
+            ("carrier_size", bytes),
+            ("max_carrier_size", largest),
+        ])
+    });
+    let largest = names.map(|name| (name, Term::from(largest(name))));
+    Term::tuple([Term::list(shown), map(largest)])
 }

@@ -1,10 +1,10 @@
-//! The functions of `erlang`, `net_kernel`, `net_adm`, `proc_lib` and `sys` that tools call on a node.
+//! The functions of `erlang`, `net_kernel`, `net_adm` and `proc_lib` that tools call on a node.
 
 use super::{Functions, Raise, RemoteCall, facts, outcome};
 use crate::hooks::StopWish;
 use crate::kernel;
 use crate::nodes::NodeList;
-use engset_process::ExitReason;
+use engset_process::{ExitReason, ProcessInfo};
 use engset_term::{Atom, NodeName, Pid, Term};
 
 type Answer = Result<Term, Raise>;
@@ -147,20 +147,20 @@ fn allow_others(functions: &Functions) {
         Ok(Term::tuple([Term::atom("ok"), Term::list(nodes?)]))
     });
     read("proc_lib", "translate_initial_call", 1, |call| {
-        let info = call.args().first().and_then(Term::as_pid);
-        let info = info.and_then(|pid| call.node().processes().info(pid));
-        let (module, function) =
-            facts::mfa(info.as_ref().map_or("proc_lib::init_p", |info| info.initial_call));
-        Ok(facts::triple([module, function, Term::from(0)]))
+        Ok(facts::translated_initial_call(told_of(call).as_ref()))
     });
     read("proc_lib", "initial_call", 1, |call| {
-        let info = call.args().first().and_then(Term::as_pid);
-        let info = info.and_then(|pid| call.node().processes().info(pid));
-        Ok(info.map_or(Term::atom("false"), |info| {
-            let (module, function) = facts::mfa(info.initial_call);
-            facts::triple([module, function, Term::Nil])
-        }))
+        let info = told_of(call).filter(|info| info.behaviour.is_some());
+        let call = facts::translated_initial_call(info.as_ref());
+        match (info, call.as_tuple()) {
+            (Some(_), Some([module, function, _arity])) => {
+                let arguments = Term::list([Term::atom("Argument__1")]);
+                Ok(facts::triple([module.clone(), function.clone(), arguments]))
+            }
+            _ => Ok(Term::atom("false")),
+        }
     });
+    read("net_adm", "localhost", 0, |call| Ok(Term::charlist(&call.node().name().host_part())));
 }
 
 /// What changes or ends something.
@@ -254,6 +254,12 @@ fn pids(call: &RemoteCall) -> Term {
 fn local_pid(call: &RemoteCall, index: usize) -> Result<Pid, Raise> {
     let pid = call.args().get(index).and_then(Term::as_pid).ok_or_else(Raise::badarg)?;
     if pid.node() == call.node().here() { Ok(pid) } else { Err(Raise::badarg()) }
+}
+
+/// What there is to tell of the process that is the first argument.
+fn told_of(call: &RemoteCall) -> Option<ProcessInfo> {
+    let pid = call.args().first().and_then(Term::as_pid)?;
+    call.node().processes().info(pid)
 }
 
 fn process_info(call: &mut RemoteCall) -> Answer {

@@ -1,7 +1,7 @@
 //! What can be said of a node and its processes in the words of the BEAM, for its tools. Pure, given what was seen.
 
 use crate::node::Node;
-use engset_process::{Callback, Dest, ProcessInfo, Status};
+use engset_process::{Behaviour, Callback, Dest, ProcessInfo, Status};
 use engset_term::{Atom, Pid, Term};
 
 /// For what the BEAM has a table with a limit and a node here has none, tools are told the BEAM's usual limit: they
@@ -31,10 +31,52 @@ pub(super) fn triple(parts: [Term; 3]) -> Term {
 
 /// `{Module, Function, 0}` made of the name of a Rust type or function.
 pub(super) fn mfa(name: &str) -> (Term, Term) {
-    let plain: String = name.split('<').next().unwrap_or(name).chars().take(NAME_BYTES_MAX).collect();
-    let plain = plain.trim_end_matches("::{{closure}}").trim_end_matches("::");
-    let (module, function) = plain.rsplit_once("::").unwrap_or(("engset", plain));
+    let plain = plain(name);
+    let (module, function) = plain.rsplit_once("::").unwrap_or(("engset", &plain));
     (atom(module), atom(function))
+}
+
+/// The name of a Rust type or function without its parameters, not longer than an atom may be. Of what a trait's
+/// function begins (`<Type as Trait>::function`) it is the type.
+fn plain(name: &str) -> String {
+    let name = name.trim_start_matches(['<', '&']);
+    let plain = name.split(['<', '>', ' ']).next().unwrap_or(name);
+    let plain: String = plain.chars().take(NAME_BYTES_MAX).collect();
+    plain.trim_end_matches("::{{closure}}").trim_end_matches("::").to_owned()
+}
+
+/// The module of a process that a behaviour serves: its type, or the behaviour itself where the program has none.
+pub(super) fn module(info: &ProcessInfo) -> Option<Atom> {
+    Some(match info.behaviour? {
+        Behaviour::Supervision => Atom::from_static("supervisor"),
+        Behaviour::GenEvent => Atom::from_static("gen_event"),
+        _ => Atom::new(&plain(info.initial_call)).unwrap_or(Atom::from_static("engset")),
+    })
+}
+
+/// The attribute `behaviour` of a module that serves processes now, as its list of behaviours has it; empty for one of
+/// OTP's that has none.
+pub(super) fn behaviours(node: &Node, module: &Atom) -> Option<Vec<Term>> {
+    let behaviour = |info: ProcessInfo| match info.behaviour? {
+        Behaviour::Supervision | Behaviour::GenServer => Some(vec![Term::atom("gen_server")]),
+        Behaviour::GenStatem => Some(vec![Term::atom("gen_statem")]),
+        _ => Some(Vec::new()),
+    };
+    let infos = node.processes().pids().into_iter().filter_map(|pid| node.processes().info(pid));
+    infos.filter(|info| self::module(info).as_ref() == Some(module)).find_map(behaviour)
+}
+
+/// What `proc_lib` says that a process began with: `proc_lib`'s own function for one that no behaviour serves.
+pub(super) fn translated_initial_call(info: Option<&ProcessInfo>) -> Term {
+    let behaviour = info.and_then(|info| info.behaviour);
+    let (module, function, arity) = match behaviour {
+        None => (Term::atom("proc_lib"), Term::atom("init_p"), 5),
+        // A supervisor has no module of its own: Elixir says `Default` for such a one.
+        Some(Behaviour::Supervision) => (Term::atom("supervisor"), Term::atom("default"), 1),
+        Some(Behaviour::GenEvent) => (Term::atom("gen_event"), Term::atom("init_it"), 6),
+        Some(_) => (info.and_then(module).map_or(Term::atom("engset"), Term::Atom), Term::atom("init"), 1),
+    };
+    triple([module, function, Term::from(arity)])
 }
 
 pub(super) fn atom(text: &str) -> Term {
@@ -98,7 +140,7 @@ pub(super) fn process_item(node: &Node, info: &ProcessInfo, item: &Term) -> Opti
         | "trace" => Term::from(0),
         "memory" => number(info.memory),
         "reductions" => number(info.reductions),
-        "garbage_collection" => Term::list([pair("minor_gcs", Term::from(0))]),
+        "garbage_collection" => garbage_collection(),
         "garbage_collection_info" => Term::list([]),
         "message_queue_data" => Term::atom("off_heap"),
         "last_calls" => Term::atom("false"),
@@ -117,14 +159,47 @@ fn group_leader(node: &Node, info: &ProcessInfo) -> Pid {
     info.group_leader.or_else(user).unwrap_or(info.pid)
 }
 
+/// Nothing is collected here: the items that tools look for, with numbers of nothing.
+fn garbage_collection() -> Term {
+    let items = ["min_bin_vheap_size", "min_heap_size", "fullsweep_after", "minor_gcs"];
+    Term::list(items.map(|item| pair(item, Term::from(0))))
+}
+
+/// What a process began with: the `init` of its behaviour, or its code.
 fn initial_call(info: &ProcessInfo) -> Term {
+    if info.behaviour.is_some() {
+        return translated_initial_call(Some(info));
+    }
+    if info.initial_call == super::CALLED_BY_PEER
+        && let Some(called) = info.label.as_deref().and_then(called)
+    {
+        return called;
+    }
     let (module, function) = mfa(info.initial_call);
     triple([module, function, Term::from(0)])
 }
 
-/// The callback that the process is in, or what it began with.
+/// The function that `Module:Function/Arity` names.
+fn called(label: &str) -> Option<Term> {
+    let (path, arity) = label.rsplit_once('/')?;
+    let (module, function) = path.rsplit_once(':')?;
+    let arity: u8 = arity.parse().ok()?;
+    Some(triple([atom(module), atom(function), Term::from(i64::from(arity))]))
+}
+
+/// The callback that the process is in; the loop of its behaviour, where OTP's waits, or what it began with.
 fn current_function(info: &ProcessInfo) -> Term {
-    let (module, function) = mfa(info.initial_call);
+    let loop_of =
+        |module, function, arity| triple([Term::atom(module), Term::atom(function), Term::from(arity)]);
+    if info.callback.is_none() {
+        match info.behaviour {
+            Some(Behaviour::GenServer | Behaviour::Supervision) => return loop_of("gen_server", "loop", 7),
+            Some(Behaviour::GenStatem) => return loop_of("gen_statem", "loop_receive", 3),
+            Some(Behaviour::GenEvent) => return loop_of("gen_event", "fetch_msg", 6),
+            _ => {}
+        }
+    }
+    let Some(module) = module(info).map(Term::Atom) else { return initial_call(info) };
     let function = match info.callback {
         Some(Callback::Init) => Term::atom("init"),
         Some(Callback::HandleRequest) => Term::atom("handle"),
@@ -133,7 +208,7 @@ fn current_function(info: &ProcessInfo) -> Term {
         Some(Callback::HandleContinue) => Term::atom("handle_continue"),
         Some(Callback::StateEnter) => Term::atom("enter"),
         Some(Callback::Terminate) => Term::atom("terminate"),
-        _ => function,
+        _ => Term::atom("init"),
     };
     triple([module, function, Term::from(0)])
 }
@@ -162,7 +237,12 @@ fn monitor(node: &Node, to: &Dest) -> Option<Term> {
 
 /// The pid as the node itself prints it: `"<0.Id.Serial>"`.
 pub(super) fn pid_text(pid: Pid) -> Term {
-    Term::charlist(&format!("<0.{}.{}>", pid.id(), pid.serial()))
+    Term::charlist(&pid_string(pid))
+}
+
+/// The same, as Rust's text.
+pub(super) fn pid_string(pid: Pid) -> String {
+    format!("<0.{}.{}>", pid.id(), pid.serial())
 }
 
 pub(super) fn node_atom(name: engset_term::NodeName) -> Term {
@@ -188,9 +268,9 @@ pub(super) fn system_info(node: &Node, item: &Term) -> Option<Term> {
     Some(match item.as_atom()?.as_str() {
         "process_count" => number(node.processes().count()),
         "process_limit" => number(node.config().processes_max),
-        "atom_count" | "port_count" | "ets_count" | "thread_pool_size" | "dirty_io_schedulers" => {
-            Term::from(0)
-        }
+        "atom_count" | "port_count" | "ets_count" | "thread_pool_size" => Term::from(0),
+        // Threads for blocking code come and go: what tells of each scheduler's time does not tell of them.
+        "dirty_cpu_schedulers" | "dirty_cpu_schedulers_online" | "dirty_io_schedulers" => Term::from(0),
         "atom_limit" => Term::from(ATOM_LIMIT),
         "port_limit" => Term::from(PORT_LIMIT),
         "ets_limit" => Term::from(ETS_LIMIT),
@@ -199,9 +279,6 @@ pub(super) fn system_info(node: &Node, item: &Term) -> Option<Term> {
         | "logical_processors"
         | "logical_processors_online"
         | "logical_processors_available" => workers(),
-        "dirty_cpu_schedulers" | "dirty_cpu_schedulers_online" => {
-            number(node.processes().scheduler().stats().blocking.threads)
-        }
         "multi_scheduling" => Term::atom("enabled"),
         "smp_support" | "threads" | "kernel_poll" => Term::atom("true"),
         "wordsize" => Term::from(WORD),
@@ -280,6 +357,9 @@ mod tests {
         assert_eq!(of("shop::stock::Counter<alloc::vec::Vec<u8>>"), "'shop::stock':'Counter'");
         assert_eq!(of("shop::run::{{closure}}"), "shop:run");
         assert_eq!(of("run"), "engset:run");
+        assert_eq!(of("<shop::Till as shop::Work<u8>>::run::{{closure}}"), "shop:'Till'");
+        assert_eq!(called("m:f/2").map(|call| call.to_string()), Some("{m,f,2}".to_owned()));
+        assert_eq!([called("m:f"), called("f/2"), called("m:f/x"), called("")], [None, None, None, None]);
         let long = "x".repeat(1_000);
         assert!(of(&long).len() < 200);
     }

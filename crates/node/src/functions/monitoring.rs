@@ -39,6 +39,24 @@ const SYSTEM_ITEMS: [&str; 25] = [
     "dist_buf_busy_limit",
 ];
 
+/// So many pieces one write to a socket takes, by Linux and the BSDs alike.
+const IOV_MAX: u32 = 1_024;
+/// What `socket_info/0` counts: the sockets that Erlang processes own, of which there are none here.
+const SOCKET_COUNTS: [&str; 12] = [
+    "num_sockets",
+    "num_monitors",
+    "num_dinet",
+    "num_dinet6",
+    "num_dlocal",
+    "num_tstreams",
+    "num_tdgrams",
+    "num_tseqpkgs",
+    "num_pip",
+    "num_psctp",
+    "num_ptcp",
+    "num_pudp",
+];
+
 pub(super) fn allow(functions: &Functions) {
     functions.allow("observer_backend", "vsn", 0, |_| async {
         // The version whose records these are.
@@ -50,8 +68,12 @@ pub(super) fn allow(functions: &Functions) {
     functions.allow("observer_backend", "fetch_stats", 2, fetch_stats);
     functions.allow("observer_backend", "get_port_list", 0, |_| async { Ok(Term::Nil) });
     functions.allow("observer_backend", "get_socket_list", 0, |_| async { Ok(Term::Nil) });
-    functions.allow("observer_backend", "socket_info", 0, |_| async { Ok(Term::Nil) });
-    functions.allow("observer_backend", "get_table_list", 2, |_| async { Ok(Term::Nil) });
+    functions.allow("observer_backend", "socket_info", 0, |_| async {
+        let known = [("iov_max", IOV_MAX), ("num_cnt_bits", u64::BITS)];
+        let counts = known.into_iter().chain(SOCKET_COUNTS.map(|name| (name, 0)));
+        Ok(Term::list(counts.map(|(name, value)| facts::pair(name, Term::from(value)))))
+    });
+    functions.allow("observer_backend", "get_table_list", 2, |call| async move { table_list(&call) });
     functions.allow("ets", "all", 0, |_| async { Ok(Term::Nil) });
     functions.allow("ets", "i", 0, |_| async { Ok(Term::atom("ok")) });
 }
@@ -67,18 +89,41 @@ fn sys_info(call: &RemoteCall) -> Term {
         facts::pair("io_input", facts::number(input)),
         facts::pair("io_output", facts::number(output)),
     ];
+    let memory = facts::memory(node);
     let item = |name: &'static str| {
         let asked = match name {
             "schedulers_available" => Term::atom("schedulers"),
             "wordsize_internal" | "wordsize_external" => Term::atom("wordsize"),
-            "alloc_info" => Term::atom("alloc_util_allocators"),
+            "alloc_info" => return facts::pair(name, alloc_info(&memory)),
             name => Term::atom(name),
         };
         facts::pair(name, facts::system_info(node, &asked).unwrap_or(Term::atom("undefined")))
     };
-    let memory = facts::memory(node);
-    let memory = memory.into_iter().map(|(name, bytes)| facts::pair(name, Term::from(bytes)));
-    Term::list(first.into_iter().chain(SYSTEM_ITEMS.into_iter().map(item)).chain(memory))
+    let items = SYSTEM_ITEMS.into_iter().map(item);
+    let kinds = memory.iter().map(|(name, bytes)| facts::pair(name, Term::from(*bytes)));
+    Term::list(first.into_iter().chain(items).chain(kinds))
+}
+
+/// What `erlang:system_info({allocator_sizes, _})` tells, for one allocator: that of processes, with the bytes that
+/// they take. Of an allocator without bytes observer's charts would make a division by zero.
+fn alloc_info(memory: &[(&'static str, i64)]) -> Term {
+    let bytes = memory.iter().find(|(name, _)| *name == "processes").map_or(1, |(_, bytes)| (*bytes).max(1));
+    let sizes =
+        |name| Term::tuple([Term::atom(name), Term::from(bytes), Term::from(bytes), Term::from(bytes)]);
+    let carriers = facts::pair("mbcs", Term::list([sizes("blocks_size"), sizes("carriers_size")]));
+    let instance = facts::triple([Term::atom("instance"), Term::from(0), Term::list([carriers])]);
+    Term::list([facts::pair("eheap_alloc", Term::list([instance]))])
+}
+
+/// No table is here, of `ets` or of `mnesia`, which does not run; that observer tells its user.
+fn table_list(call: &RemoteCall) -> Result<Term, Raise> {
+    match call.args().first() {
+        Some(kind) if kind.is_atom("mnesia") => {
+            let text = format!("Mnesia is not running on: {}", call.node().name());
+            Err(Raise::Throw(facts::pair("error", Term::charlist(&text))))
+        }
+        _ => Ok(Term::Nil),
+    }
 }
 
 fn collector(call: &RemoteCall) -> Result<Pid, Raise> {
@@ -109,9 +154,8 @@ async fn etop_collect(mut call: RemoteCall) -> Result<Term, Raise> {
     let all = processes(&mut call);
     let node = std::sync::Arc::clone(call.node());
     let statistics = |item| facts::statistics(&node, &Term::atom(item)).unwrap_or_else(|| Term::from(0));
-    let now = node.processes().scheduler().now().as_nanos() / 1_000;
-    let (seconds, micros) = (now / 1_000_000, now % 1_000_000);
-    let timestamp = [seconds / 1_000_000, seconds % 1_000_000, micros].map(facts::number);
+    let seconds = node.processes().unix_seconds();
+    let timestamp = [seconds / 1_000_000, seconds % 1_000_000, 0].map(facts::number);
     let memory = facts::memory(&node);
     let memory = memory.into_iter().map(|(name, bytes)| facts::pair(name, Term::from(bytes)));
     let info = [

@@ -9,7 +9,7 @@ use crate::launch;
 use crate::reply::Reply;
 use crate::supervisor::spec::Restart;
 use crate::sys::{Desk, Inspect, Served};
-use engset_process::{Cx, ExitReason, Mail, Processes, Protocol, set_deadline};
+use engset_process::{Behaviour, Cx, ExitReason, Mail, Processes, Protocol, set_deadline};
 use engset_term::{Atom, Pid, Term};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -97,7 +97,9 @@ impl Controller {
         let envs = Envs::default();
         let of_process = envs.clone();
         let body = move |cx, parent, starting| run(self, of_process, cx, parent, starting);
-        launch::start(Some(CONTROLLER), body).await.map(|addr| Applications::new(addr, envs))
+        launch::start(launch::of::<Self>(Some(CONTROLLER)), body)
+            .await
+            .map(|addr| Applications::new(addr, envs))
     }
 
     /// Like [`Controller::start`], on the node of `processes`.
@@ -108,7 +110,8 @@ impl Controller {
         let envs = Envs::default();
         let of_process = envs.clone();
         let body = move |cx, parent, starting| run(self, of_process, cx, parent, starting);
-        launch::start_on(processes, Some(CONTROLLER), body).await.map(|addr| Applications::new(addr, envs))
+        let options = launch::of::<Self>(Some(CONTROLLER));
+        launch::start_on(processes, options, body).await.map(|addr| Applications::new(addr, envs))
     }
 
     /// Like [`Controller::start`], linked to the running process: it ends with that one, after all applications.
@@ -119,7 +122,8 @@ impl Controller {
         let envs = Envs::default();
         let of_process = envs.clone();
         let body = move |cx, parent, starting| run(self, of_process, cx, parent, starting);
-        launch::start_link(parent, Some(CONTROLLER), body).await.map(|addr| Applications::new(addr, envs))
+        let options = launch::of::<Self>(Some(CONTROLLER));
+        launch::start_link(parent, options, body).await.map(|addr| Applications::new(addr, envs))
     }
 }
 
@@ -168,7 +172,7 @@ struct Running {
 impl Running {
     /// Serves until the controller must end; why.
     async fn work(&mut self, cx: &mut ControllerCx) -> ExitReason {
-        let mut desk = Desk::default();
+        let mut desk = Desk::of(cx, Behaviour::GenServer);
         loop {
             let mail = cx.recv().await;
             desk.took(cx, &mail);

@@ -86,7 +86,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Errors
     /// [`StartError`] when the name is taken or it was not spawned.
     pub async fn start_named(name: Option<Atom>) -> Result<Self, StartError> {
-        launch::start(name, run).await.map(Self::from)
+        launch::start(launch::of::<Self>(name), run).await.map(Self::from)
     }
 
     /// Like [`EventManager::start_named`], on the node of `processes`.
@@ -94,7 +94,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Errors
     /// [`StartError`] when the name is taken or it was not spawned.
     pub async fn start_on(processes: &Arc<Processes>, name: Option<Atom>) -> Result<Self, StartError> {
-        launch::start_on(processes, name, run).await.map(Self::from)
+        launch::start_on(processes, launch::of::<Self>(name), run).await.map(Self::from)
     }
 
     /// Starts a manager that is linked to the running process and ends with it.
@@ -102,7 +102,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Errors
     /// [`StartError`] when the name is taken or it was not spawned.
     pub async fn start_link<P: Protocol>(parent: &mut Cx<P>, name: Option<Atom>) -> Result<Self, StartError> {
-        launch::start_link(parent, name, run).await.map(Self::from)
+        launch::start_link(parent, launch::of::<Self>(name), run).await.map(Self::from)
     }
 
     /// Starts a manager that the running process monitors from its first moment.
@@ -113,7 +113,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         watcher: &mut Cx<P>,
         name: Option<Atom>,
     ) -> Result<(Self, Reference), StartError> {
-        launch::start_monitor(watcher, name, run).await.map(|(addr, monitor)| (Self::from(addr), monitor))
+        let started = launch::start_monitor(watcher, launch::of::<Self>(name), run).await;
+        started.map(|(addr, monitor)| (Self::from(addr), monitor))
     }
 
     /// A manager as a supervisor's child that is registered as `name`. A new one has no handlers: who wants its own to
@@ -133,7 +134,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Child::by(&id, move |supervisor| {
             let name = name.clone();
             Box::pin(async move {
-                launch::start_link(supervisor, Some(name), run::<E>).await.map(|addr| addr.pid())
+                let options = launch::of::<Self>(Some(name));
+                launch::start_link(supervisor, options, run::<E>).await.map(|addr| addr.pid())
             })
         })
     }

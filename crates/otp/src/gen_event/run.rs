@@ -7,8 +7,8 @@ use super::report::{self, Given};
 use super::{AnyHandlerId, HANDLERS_MAX, HandlerError, HandlerExit, Leaving, ManagerCx, ManagerMsg, WhyExit};
 use crate::caught::{Failure, caught, guarded};
 use crate::gen_server::{Info, Starting};
-use crate::sys::{Behaviour, Desk, Inspect, Served};
-use engset_process::{Callback, ExitReason, Mail, Processes, Trapped, set_deadline};
+use crate::sys::{Desk, Inspect, Served};
+use engset_process::{Behaviour, Callback, ExitReason, Mail, Processes, Trapped, set_deadline};
 use engset_term::{Pid, Term};
 
 /// From its start to its end.
@@ -20,7 +20,7 @@ pub(super) async fn run<E: Send + Sync + 'static>(
     cx.trap_exit(true);
     starting.done(Ok(()));
     let mut manager = Manager { handlers: Handlers::new(HANDLERS_MAX), parent, last: "" };
-    let mut desk = Desk::default();
+    let mut desk = Desk::of(&cx, Behaviour::GenEvent);
     let reason = loop {
         let mail = cx.recv().await;
         desk.took(&cx, &mail);
@@ -83,10 +83,6 @@ fn kind<E: Send + Sync + 'static>(mail: &Mail<ManagerMsg<E>>) -> &'static str {
 impl<E: Send + Sync + 'static> Inspect for Manager<E> {
     fn module(&self) -> &'static str {
         std::any::type_name::<Self>()
-    }
-
-    fn behaviour(&self) -> Behaviour {
-        Behaviour::Event
     }
 
     fn state(&self) -> Option<Term> {

@@ -6,7 +6,8 @@
 use super::{Info, Server, Starting};
 use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
-    Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
+    Behaviour, Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash,
+    set_deadline,
 };
 use engset_term::{Pid, Term};
 use pin_project_lite::pin_project;
@@ -23,7 +24,8 @@ pub(super) fn serve<S: Server>(
     mut starting: Option<Starting>,
 ) -> impl Future<Output = ExitReason> + Send {
     let parent = Parent::note(parent, &mut cx);
-    let mut serving = Serving { server, cx, parent, desk: Desk::default(), last: "", has_text: false };
+    let desk = Desk::of(&cx, Behaviour::GenServer);
+    let mut serving = Serving { server, cx, parent, desk, last: "", has_text: false };
     // What a block captures has its place once; the arguments of an `async fn` have it twice.
     async move {
         if let Some(starting) = starting.take()

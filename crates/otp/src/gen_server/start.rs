@@ -4,7 +4,7 @@ use super::serve::serve;
 use super::{Server, StartError, Started};
 use crate::launch;
 use crate::stop::{self, StopError};
-use engset_process::{Addr, Cx, ExitReason, Processes, Protocol, SpawnError, SpawnOptions, Target, current};
+use engset_process::{Addr, Cx, ExitReason, Processes, Protocol, SpawnError, Target, current};
 use engset_term::{Atom, Pid, Reference};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub async fn start_on<S: Server>(
 ) -> Result<S::Ref, StartError> {
     let (started, starting) = Started::new();
     let addr = processes
-        .spawn(options::<S>(name), move |cx| serve(server, cx, None, Some(starting)))
+        .spawn(launch::of::<S>(name), move |cx| serve(server, cx, None, Some(starting)))
         .map_err(StartError::Spawn)?;
     started.wait_for(addr.pid()).await?;
     Ok(S::Ref::from(addr))
@@ -63,7 +63,7 @@ pub(crate) async fn start_link_addr<M: Protocol, S: Server>(
     let (started, starting) = Started::new();
     let parent_pid = parent.pid();
     let addr = parent
-        .spawn_link(options::<S>(name), move |cx| serve(server, cx, Some(parent_pid), Some(starting)))
+        .spawn_link(launch::of::<S>(name), move |cx| serve(server, cx, Some(parent_pid), Some(starting)))
         .map_err(StartError::Spawn)?;
     started.wait_for(addr.pid()).await?;
     Ok(addr)
@@ -80,7 +80,7 @@ pub async fn start_within<S: Server>(
     server: S,
 ) -> Result<S::Ref, StartError> {
     let body = |cx, parent, starting| serve(server, cx, parent, Some(starting));
-    launch::start_within(processes, patience, name, body).await.map(S::Ref::from)
+    launch::start_within(processes, patience, launch::of::<S>(name), body).await.map(S::Ref::from)
 }
 
 /// Starts a server that the running process monitors from its first moment.
@@ -93,7 +93,7 @@ pub async fn start_monitor<M: Protocol, S: Server>(
     server: S,
 ) -> Result<(S::Ref, Reference), StartError> {
     let body = |cx, parent, starting| serve(server, cx, parent, Some(starting));
-    let (addr, reference) = launch::start_monitor(watcher, name, body).await?;
+    let (addr, reference) = launch::start_monitor(watcher, launch::of::<S>(name), body).await?;
     Ok((S::Ref::from(addr), reference))
 }
 
@@ -150,8 +150,4 @@ pub async fn stop<P: Protocol>(
     timeout: Duration,
 ) -> Result<(), StopError> {
     stop::stop(server, reason, timeout).await
-}
-
-fn options<S: Server>(name: Option<Atom>) -> SpawnOptions {
-    SpawnOptions { name, initial_call: Some(std::any::type_name::<S>), ..SpawnOptions::default() }
 }

@@ -5,9 +5,10 @@ use super::step::{Parts, Step};
 use super::timeouts::Setting;
 use super::{Beginning, Event, StateMachine};
 use crate::gen_server::{Info, Starting};
-use crate::sys::{Behaviour, Desk, Inspect, Served};
+use crate::sys::{Desk, Inspect, Served};
 use engset_process::{
-    Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash, set_deadline,
+    Behaviour, Callback, CrashDetails, Cx, Exit, ExitReason, Mail, Processes, Protocol, describe_crash,
+    set_deadline,
 };
 use engset_term::{Pid, Term};
 use std::future::poll_fn;
@@ -77,7 +78,7 @@ pub(super) async fn serve<M: StateMachine>(
         core: Core::new(state, M::LIMITS),
         parent,
         events: 0,
-        desk: Desk::default(),
+        desk: Desk::of(cx, Behaviour::GenStatem),
         last: "",
         text: None,
     };
@@ -116,10 +117,6 @@ struct Seen<'a, M: StateMachine> {
 impl<M: StateMachine> Inspect for Seen<'_, M> {
     fn module(&self) -> &'static str {
         std::any::type_name::<M>()
-    }
-
-    fn behaviour(&self) -> Behaviour {
-        Behaviour::Statem
     }
 
     fn state(&self) -> Option<Term> {

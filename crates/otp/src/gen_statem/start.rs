@@ -27,7 +27,7 @@ pub async fn start_named<M: StateMachine>(
     name: Option<Atom>,
     machine: M,
 ) -> Result<Addr<M::Msg>, StartError> {
-    launch::start(name, |cx, parent, starting| run(machine, cx, parent, starting)).await
+    launch::start(launch::of::<M>(name), |cx, parent, starting| run(machine, cx, parent, starting)).await
 }
 
 /// Like [`start_named`], on the node of `processes`.
@@ -39,7 +39,8 @@ pub async fn start_on<M: StateMachine>(
     name: Option<Atom>,
     machine: M,
 ) -> Result<Addr<M::Msg>, StartError> {
-    launch::start_on(processes, name, |cx, parent, starting| run(machine, cx, parent, starting)).await
+    let body = |cx, parent, starting| run(machine, cx, parent, starting);
+    launch::start_on(processes, launch::of::<M>(name), body).await
 }
 
 /// Like [`start_on`], but kills a machine whose `init` takes longer than `patience`.
@@ -53,7 +54,7 @@ pub async fn start_within<M: StateMachine>(
     machine: M,
 ) -> Result<Addr<M::Msg>, StartError> {
     let body = |cx, parent, starting| run(machine, cx, parent, starting);
-    launch::start_within(processes, patience, name, body).await
+    launch::start_within(processes, patience, launch::of::<M>(name), body).await
 }
 
 /// Starts a state machine linked to the running process.
@@ -65,7 +66,8 @@ pub async fn start_link<P: Protocol, M: StateMachine>(
     name: Option<Atom>,
     machine: M,
 ) -> Result<Addr<M::Msg>, StartError> {
-    launch::start_link(parent, name, |cx, parent, starting| run(machine, cx, parent, starting)).await
+    let body = |cx, parent, starting| run(machine, cx, parent, starting);
+    launch::start_link(parent, launch::of::<M>(name), body).await
 }
 
 /// Starts a state machine that the running process monitors from its first moment.
@@ -77,7 +79,8 @@ pub async fn start_monitor<P: Protocol, M: StateMachine>(
     name: Option<Atom>,
     machine: M,
 ) -> Result<(Addr<M::Msg>, Reference), StartError> {
-    launch::start_monitor(watcher, name, |cx, parent, starting| run(machine, cx, parent, starting)).await
+    let body = |cx, parent, starting| run(machine, cx, parent, starting);
+    launch::start_monitor(watcher, launch::of::<M>(name), body).await
 }
 
 /// Makes the running process a state machine; what it returns is the reason with which the process must end.

@@ -9,7 +9,7 @@ use super::{GroupError, GroupLimits, GroupMembers, Scope, ScopeMsg, already_star
 use crate::gen_server::Starting;
 use crate::reply::Reply;
 use crate::sys::{Desk, Inspect, Served};
-use engset_process::{Cx, Dest, Down, ExitReason, Mail, Processes, set_deadline};
+use engset_process::{Behaviour, Cx, Dest, Down, ExitReason, Mail, Processes, set_deadline};
 use engset_term::{Atom, NodeName, Pid, Reference, Term};
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -93,7 +93,7 @@ pub(super) async fn run(
     let mut keeper = Keeper { open: Open(shared), watches: HashMap::new() };
     keeper.change(&mut cx, |_| ());
     starting.done(Ok(()));
-    let mut desk = Desk::default();
+    let mut desk = Desk::of(&cx, Behaviour::GenServer);
     loop {
         let mail = cx.recv().await;
         desk.took(&cx, &mail);

@@ -58,9 +58,8 @@ impl Scope {
     /// [`StartError`] when its name is taken, it was not spawned, or the scope runs already.
     pub async fn start(&self) -> Result<(), StartError> {
         let shared = Arc::clone(&self.shared);
-        launch::start(Some(self.name()), move |cx, parent, starting| run(shared, cx, parent, starting))
-            .await
-            .map(drop)
+        let body = move |cx, parent, starting| run(shared, cx, parent, starting);
+        launch::start(launch::of::<Self>(Some(self.name())), body).await.map(drop)
     }
 
     /// Like [`Scope::start`], on the node of `processes`.
@@ -70,7 +69,7 @@ impl Scope {
     pub async fn start_on(&self, processes: &Arc<Processes>) -> Result<(), StartError> {
         let shared = Arc::clone(&self.shared);
         let body = move |cx, parent, starting| run(shared, cx, parent, starting);
-        launch::start_on(processes, Some(self.name()), body).await.map(drop)
+        launch::start_on(processes, launch::of::<Self>(Some(self.name())), body).await.map(drop)
     }
 
     /// Like [`Scope::start`], linked to the running process.
@@ -103,7 +102,7 @@ impl Scope {
     async fn link_to<M: Protocol>(&self, parent: &mut Cx<M>) -> Result<Pid, StartError> {
         let shared = Arc::clone(&self.shared);
         let body = move |cx, parent, starting| run(shared, cx, parent, starting);
-        launch::start_link(parent, Some(self.name()), body).await.map(|addr| addr.pid())
+        launch::start_link(parent, launch::of::<Self>(Some(self.name())), body).await.map(|addr| addr.pid())
     }
 
     /// The scope's name.

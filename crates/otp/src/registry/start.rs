@@ -10,7 +10,7 @@ use crate::gen_server::StartError;
 use crate::launch;
 use crate::supervisor::Supervisor;
 use crate::supervisor::spec::Child;
-use engset_process::{Cx, ExitReason, Processes, Protocol, SpawnError, Target, current};
+use engset_process::{Cx, ExitReason, Processes, Protocol, SpawnError, SpawnOptions, Target, current};
 use engset_term::Term;
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
@@ -143,7 +143,7 @@ impl<K: Key, V: Value> RegistryBuilder<K, V> {
                 let shared = Arc::clone(&shared);
                 Box::pin(async move {
                     let body = move |cx, _parent, starting| keep(cx, shared, number, starting);
-                    launch::start_link(cx, None, body).await.map(|addr| addr.pid())
+                    launch::start_link(cx, SpawnOptions::default(), body).await.map(|addr| addr.pid())
                 })
             }));
         }

@@ -12,7 +12,7 @@ use super::stop::{Inbox, Surprises};
 use super::stopping::Stopping;
 use crate::gen_server::StartError;
 use crate::sys::{Desk, Inspect, Served};
-use engset_process::{Cx, ExitReason, Mail, Trapped};
+use engset_process::{Behaviour, Cx, ExitReason, Mail, Trapped};
 use engset_term::{Pid, Term};
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +106,7 @@ impl Running {
 
     /// Serves until the supervisor must end; why.
     pub(super) async fn work(&mut self, cx: &mut Cx<SupervisorMsg>) -> ExitReason {
-        let mut desk = Desk::default();
+        let mut desk = Desk::of(cx, Behaviour::Supervision);
         loop {
             let mail = self.inbox.next(cx).await;
             desk.took(cx, &mail);

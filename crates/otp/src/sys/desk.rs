@@ -2,7 +2,7 @@
 
 use super::core::{Action, Moment, Request, Sys};
 use crate::wire::{self, Caller};
-use engset_process::{Cx, ExitReason, Mail, ProcessInfo, Protocol};
+use engset_process::{Behaviour, Cx, ExitReason, Mail, ProcessInfo, Protocol};
 use engset_term::{Atom, Pid, Term};
 use std::any::Any;
 
@@ -10,32 +10,19 @@ use std::any::Any;
 pub(crate) trait Inspect {
     /// What the process is, as OTP names the module of a behaviour.
     fn module(&self) -> &'static str;
-    /// The module of OTP that serves processes of its kind.
-    fn behaviour(&self) -> Behaviour {
-        Behaviour::Server
-    }
     /// Its state, where it shows it.
     fn state(&self) -> Option<Term>;
     /// Puts another state in its place; why not.
     fn replace_state(&mut self, state: &Term) -> Result<(), String>;
 }
 
-/// What serves a process, in OTP's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Behaviour {
-    Server,
-    Statem,
-    Event,
-}
-
-impl Behaviour {
-    /// The module, and what it calls its processes.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Server => ("gen_server", "generic server"),
-            Self::Statem => ("gen_statem", "state machine"),
-            Self::Event => ("gen_event", "event handler"),
-        }
+/// The module of OTP that serves processes of this kind, and what it calls them.
+fn words(behaviour: Option<Behaviour>) -> (&'static str, &'static str) {
+    match behaviour {
+        Some(Behaviour::GenStatem) => ("gen_statem", "state machine"),
+        Some(Behaviour::GenEvent) => ("gen_event", "event handler"),
+        // A supervisor is a server of OTP's.
+        _ => ("gen_server", "generic server"),
     }
 }
 
@@ -50,7 +37,7 @@ pub(crate) enum Served<M> {
 }
 
 /// The system side of one process. Takes no memory of its own until somebody asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Desk(Option<Box<Sys>>);
 
 /// A system message.
@@ -60,6 +47,12 @@ struct Asked {
 }
 
 impl Desk {
+    /// The desk of a process that is served by `behaviour` from now on.
+    pub(crate) fn of<M: Protocol>(cx: &Cx<M>, behaviour: Behaviour) -> Self {
+        cx.set_behaviour(behaviour);
+        Self(None)
+    }
+
     /// Notes that the process took a message, where somebody wants to know; system messages are not told of, as in OTP.
     #[inline]
     pub(crate) fn took<M: Protocol>(&mut self, cx: &Cx<M>, mail: &Mail<M>) {
@@ -130,7 +123,6 @@ impl Desk {
             reductions: cx.processes().info(cx.pid()).map_or(0, |info| info.reductions),
             answers: cx.answers(),
         };
-        let ok = |term| Term::tuple([Term::atom("ok"), term]);
         let mut ends = Ok(());
         let answer = match self.0.get_or_insert_default().handle(now, request) {
             Action::Reply(answer) => answer,
@@ -138,9 +130,9 @@ impl Desk {
                 cx.count_answers(count);
                 Term::atom("ok")
             }
-            Action::GetState => ok(shown(process)),
+            Action::GetState => shown(process),
             Action::ReplaceState(state) => match process.replace_state(&state) {
-                Ok(()) => ok(shown(process)),
+                Ok(()) => shown(process),
                 Err(why) => Term::tuple([Term::atom("error"), Term::string(&why)]),
             },
             Action::GetStatus { is_suspended, debug } => {
@@ -171,7 +163,7 @@ fn status(
 ) -> Term {
     let pair = |key: &'static str, value: Term| Term::tuple([Term::atom(key), value]);
     let shown_pair = |key: &str, value: Term| Term::tuple([Term::charlist(key), value]);
-    let (module, kind) = process.behaviour().words();
+    let (module, kind) = words(info.and_then(|info| info.behaviour));
     let is = Term::atom(if is_suspended { "suspended" } else { "running" });
     let name = info.and_then(|info| info.names.first()).map(|name| name.as_str().to_owned());
     let header = format!("Status for {kind} {}", name.unwrap_or_else(|| pid.to_string()));

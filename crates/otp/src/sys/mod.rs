@@ -42,7 +42,7 @@ use engset_process::{Dest, EncodeError, Outgoing, Protocol, Target};
 use engset_term::Term;
 
 pub use core::{LOG_DEFAULT, LOG_MAX};
-pub(crate) use desk::{Behaviour, Desk, Inspect, Served};
+pub(crate) use desk::{Desk, Inspect, Served};
 
 /// Holds the process still: it takes nothing but system messages and its parent's exit until [`resume`].
 ///
@@ -65,7 +65,7 @@ pub async fn resume(process: impl Into<Dest>) -> Result<(), CallError<Term>> {
 /// # Errors
 /// As [`suspend`].
 pub async fn get_state(process: impl Into<Dest>) -> Result<Term, CallError<Term>> {
-    ask(process, Term::atom("get_state")).await.and_then(value)
+    ask(process, Term::atom("get_state")).await.and_then(state)
 }
 
 /// Puts another state in the place of the one that the process has; the new one, as it shows it.
@@ -75,7 +75,7 @@ pub async fn get_state(process: impl Into<Dest>) -> Result<Term, CallError<Term>
 /// # Errors
 /// As [`suspend`].
 pub async fn replace_state(process: impl Into<Dest>, state: Term) -> Result<Term, CallError<Term>> {
-    ask(process, Term::tuple([Term::atom("replace_state"), state])).await.and_then(value)
+    ask(process, Term::tuple([Term::atom("replace_state"), state])).await.and_then(self::state)
 }
 
 /// What OTP's `sys:get_status` gives: `{status, Pid, {module, Module}, [Dictionary, SysState, Parent, Debug, Misc]}`.
@@ -147,6 +147,14 @@ async fn ask(process: impl Into<Dest>, request: Term) -> Result<Term, CallError<
 
 fn is_ok(answer: Term) -> Result<(), CallError<Term>> {
     if answer.is_atom("ok") { Ok(()) } else { Err(CallError::App(answer)) }
+}
+
+/// A state goes as it is; what is `{error, Reason}` is none, as in OTP.
+fn state(answer: Term) -> Result<Term, CallError<Term>> {
+    match answer.as_tuple() {
+        Some([error, _reason]) if error.is_atom("error") => Err(CallError::App(answer)),
+        _ => Ok(answer),
+    }
 }
 
 fn value(answer: Term) -> Result<Term, CallError<Term>> {

@@ -4,9 +4,10 @@ use crate::node::{Record, each_seed};
 use engset_macros::server;
 use engset_otp::gen_event::{EventHandler, EventManager, HandlerId, Leaving, ManagerCx, Next};
 use engset_otp::gen_statem::{self, Beginning, Entering, Event, StateMachine, Step};
-use engset_otp::{Dynamic, Info, start};
-use engset_process::{Callback, Cx, Exit, ExitReason, Protocol};
-use engset_term::Term;
+use engset_otp::{Dynamic, Info, Supervisor, start};
+use engset_process::{Behaviour, Callback, Cx, Exit, ExitReason, Protocol};
+use engset_term::{Atom, Term};
+use std::any::type_name;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -143,5 +144,25 @@ fn an_event_manager_shows_its_handlers_callback() {
         manager.sync_notify(1).await.unwrap();
         manager.delete_handler(&id).await.unwrap();
         assert_eq!(record.take(), ["Init", "HandleEvent", "Terminate"]);
+    });
+}
+
+/// What serves a process, and by which type it is known, are told of each; of one that answers no system messages nothing.
+#[test]
+fn a_process_shows_what_serves_it() {
+    each_seed(|cx| async move {
+        let seen = |pid| cx.processes().info(pid).map(|info| (info.behaviour, info.initial_call)).unwrap();
+        let server = start(Server(Record::default())).await.unwrap();
+        assert_eq!(seen(server.pid()), (Some(Behaviour::GenServer), type_name::<Server>()));
+        let machine = gen_statem::start(Machine(Record::default())).await.unwrap();
+        assert_eq!(seen(machine.pid()), (Some(Behaviour::GenStatem), type_name::<Machine>()));
+        let alarms = Atom::from_static("alarms");
+        EventManager::<u8>::start_named(Some(alarms.clone())).await.unwrap();
+        let manager = cx.processes().whereis(&alarms).unwrap();
+        assert_eq!(seen(manager), (Some(Behaviour::GenEvent), type_name::<EventManager<u8>>()));
+        let supervisor = Supervisor::one_for_one().start_on(cx.processes()).await.unwrap();
+        assert_eq!(seen(supervisor.pid()).0, Some(Behaviour::Supervision));
+        let plain = cx.spawn(|mut cx: Cx<Term>| async move { drop(cx.recv().await) }).unwrap();
+        assert_eq!(seen(plain.pid()).0, None);
     });
 }
