@@ -7,11 +7,12 @@
 //! 8 of its protocol, and may be of either kind. A hidden node takes no part: its names are its own.
 //!
 //! Processes and messages: [`server`] keeps the names, [`locker`] and [`registrar`] set locks, each of the three with
-//! its core beside it: [`state`], `locker::Waiting`, [`tables`]. Parts of a cluster that overlap, since some of their
+//! its core beside it: [`state`], [`locking`], [`tables`]. Parts of a cluster that overlap, since some of their
 //! nodes have lost each other, are taken apart ([`lost`], [`GlobalLimits::prevents_overlap`]).
 
 mod calls;
 mod locker;
+mod locking;
 mod lost;
 mod registrar;
 mod resolve;
@@ -56,7 +57,7 @@ pub const GLOBAL_LOCK_HOLDERS_MAX: usize = 1_000;
 pub const GLOBAL_NODES_MAX: usize = 4_096;
 
 /// What a node's name server holds at most, and how it deals with parts of a cluster that overlap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalLimits {
     /// Names. One more is refused, also where another node tells of it.
     pub names: usize,

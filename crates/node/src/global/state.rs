@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the owner is to do.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) enum Effect {
     Watch(Watch),
     /// A cast to the name server of a node, which may make a connection.
@@ -48,6 +49,7 @@ pub(super) struct Garbage;
 
 /// A name server.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct State {
     me: Pid,
     locker: Pid,
@@ -71,6 +73,7 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Known {
     version: i64,
     _pin: PinnedNodeName,
@@ -78,6 +81,7 @@ struct Known {
 
 /// A node with which an agreement is in the making, or whose removal is.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Peer {
     /// This side's tag, while an agreement is wanted.
     tag: Option<i64>,
@@ -96,6 +100,7 @@ struct Peer {
 
 /// How far the exchange of names is.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 enum Lock {
     #[default]
     Open,
@@ -107,6 +112,7 @@ enum Lock {
 
 /// What came of comparing, on whichever side was first.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 enum Outcome {
     #[default]
     None,
@@ -175,6 +181,18 @@ impl State {
     /// The nodes that agree with this one on names, without itself.
     pub(super) fn known(&self) -> Vec<NodeName> {
         self.known.keys().copied().collect()
+    }
+
+    /// Whether something is being agreed on, or somebody waits for that.
+    #[cfg(test)]
+    pub(super) fn is_agreeing(&self) -> bool {
+        !self.peers.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// How often something was begun.
+    #[cfg(test)]
+    pub(super) const fn last_number(&self) -> i64 {
+        self.last_number
     }
 
     /// The answer to a request of the process `from`; none where it is no request.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A process is to be watched, or no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Watch {
     Begin(Pid),
     End(Pid),
@@ -25,6 +26,7 @@ pub(super) enum Says<'a> {
 
 /// A name as nodes tell each other of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Entry {
     pub(super) name: Term,
     pub(super) pid: Pid,
@@ -33,6 +35,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Held {
     pid: Pid,
     method: Term,
@@ -41,6 +44,7 @@ struct Held {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Lock {
     requester: Term,
     holders: Vec<Pid>,
@@ -48,6 +52,7 @@ struct Lock {
 
 /// Names and locks.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Tables {
     limits: GlobalLimits,
     names: BTreeMap<Term, Held>,
@@ -150,6 +155,12 @@ impl Tables {
 
     pub(super) fn can_lock(&self, resource: &Term, requester: &Term) -> bool {
         self.locks.get(resource).is_none_or(|lock| lock.requester == *requester)
+    }
+
+    /// Who has set a lock.
+    #[cfg(test)]
+    pub(super) fn requester(&self, resource: &Term) -> Option<&Term> {
+        self.locks.get(resource).map(|lock| &lock.requester)
     }
 
     /// Sets a lock for a process, which may share it with others of the same requester.

@@ -18,7 +18,8 @@ pub(super) const VERSION: i64 = 8;
 const VERSION_MIN: i64 = 5;
 
 /// A change of names that follows from an exchange.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Op {
     Insert(Entry),
     Delete(Term),
