@@ -346,8 +346,10 @@ impl State {
                     self.lost_connection(&nodes, message);
                 }
             }
+            // Also where nothing is agreed on with it: if both sides only asked each other, they would stay connected, and
+            // never agree.
             PlainFromPeer::RemoveConnection => {
-                if self.is_potentially_known(sender) {
+                if self.up.contains_key(&sender) {
                     self.effects.push_back(Effect::Disconnect(sender));
                     self.down(sender, Down::Removing);
                     tracing::warn!(peer = %sender, "disconnected, so that no two parts of the cluster overlap");

@@ -315,3 +315,34 @@ fn a_hidden_node_takes_no_part() {
     assert!(state.tables.set_lock(&GLOBAL, &Term::Nil, pid(3)));
     assert!(state.tables.insert(own, None, super::tables::Says::Process(pid(3))));
 }
+
+/// Both sides of a connection have heard from others that it was lost, and ask each other to end it: it ends.
+#[test]
+fn two_that_ask_each_other_to_disconnect_do() {
+    let b = node("b@g");
+    let mut state = agreed();
+    effects(&mut state);
+    let lost = term("{lost_connection, b@g, 1, 5, a@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &lost), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.contains(&"tell b@g {remove_connection,a@g}".to_owned()), "{seen:?}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{remove_connection, b@g}")), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.contains(&"disconnect b@g".to_owned()), "{seen:?}");
+}
+
+/// Of a node that is not connected yet it was heard that others have lost it. When it is connected later and lost, that
+/// is news to others: this side has not asked for it.
+#[test]
+fn who_was_left_before_it_was_connected_is_lost_like_any_other() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = agreed();
+    let lost = term("{lost_connection, b@g, 1, 5, c@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &lost), Ok(()));
+    state.handle_node_up(c);
+    effects(&mut state);
+    state.handle_node_down(c);
+    let seen = effects(&mut state);
+    let tells = |effect: &String| effect.starts_with("tell b@g {lost_connection,a@g,7,");
+    assert!(seen.iter().any(tells), "{seen:?}");
+}
