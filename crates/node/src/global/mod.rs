@@ -14,6 +14,8 @@ mod calls;
 mod locker;
 mod locking;
 mod lost;
+#[cfg(test)]
+mod model;
 mod registrar;
 mod resolve;
 mod server;
