@@ -43,8 +43,11 @@ pub(super) async fn set_lock(
     if answers.iter().all(|(_, answer)| answer.is_atom("true")) {
         return true;
     }
-    let set = answers.iter().filter(|(_, answer)| answer.is_atom("true")).map(|(node, _)| *node);
-    del_lock(me, resource, requester, &set.collect::<Vec<_>>()).await;
+    // Also where there was no answer: it may have been set, and a node of OTP may keep it over the next connection.
+    let is_refused =
+        |node: &NodeName| answers.iter().any(|(of, answer)| of == node && !answer.is_atom("true"));
+    let set: Vec<NodeName> = nodes.iter().copied().filter(|node| !is_refused(node)).collect();
+    del_lock(me, resource, requester, &set).await;
     false
 }
 

@@ -168,13 +168,17 @@ impl Locking {
     pub(super) fn handle_answers(&mut self, answers: &[(NodeName, Term)], can_lock: CanLock<'_>) {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Setting(mut setting) => {
-                let (yes, no): (Vec<_>, Vec<_>) =
-                    answers.iter().partition(|(_, answer)| answer.is_atom("true"));
-                if no.is_empty() {
-                    setting.so_far.append(&mut setting.asked);
+                let is_refused = |node: &NodeName| {
+                    answers.iter().any(|(of, answer)| of == node && !answer.is_atom("true"))
+                };
+                let is_set = !setting.asked.iter().any(is_refused);
+                // Where there was no answer it may have been set, and be kept over the next connection.
+                let set = std::mem::take(&mut setting.asked).into_iter().filter(|node| !is_refused(node));
+                setting.so_far.extend(set);
+                if is_set {
                     self.set_next_part(setting, can_lock);
                 } else {
-                    self.not_set(setting, yes.into_iter().map(|(node, _)| *node).collect());
+                    self.not_set(setting);
                 }
             }
             Step::GivingBack { requester, groups, then } => self.give_back(requester, groups, then),
@@ -217,7 +221,7 @@ impl Locking {
             Setting { him, requester, is_turn, part: Part::Boss, asked: vec![boss], so_far: Vec::new() };
         // To lock this node first could stop one that has locked the boss.
         if boss != self.me.node() && !can_lock(&setting.requester) {
-            self.not_set(setting, Vec::new());
+            self.not_set(setting);
         } else {
             self.ask_for(setting);
         }
@@ -241,7 +245,7 @@ impl Locking {
             nodes.retain(|node| !setting.so_far.contains(node));
             setting.part = part;
             if nodes.len() > 1 && nodes.contains(&me) && !can_lock(&setting.requester) {
-                return self.not_set(setting, Vec::new());
+                return self.not_set(setting);
             }
             if !nodes.is_empty() {
                 setting.asked = nodes;
@@ -269,11 +273,11 @@ impl Locking {
         self.step = Step::Holding(held);
     }
 
-    /// The lock cannot be had everywhere: it is given back where it was, `just_set` among them.
-    fn not_set(&mut self, setting: Setting, just_set: Vec<NodeName>) {
+    /// The lock cannot be had everywhere: it is given back where it was.
+    fn not_set(&mut self, setting: Setting) {
         let Setting { him, requester, is_turn, so_far, .. } = setting;
         let then = if is_turn { Then::Nothing } else { Then::Tell(him) };
-        self.release(requester, so_far.into_iter().chain(just_set).collect(), then);
+        self.release(requester, so_far, then);
     }
 
     /// Gives the lock back at all `nodes`, at the greatest at last: who asks there for it next finds all others free.
@@ -422,7 +426,7 @@ impl Waiting {
     /// How long to wait for news before the next turn; none where nobody waits.
     pub(super) fn patience(&mut self) -> Option<Duration> {
         let has_just_synced = std::mem::take(&mut self.has_just_synced);
-        if self.him.is_empty() {
+        if self.him.iter().all(|him| self.known.contains(&him.node)) {
             None
         } else if has_just_synced {
             Some(Duration::ZERO)
@@ -434,14 +438,14 @@ impl Waiting {
         }
     }
 
-    /// Whose turn it is: nodes of this host first. Those that are known already have had theirs.
-    pub(super) fn select(&mut self, draw: impl FnOnce(usize) -> usize) -> Option<Him> {
-        let known = &self.known;
-        self.him.retain(|him| !known.contains(&him.node));
+    /// Whose turn it is: nodes of this host first. Those that are known already have none, until the name server has had
+    /// enough of them; but where such a one sets the lock first, it is followed.
+    pub(super) fn select(&self, draw: impl FnOnce(usize) -> usize) -> Option<Him> {
         let host = self.me.host_part();
         let is_near = |him: &&Him| him.node.host_part() == host;
-        let near: Vec<&Him> = self.him.iter().filter(is_near).collect();
-        let all: Vec<&Him> = if near.is_empty() { self.him.iter().collect() } else { near };
+        let waiting = || self.him.iter().filter(|him| !self.known.contains(&him.node));
+        let near: Vec<&Him> = waiting().filter(is_near).collect();
+        let all: Vec<&Him> = if near.is_empty() { waiting().collect() } else { near };
         if all.is_empty() { None } else { all.get(draw(all.len())).map(|him| (*him).clone()) }
     }
 
@@ -561,5 +565,29 @@ mod tests {
         locking.handle_answers(&[(pid("a@l").node(), Term::from(true))], &free);
         locking.handle_answers(&[(pid("b@l").node(), Term::from(true))], &free);
         assert!(locking.is_quiet());
+    }
+
+    /// A node that is lost before it answers may have set the lock: it is given back there, too, where another one refuses.
+    #[test]
+    fn what_may_have_been_set_is_given_back() {
+        let mut locking = Locking::new(pid("a@l"));
+        let free = |_: &Term| true;
+        locking.handle_message(LockerMsg::AddKnown(vec![pid("d@l").node()]), &free);
+        locking.handle_message(LockerMsg::Him(him("b@l", 1)), &free);
+        locking.handle_timeout(false, &free, |_| 0);
+        locking.handle_answers(&[(pid("d@l").node(), Term::from(true))], &free);
+        effects(&mut locking);
+        // Both of the pair are asked: this node refuses, the peer says nothing.
+        locking.handle_answers(&[(pid("a@l").node(), Term::from(false))], &free);
+        let mut given_back = Vec::new();
+        for _ in 0..2 {
+            for effect in effects(&mut locking) {
+                if let LockerEffect::Ask { word: "del_lock", nodes, .. } = effect {
+                    given_back.push(nodes);
+                }
+            }
+            locking.handle_answers(&[], &free);
+        }
+        assert_eq!(given_back, [[pid("b@l").node()], [pid("d@l").node()]]);
     }
 }

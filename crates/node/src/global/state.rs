@@ -94,6 +94,8 @@ struct Peer {
     lock: Lock,
     requester: Option<Term>,
     outcome: Outcome,
+    /// The peer knows this side from others, which this side has not heard yet.
+    is_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
 }
@@ -247,9 +249,12 @@ impl State {
 
     /// Wants to agree on names with a node that is connected.
     fn begin(&mut self, node: NodeName) {
-        if !self.is_visible || self.known.contains_key(&node) {
-            return;
+        if self.is_visible && !self.known.contains_key(&node) {
+            self.begin_anyway(node);
         }
+    }
+
+    fn begin_anyway(&mut self, node: NodeName) {
         let members = self.members();
         let number = self.next_number();
         let peer = self.peers.entry(node).or_default();
@@ -282,7 +287,10 @@ impl State {
     pub(super) fn handle_cast(&mut self, sender: NodeName, cast: &Term) -> Result<(), Garbage> {
         match FromPeer::from_term(cast, sender, self.limits.nodes).ok_or(Garbage)? {
             _ if !self.is_visible => return Err(Garbage),
-            FromPeer::InitConnect { version, tag, locker } => {
+            FromPeer::InitConnect { known, .. } if self.both_know(sender, &known) => {
+                self.handle_joined(sender, true);
+            }
+            FromPeer::InitConnect { version, tag, locker, .. } => {
                 self.init_connect(sender, version, tag, locker);
             }
             FromPeer::Exchange { names, tag } => {
@@ -303,7 +311,9 @@ impl State {
                 let added = self.add_known(&known);
                 self.join(added.iter().copied());
                 self.apply(ops, &externals, requester.as_ref());
+                let in_sync = self.say_in_sync(&added);
                 self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
+                in_sync.into_iter().for_each(|node| self.in_sync(node));
             }
             FromPeer::InSync => self.in_sync(sender),
             FromPeer::LockSet { locker, set, tag } => {
@@ -409,11 +419,14 @@ impl State {
         }
     }
 
-    /// A node was to be connected, see [`Effect::Join`].
+    /// A node was to be connected, see [`Effect::Join`]. Where it is not known any more, since it was lost meanwhile, it is to
+    /// be agreed with anew: to say otherwise would keep it from that.
     pub(super) fn handle_joined(&mut self, node: NodeName, is_connected: bool) {
         if is_connected {
-            let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
-            self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+            if self.known.contains_key(&node) {
+                let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
+                self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+            }
         } else {
             tracing::warn!(peer = %node, "a node that others are connected to cannot be reached");
             self.handle_node_down(node);
@@ -451,6 +464,10 @@ impl State {
                 None => {
                     self.known.insert(*node, Known { version: *version, _pin: node.pin() });
                     added.push(*node);
+                    // One that was asked to end the connection, and did not, is one like any other again.
+                    if self.peers.get(node).is_some_and(|peer| peer.is_removing) {
+                        self.peers.remove(node);
+                    }
                 }
             }
         }

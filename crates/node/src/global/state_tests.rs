@@ -223,16 +223,31 @@ fn a_loss_between_others_is_told_on_once_and_acted_on() {
 #[test]
 fn who_waits_hears_when_all_are_in_sync_or_gone() {
     let (b, c) = (node("b@g"), node("c@g"));
-    let mut state = a();
+    let mut state = agreed();
+    state.handle_node_down(b);
+    for up in [b, c] {
+        state.handle_node_up(up);
+    }
+    effects(&mut state);
     state.handle_sync(1, BTreeSet::from([node("a@g")]));
     state.handle_sync(2, BTreeSet::from([b, c]));
     assert_eq!(effects(&mut state), ["synced 1"]);
+    // One that knows this node is in sync when this node knows it, too.
     assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
     assert_eq!(effects(&mut state), Vec::<String>::new());
+    let lock = Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])]);
+    let set = Term::tuple([Term::atom("set_lock"), lock.clone()]);
+    let requester = Pid::new(c, 1, 2, 0);
+    assert_eq!(state.handle_request(requester, &set), Some(Term::from(true)));
+    let extra = Term::list([Term::tuple([Term::atom("lock"), lock])]);
+    let words = [Term::atom("new_nodes"), term("c@g"), Term::Nil, Term::Nil, term("[{b@g, 8}]"), extra];
+    assert_eq!(state.handle_cast(c, &Term::tuple(words)), Ok(()));
+    effects(&mut state);
     state.handle_sync(3, BTreeSet::from([b]));
     state.handle_node_down(c);
-    let seen = effects(&mut state);
-    assert_eq!(seen[..2], ["synced 3", "synced 2"]);
+    let seen: Vec<String> =
+        effects(&mut state).into_iter().filter(|effect| effect.starts_with("synced")).collect();
+    assert_eq!(seen, ["synced 3", "synced 2"]);
 }
 
 /// What is no message, or speaks for another node, is told from what is.
@@ -345,4 +360,75 @@ fn who_was_left_before_it_was_connected_is_lost_like_any_other() {
     let seen = effects(&mut state);
     let tells = |effect: &String| effect.starts_with("tell b@g {lost_connection,a@g,7,");
     assert!(seen.iter().any(tells), "{seen:?}");
+}
+
+/// A node is lost and connected anew while word of it from others is under way: neither side takes the other for known.
+#[test]
+fn word_of_a_lost_connection_ends_no_agreement() {
+    let b = node("b@g");
+    // The peer speaks of a connection before.
+    let mut state = met();
+    assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(effects(&mut state), ["cast b@g {exchange,a@g,[],[],40}"]);
+    // This side was to join the node.
+    let mut state = agreed();
+    let c = node("c@g");
+    state.handle_node_up(c);
+    state.handle_node_down(c);
+    effects(&mut state);
+    state.handle_joined(c, true);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+}
+
+/// A node that was asked to end the connection begins instead: this side ends it.
+#[test]
+fn who_does_not_end_the_connection_is_disconnected() {
+    let b = node("b@g");
+    let mut state = agreed();
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{lost_connection, b@g, 1, 5, a@g}")), Ok(()));
+    effects(&mut state);
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    assert_eq!(effects(&mut state), ["disconnect b@g"]);
+    // The next connection is one like any other.
+    state.handle_node_down(b);
+    state.handle_node_up(b);
+    effects(&mut state);
+    assert_eq!(state.handle_cast(b, &init_connect(42)), Ok(()));
+    assert!(effects(&mut state)[0].starts_with("him b@g"));
+}
+
+/// A node that begins with one which knows it from others, and has lost those meanwhile, is answered; it is told where it
+/// knows this one, too.
+#[test]
+fn who_is_known_from_others_is_agreed_with_where_it_begins() {
+    let c = node("c@g");
+    let begins = |known: &[_]| super::wire::init_connect(c, 50, known, Pid::new(c, 1, 2, 0));
+    let mut state = agreed();
+    state.handle_node_up(c);
+    effects(&mut state);
+    assert_eq!(state.handle_cast(c, &begins(&[(node("a@g"), 8)])), Ok(()));
+    assert_eq!(effects(&mut state), ["cast c@g {in_sync,a@g,true}"]);
+    assert_eq!(state.handle_cast(c, &begins(&[])), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen[0].starts_with("cast c@g {init_connect,{8,") && seen[1].starts_with("him c@g"), "{seen:?}");
+}
+
+/// A node that was asked to end the connection did not, and is known from others later: its loss is news to them.
+#[test]
+fn who_is_known_again_is_not_being_left_any_more() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = agreed();
+    state.handle_node_up(c);
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{lost_connection, b@g, 1, 5, c@g}")), Ok(()));
+    let lock = Term::tuple([Term::atom("lock"), Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])])]);
+    let words = [Term::atom("new_nodes"), term("b@g"), Term::Nil, Term::Nil, term("[{c@g, 8}]")];
+    let new_nodes = Term::tuple(words.into_iter().chain([Term::list([lock])]));
+    assert_eq!(state.handle_cast(b, &new_nodes), Ok(()));
+    assert_eq!(state.known(), [b, c]);
+    effects(&mut state);
+    state.handle_node_down(c);
+    let seen = effects(&mut state);
+    assert!(seen.iter().any(|effect| effect.starts_with("tell b@g {lost_connection,a@g,")), "{seen:?}");
 }

@@ -34,7 +34,7 @@ pub(super) type External = (Term, Pid, NodeName);
 /// What a peer casts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum FromPeer {
-    InitConnect { version: i64, tag: Term, locker: Pid },
+    InitConnect { version: i64, tag: Term, locker: Pid, known: Term },
     Exchange { names: Vec<Entry>, tag: Option<i64> },
     Resolved { ops: Vec<Op>, known: Vec<Member>, externals: Vec<External>, tag: Option<i64> },
     NewNodes { ops: Vec<Op>, externals: Vec<External>, known: Vec<Member>, requester: Option<Term> },
@@ -72,12 +72,12 @@ impl FromPeer {
         match (tag.as_atom()?.as_str(), rest) {
             ("init_connect", [version, node, locker]) if is_sender(node) => {
                 let [version, tag, ..] = version.as_tuple()? else { return None };
-                let [word, _, _, pid] = locker.as_tuple()? else { return None };
+                let [word, _, known, pid] = locker.as_tuple()? else { return None };
                 let (version, locker) = (version.as_int()?, pid.as_pid()?);
                 if !word.is_atom("locker") || locker.node() != sender || version < VERSION_MIN {
                     return None;
                 }
-                Some(Self::InitConnect { version, tag: tag.clone(), locker })
+                Some(Self::InitConnect { version, tag: tag.clone(), locker, known: known.clone() })
             }
             ("exchange", [node, names, _, tag]) if is_sender(node) => {
                 let names = names.as_proper_list()?.iter().map(entry_of).collect::<Option<_>>()?;

@@ -186,7 +186,7 @@ impl Otp {
 
     pub(super) fn handle_cast(&mut self, sender: NodeName, cast: &Term) {
         match FromPeer::from_term(cast, sender, 100) {
-            Some(FromPeer::InitConnect { version, tag, locker }) => {
+            Some(FromPeer::InitConnect { version, tag, locker, .. }) => {
                 self.init_connect(sender, version, tag, locker);
             }
             Some(FromPeer::Exchange { names, tag }) if self.is_current(sender, tag) => {
@@ -299,7 +299,8 @@ impl Otp {
         let peer = self.peers.entry(node).or_default();
         peer.tag = Some(self.last_number);
         let early = peer.early.take();
-        self.cast(node, wire::init_connect(self.me.node(), self.last_number, &[], self.locker));
+        let known: Vec<Member> = self.known.iter().map(|node| (*node, VERSION)).collect();
+        self.cast(node, wire::init_connect(self.me.node(), self.last_number, &known, self.locker));
         if let Some((version, tag, locker)) = early {
             self.init_connect(node, version, tag, locker);
         }

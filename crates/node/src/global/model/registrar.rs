@@ -78,9 +78,13 @@ impl World {
                 self.registrar_asks(at, "set_lock", &nodes);
             }
             Step::All if !is_set => {
-                let yes = answers.iter().filter(|(_, answer)| answer.is_atom("true"));
-                let yes = yes.map(|(node, _)| *node).collect();
-                self.free(at, VecDeque::from([yes, vec![boss]]), true);
+                let answer =
+                    |node: &NodeName| answers.iter().find(|(of, _)| of == node).map(|(_, answer)| answer);
+                // Ours gives the lock back also where there was no answer.
+                let is_ours = matches!(self.hosts[at].server, Server::Ours(_));
+                let is_set = |node: &NodeName| answer(node).map_or(is_ours, |answer| answer.is_atom("true"));
+                let set = nodes.iter().copied().filter(is_set).collect();
+                self.free(at, VecDeque::from([set, vec![boss]]), true);
             }
             Step::All => self.locked(at, nodes),
             Step::Telling => self.free_all(at, &nodes, false),
