@@ -360,9 +360,8 @@ fn three_that_lose_each_other_often_agree_in_the_end() {
     // A name that is freed on its own node while a third one is told of it by a second one, which has just lost the first,
     // is left there, with OTP's name servers as with ours: so names go by the end of their holders alone.
     let budget = Budget { cuts: 6, registers: 4, unregisters: 0, deaths: 2, syncs: 3, losses: 1 };
-    for kinds in
-        [[Ours, Ours, Ours], [Ours, Ours, Otp], [Otp, Ours, Ours], [Ours, Otp, Otp], [Otp, Otp, Ours]]
-    {
+    // Two of Erlang's do not always agree with each other: an agreement may stay open between them for ever.
+    for kinds in [[Ours, Ours, Ours], [Ours, Ours, Otp], [Otp, Ours, Ours], [Ours, Otp, Ours]] {
         walks(&kinds, &budget, 200);
     }
 }
