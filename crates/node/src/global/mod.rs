@@ -33,7 +33,7 @@ pub(crate) use server::child;
 pub use via::GlobalName;
 
 use engset_otp::{Call, CallError};
-use engset_process::{Addr, Processes, Service, current};
+use engset_process::{Addr, Dest, Processes, Service, current};
 use engset_term::{Atom, NodeName, Pid, Term};
 use parking_lot::RwLock;
 use registrar::RegistrarMsg;
@@ -42,6 +42,7 @@ use state::{Effect, State};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tables::Entry;
@@ -57,6 +58,8 @@ pub const GLOBAL_LOCKS_MAX: usize = 100_000;
 pub const GLOBAL_LOCK_HOLDERS_MAX: usize = 1_000;
 /// How many nodes agree on names unless the configuration says otherwise.
 pub const GLOBAL_NODES_MAX: usize = 4_096;
+/// How many calls of [`Global::sync`] wait at once unless the configuration says otherwise.
+pub const GLOBAL_SYNCS_MAX: usize = 10_000;
 
 /// What a node's name server holds at most, and how it deals with parts of a cluster that overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +72,8 @@ pub struct GlobalLimits {
     pub lock_holders: usize,
     /// Other nodes that agree on names. What tells of more is dropped.
     pub nodes: usize,
+    /// Calls of [`Global::sync`] that wait. One more is refused.
+    pub syncs: usize,
     /// Whether connections are cut so that no two parts of a cluster overlap, as OTP's `prevent_overlapping_partitions`,
     /// which is on by default there since OTP 25. All nodes of a cluster should have the same.
     pub prevents_overlap: bool,
@@ -81,6 +86,7 @@ impl Default for GlobalLimits {
             locks: GLOBAL_LOCKS_MAX,
             lock_holders: GLOBAL_LOCK_HOLDERS_MAX,
             nodes: GLOBAL_NODES_MAX,
+            syncs: GLOBAL_SYNCS_MAX,
             prevents_overlap: true,
         }
     }
@@ -96,6 +102,8 @@ pub enum GlobalError {
     HasName(Term),
     /// A node's limit is reached: [`GlobalLimits::names`].
     TooManyNames,
+    /// A limit of this node is reached: [`GlobalLimits::syncs`].
+    TooManySyncs,
     /// The name server of this node does not run: the node has no name, or is about to end.
     NotRunning,
     /// The caller is not a process; run the code in one.
@@ -112,6 +120,9 @@ impl fmt::Display for GlobalError {
             Self::TooManyNames => {
                 f.write_str("a node's limit of global names is reached: unregister some, or raise the limit")
             }
+            Self::TooManySyncs => f.write_str(
+                "as many calls as this node allows wait for names to be in sync: call later, or raise the limit",
+            ),
             Self::NotRunning => {
                 f.write_str("this node has no global names: it was not given a name, or is about to end")
             }
@@ -166,6 +177,8 @@ pub(crate) struct Shared {
     seed: u64,
     state: RwLock<Option<State>>,
     registrar: OnceLock<Addr<RegistrarMsg>>,
+    /// How many calls of [`Global::sync`] there were.
+    syncs: AtomicU64,
 }
 
 impl Global {
@@ -175,6 +188,7 @@ impl Global {
             seed,
             state: RwLock::new(None),
             registrar: OnceLock::new(),
+            syncs: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -300,14 +314,20 @@ impl Global {
 
     /// Waits until this node agrees on names with all visible ones that are connected (`global:sync/0`).
     ///
+    /// Dropped while it waits, nothing is left of it.
+    ///
     /// # Errors
-    /// [`GlobalError::NotRunning`] or [`GlobalError::OutsideNode`].
+    /// [`GlobalError::TooManySyncs`], [`GlobalError::NotRunning`] or [`GlobalError::OutsideNode`].
     pub async fn sync(&self) -> Result<(), GlobalError> {
-        self.me()?;
+        let me = self.me()?;
         let nodes: BTreeSet<NodeName> = self.nodes(None).into_iter().collect();
+        let number = self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         let server = Service::local(NAME_SERVER);
-        let call = Call::new(&server, |reply| GlobalMsg::Sync(nodes, reply)).no_timeout();
-        call.await.map_err(|_gone| GlobalError::NotRunning)
+        let mut waits = Waits { shared: &self.shared, me, number, is_over: false };
+        let call = Call::new(&server, |reply| GlobalMsg::Sync { number, nodes, reply }).no_timeout();
+        let done = call.await.map_err(error_of);
+        waits.is_over = true;
+        done
     }
 
     /// Answers `global:resolve_it(Method, Name, Pid1, Pid2)`, which another node asks the node of a name's holder: who keeps
@@ -401,6 +421,27 @@ impl Shared {
         let mut nodes = self.read(State::up);
         nodes.push(self.processes.node());
         nodes
+    }
+}
+
+/// A call of [`Global::sync`] that waits. The name server hears when it does not any more.
+struct Waits<'a> {
+    shared: &'a Shared,
+    me: Pid,
+    number: u64,
+    is_over: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            // Without a name server nothing waits.
+            drop(self.shared.processes.send(
+                self.me,
+                &Dest::Name(NAME_SERVER),
+                GlobalMsg::SyncOver(self.number),
+            ));
+        }
     }
 }
 

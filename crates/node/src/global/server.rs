@@ -9,7 +9,7 @@ use super::registrar::{self, RegistrarMsg};
 use super::state::{Birth, Effect, State};
 use super::tables::Watch;
 use super::wire::Op;
-use super::{NAME_SERVER, Shared, resolve};
+use super::{GlobalError, NAME_SERVER, Shared, resolve};
 use crate::node::Node;
 use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
 use engset_otp::wire::{self as envelope, Envelope};
@@ -54,7 +54,14 @@ pub(super) enum GlobalMsg {
     /// A node that was to be connected is, or cannot be.
     Joined(NodeName, bool),
     Known(Reply<Vec<NodeName>>),
-    Sync(BTreeSet<NodeName>, Reply<()>),
+    /// Somebody waits until these nodes agree with this one, by a number of its own.
+    Sync {
+        number: u64,
+        nodes: BTreeSet<NodeName>,
+        reply: Reply<(), GlobalError>,
+    },
+    /// Who waited by this number does not any more.
+    SyncOver(u64),
 }
 
 impl Protocol for GlobalMsg {
@@ -111,7 +118,6 @@ pub(crate) fn child(node: &Arc<Node>) -> Child {
         locker: None,
         watches: HashMap::new(),
         syncing: HashMap::new(),
-        last_sync: 0,
     })
 }
 
@@ -120,8 +126,7 @@ struct NameServer {
     shared: Arc<Shared>,
     locker: Option<Addr<LockerMsg>>,
     watches: HashMap<Pid, Reference>,
-    syncing: HashMap<u64, Reply<()>>,
-    last_sync: u64,
+    syncing: HashMap<u64, Reply<(), GlobalError>>,
 }
 
 impl Drop for NameServer {
@@ -205,11 +210,16 @@ impl Server for NameServer {
                 let known = self.shared.read(|state| state.known());
                 reply.send(known);
             }
-            GlobalMsg::Sync(nodes, reply) => {
-                self.last_sync += 1;
-                let number = self.last_sync;
+            GlobalMsg::Sync { number, nodes, reply } => {
                 self.syncing.insert(number, reply);
-                self.change(cx, |state| state.handle_sync(number, nodes));
+                let waits = self.change(cx, |state| state.handle_sync(number, nodes)).unwrap_or(false);
+                if !waits && let Some(reply) = self.syncing.remove(&number) {
+                    reply.answer(Err(GlobalError::TooManySyncs));
+                }
+            }
+            GlobalMsg::SyncOver(number) => {
+                self.syncing.remove(&number);
+                self.change(cx, |state| state.handle_sync_over(number));
             }
         }
         Ok(())
@@ -302,7 +312,7 @@ impl NameServer {
             }
             Effect::Synced(number) => {
                 if let Some(reply) = self.syncing.remove(&number) {
-                    reply.send(());
+                    reply.answer(Ok(()));
                 }
             }
         }

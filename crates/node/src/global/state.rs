@@ -230,15 +230,23 @@ impl State {
         self.tables.handle_ended(pid);
     }
 
-    /// Somebody waits, by this number, until all these nodes are in sync with this one.
-    pub(super) fn handle_sync(&mut self, number: u64, nodes: BTreeSet<NodeName>) {
-        let mut nodes = nodes;
-        nodes.retain(|node| *node != self.me.node() && !self.synced.contains(node));
+    /// Somebody waits, by this number, until all these nodes are in sync with this one, or lost. Those that have been lost
+    /// meanwhile are waited for no more. False where there are as many already as may wait.
+    pub(super) fn handle_sync(&mut self, number: u64, mut nodes: BTreeSet<NodeName>) -> bool {
+        nodes.retain(|node| self.up.contains_key(node) && !self.synced.contains(node));
         if nodes.is_empty() {
             self.effects.push_back(Effect::Synced(number));
+        } else if self.waiting.len() >= self.limits.syncs {
+            return false;
         } else {
             self.waiting.push((number, nodes));
         }
+        true
+    }
+
+    /// Who waited by this number has gone.
+    pub(super) fn handle_sync_over(&mut self, number: u64) {
+        self.waiting.retain(|(waits, _)| *waits != number);
     }
 
     /// A visible node is connected.

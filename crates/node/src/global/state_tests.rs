@@ -229,8 +229,8 @@ fn who_waits_hears_when_all_are_in_sync_or_gone() {
         state.handle_node_up(up);
     }
     effects(&mut state);
-    state.handle_sync(1, BTreeSet::from([node("a@g")]));
-    state.handle_sync(2, BTreeSet::from([b, c]));
+    assert!(state.handle_sync(1, BTreeSet::from([node("a@g")])));
+    assert!(state.handle_sync(2, BTreeSet::from([b, c])));
     assert_eq!(effects(&mut state), ["synced 1"]);
     // One that knows this node is in sync when this node knows it, too.
     assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
@@ -243,11 +243,30 @@ fn who_waits_hears_when_all_are_in_sync_or_gone() {
     let words = [Term::atom("new_nodes"), term("c@g"), Term::Nil, Term::Nil, term("[{b@g, 8}]"), extra];
     assert_eq!(state.handle_cast(c, &Term::tuple(words)), Ok(()));
     effects(&mut state);
-    state.handle_sync(3, BTreeSet::from([b]));
+    assert!(state.handle_sync(3, BTreeSet::from([b])));
     state.handle_node_down(c);
     let seen: Vec<String> =
         effects(&mut state).into_iter().filter(|effect| effect.starts_with("synced")).collect();
     assert_eq!(seen, ["synced 3", "synced 2"]);
+    // One that was lost before the question came is waited for no more: nothing would ever be heard of it.
+    assert!(state.handle_sync(4, BTreeSet::from([c])));
+    assert_eq!(effects(&mut state), ["synced 4"]);
+}
+
+/// As many wait as may, and nothing is left of who has gone.
+#[test]
+fn who_waits_has_a_limit_and_may_go() {
+    let b = node("b@g");
+    let mut state = state("a@g", GlobalLimits { syncs: 2, ..GlobalLimits::default() });
+    state.handle_node_up(b);
+    effects(&mut state);
+    assert!(state.handle_sync(1, BTreeSet::from([b])) && state.handle_sync(2, BTreeSet::from([b])));
+    assert!(!state.handle_sync(3, BTreeSet::from([b])), "one too many");
+    state.handle_sync_over(1);
+    assert!(state.handle_sync(4, BTreeSet::from([b])));
+    state.handle_node_down(b);
+    let seen = effects(&mut state);
+    assert_eq!(seen[..2], ["synced 2", "synced 4"], "{seen:?}");
 }
 
 /// What is no message, or speaks for another node, is told from what is.

@@ -286,7 +286,7 @@ impl Server {
 
     pub(super) fn sync(&mut self) {
         match self {
-            Self::Ours(state) => state.handle_sync(0, state.up().into_iter().collect()),
+            Self::Ours(state) => assert!(state.handle_sync(0, state.up().into_iter().collect())),
             Self::Otp(otp) => otp.sync(),
         }
     }
