@@ -37,6 +37,7 @@ pub(super) async fn set_lock(
     }
     let is_hopeless = nodes.len() > 1 && nodes.contains(&me.node()) && !shared.can_lock(resource, requester);
     if is_hopeless {
+        shared.want_lock(resource, requester);
         return false;
     }
     let answers = ask(me, nodes, &wire::lock_request("set_lock", resource, requester)).await;

@@ -117,6 +117,9 @@ impl Locker {
                 let body = engset_etf::Body::of(&message);
                 self.cx.processes().send_encoded_noconnect(self.cx.pid(), &Dest::Pid(to), body);
             }
+            LockerEffect::Want(requester) => {
+                self.shared.want_lock(&GLOBAL, &requester);
+            }
             LockerEffect::LockIsSet { node, tag, his_tag, requester } => {
                 // The server ends together with this process.
                 drop(self.cx.send(self.server, GlobalMsg::LockIsSet { node, tag, his_tag, requester }));

@@ -25,6 +25,8 @@ pub(super) enum LockerEffect {
     Cast(NodeName, Term),
     /// A plain message to a peer's locker, if it is connected.
     Send(Pid, Term),
+    /// The lock is set here by somebody else: this node's own table is told who waits for it.
+    Want(Term),
     /// The name server is told that both sides have set the lock.
     LockIsSet { node: NodeName, tag: i64, his_tag: Term, requester: Term },
 }
@@ -38,6 +40,8 @@ pub(super) struct Waiting {
     known: BTreeSet<NodeName>,
     /// Somebody waited who does not any more: the next can have its turn at once.
     has_just_synced: bool,
+    /// For whom the lock was wanted when it could not be had.
+    wanted: Option<(NodeName, i64)>,
 }
 
 /// A locker.
@@ -155,10 +159,14 @@ impl Locking {
         can_lock: CanLock<'_>,
         draw: impl FnOnce(usize) -> usize,
     ) {
-        if is_locked || !matches!(self.step, Step::Idle) {
+        if !matches!(self.step, Step::Idle) {
             return;
         }
-        if let Some(him) = self.waiting.select(draw) {
+        let Some(him) = self.waiting.select(draw) else { return };
+        if is_locked {
+            self.effects.push_back(LockerEffect::Want(self.requester(him.locker)));
+            self.waiting.wanted = Some((him.node, him.tag));
+        } else {
             self.begin(him, true, can_lock);
         }
     }
@@ -420,7 +428,7 @@ impl Locking {
 
 impl Waiting {
     pub(super) fn new(me: NodeName) -> Self {
-        Self { me, him: Vec::new(), known: BTreeSet::new(), has_just_synced: false }
+        Self { me, him: Vec::new(), known: BTreeSet::new(), has_just_synced: false, wanted: None }
     }
 
     /// How long to wait for news before the next turn; none where nobody waits.
@@ -438,12 +446,16 @@ impl Waiting {
         }
     }
 
-    /// Whose turn it is: nodes of this host first. Those that are known already have none, until the name server has had
+    /// Whose turn it is: for whom the lock was wanted last; then nodes of this host first. Those that are known already have none, until the name server has had
     /// enough of them; but where such a one sets the lock first, it is followed.
-    pub(super) fn select(&self, draw: impl FnOnce(usize) -> usize) -> Option<Him> {
+    pub(super) fn select(&mut self, draw: impl FnOnce(usize) -> usize) -> Option<Him> {
         let host = self.me.host_part();
         let is_near = |him: &&Him| him.node.host_part() == host;
         let waiting = || self.him.iter().filter(|him| !self.known.contains(&him.node));
+        let wanted = self.wanted.take();
+        if let Some(him) = waiting().find(|him| Some((him.node, him.tag)) == wanted) {
+            return Some(him.clone());
+        }
         let near: Vec<&Him> = waiting().filter(is_near).collect();
         let all: Vec<&Him> = if near.is_empty() { waiting().collect() } else { near };
         if all.is_empty() { None } else { all.get(draw(all.len())).map(|him| (*him).clone()) }

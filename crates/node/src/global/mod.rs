@@ -25,6 +25,7 @@ mod state_tests;
 mod tables;
 #[cfg(test)]
 mod tables_tests;
+mod turns;
 mod via;
 mod wire;
 
@@ -66,7 +67,7 @@ pub const GLOBAL_SYNCS_MAX: usize = 10_000;
 pub struct GlobalLimits {
     /// Names. One more is refused, also where another node tells of it.
     pub names: usize,
-    /// Locks. One more cannot be set.
+    /// Locks. One more cannot be set, but for the one that names are changed under.
     pub locks: usize,
     /// Processes of one requester that share a lock.
     pub lock_holders: usize,
@@ -404,6 +405,13 @@ impl Shared {
 
     fn can_lock(&self, resource: &Term, requester: &Term) -> bool {
         self.state.read().as_ref().is_some_and(|state| state.tables.can_lock(resource, requester))
+    }
+
+    /// Somebody does not even ask for a lock that another requester has.
+    fn want_lock(&self, resource: &Term, requester: &Term) {
+        let now = self.processes.scheduler().now();
+        // Nothing is to be done for it.
+        drop(self.change(|state| state.tables.want_lock(now, resource, requester)));
     }
 
     /// Whether the process may get the name.

@@ -174,7 +174,8 @@ impl Server for NameServer {
         match message {
             GlobalMsg::Call { from, request, reply } => {
                 let Some(reply) = reply.begin() else { return Ok(()) };
-                let answer = self.change(cx, |state| state.handle_request(from, &request)).flatten();
+                let now = cx.processes().scheduler().now();
+                let answer = self.change(cx, |state| state.handle_request(now, from, &request)).flatten();
                 // Whatever else is asked: an answer keeps the caller from waiting.
                 reply.send(answer.unwrap_or_else(|| {
                     cx.processes().count_dropped();

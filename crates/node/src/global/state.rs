@@ -198,13 +198,13 @@ impl State {
     }
 
     /// The answer to a request of the process `from`; none where it is no request.
-    pub(super) fn handle_request(&mut self, from: Pid, request: &Term) -> Option<Term> {
+    pub(super) fn handle_request(&mut self, now: Instant, from: Pid, request: &Term) -> Option<Term> {
         Some(match Request::from_term(request)? {
             Request::SetLock { resource, requester } => {
-                Term::from(self.tables.set_lock(&resource, &requester, from))
+                Term::from(self.tables.set_lock(now, &resource, &requester, from))
             }
             Request::DelLock { resource, requester } => {
-                self.tables.del_lock(&resource, &requester, from);
+                self.tables.del_lock(now, &resource, &requester, from);
                 Term::from(true)
             }
             Request::Register { entry, external } => {
@@ -313,16 +313,17 @@ impl State {
             }
             // What was agreed on elsewhere, under a lock that was lost here together with the connection: it will be
             // agreed on anew.
-            FromPeer::NewNodes { requester, .. } if !self.tables.believes(Says::Node(requester.as_ref())) => {
-            }
+            FromPeer::NewNodes { requester, .. }
+                if !self.tables.believes(Says::Node(sender, requester.as_ref())) => {}
             FromPeer::NewNodes { ops, externals, known, requester } => {
                 let added = self.add_known(&known);
                 self.join(added.iter().copied());
-                self.apply(ops, &externals, requester.as_ref());
+                self.apply(ops, &externals, Says::Node(sender, requester.as_ref()));
                 let in_sync = self.say_in_sync(&added);
                 self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
                 in_sync.into_iter().for_each(|node| self.in_sync(node));
             }
+            FromPeer::InSync if !self.up.contains_key(&sender) => return Err(Garbage),
             FromPeer::InSync => self.in_sync(sender),
             FromPeer::LockSet { locker, set, tag } => {
                 let fits = tag.is_none() || self.peers.get(&sender).is_some_and(|peer| peer.tag == tag);
@@ -342,7 +343,8 @@ impl State {
         message: &Term,
     ) -> Result<(), Garbage> {
         match PlainFromPeer::from_term(message, sender).ok_or(Garbage)? {
-            _ if !self.is_visible => return Err(Garbage),
+            // Nor has a hidden node anything to say about who is connected to whom.
+            _ if !self.is_visible || !self.up.contains_key(&sender) => return Err(Garbage),
             PlainFromPeer::InitConnectAck { his_tag_of_mine, tag } => {
                 // He answers what was said with a tag of ours, with `tag` as his own: of an earlier beginning of ours he
                 // has heard already that it is over. With that of now, his must be the one that is known here.
@@ -430,7 +432,8 @@ impl State {
     /// A node was to be connected, see [`Effect::Join`]. Where it is not known any more, since it was lost meanwhile, it is to
     /// be agreed with anew: to say otherwise would keep it from that.
     pub(super) fn handle_joined(&mut self, node: NodeName, is_connected: bool) {
-        if is_connected {
+        // One that could not be reached from here may have connected from its side meanwhile.
+        if is_connected || self.up.contains_key(&node) {
             if self.known.contains_key(&node) {
                 let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
                 self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
@@ -488,7 +491,7 @@ impl State {
         self.effects.extend(others.map(Effect::Join));
     }
 
-    fn apply(&mut self, ops: Vec<Op>, externals: &[External], requester: Option<&Term>) {
+    fn apply(&mut self, ops: Vec<Op>, externals: &[External], says: Says<'_>) {
         let mut deleted = Vec::new();
         let externals: BTreeMap<(&Term, Pid), NodeName> =
             externals.iter().map(|(name, pid, node)| ((name, *pid), *node)).collect();
@@ -496,7 +499,7 @@ impl State {
             match op {
                 Op::Insert(entry) => {
                     let external = externals.get(&(&entry.name, entry.pid)).copied();
-                    self.tables.insert(entry, external, Says::Node(requester));
+                    self.tables.insert(entry, external, says);
                 }
                 Op::Delete(name) => deleted.push(name),
             }

@@ -8,6 +8,8 @@ use super::wire::Op;
 use engset_term::{Instant, NodeName, Pid, Term};
 use std::collections::BTreeSet;
 
+const NOW: Instant = Instant::ZERO;
+
 fn node(name: &str) -> NodeName {
     NodeName::new(name).expect("a name")
 }
@@ -78,6 +80,7 @@ fn agreed() -> State {
     let pids = Term::list([Term::Pid(locker())]);
     assert_eq!(
         state.handle_request(
+            NOW,
             locker(),
             &Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, pids.clone()])])
         ),
@@ -184,14 +187,14 @@ fn what_is_out_of_step_begins_anew() {
 fn changes_are_believed_of_those_that_agree() {
     let mut state = agreed();
     let register = Term::tuple([Term::atom("register"), Term::atom("n"), Term::Pid(locker()), Term::Nil]);
-    assert_eq!(state.handle_request(locker(), &register), Some(Term::atom("yes")));
+    assert_eq!(state.handle_request(NOW, locker(), &register), Some(Term::atom("yes")));
     let stranger = Pid::new(node("b@g"), 1, 9, 0);
-    assert_eq!(state.handle_request(stranger, &register), Some(Term::atom("no")));
+    assert_eq!(state.handle_request(NOW, stranger, &register), Some(Term::atom("no")));
     assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
-    assert_eq!(state.handle_request(stranger, &term("{unregister, n}")), Some(Term::atom("ok")));
+    assert_eq!(state.handle_request(NOW, stranger, &term("{unregister, n}")), Some(Term::atom("ok")));
     assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
     let elsewhere = Pid::new(node("d@g"), 1, 9, 0);
-    assert_eq!(state.handle_request(elsewhere, &term("get_protocol_version")), Some(Term::int(8)));
+    assert_eq!(state.handle_request(NOW, elsewhere, &term("get_protocol_version")), Some(Term::int(8)));
     state.handle_node_down(node("b@g"));
     assert_eq!(state.tables.whereis(&Term::atom("n")), None);
 }
@@ -232,17 +235,8 @@ fn who_waits_hears_when_all_are_in_sync_or_gone() {
     assert!(state.handle_sync(1, BTreeSet::from([node("a@g")])));
     assert!(state.handle_sync(2, BTreeSet::from([b, c])));
     assert_eq!(effects(&mut state), ["synced 1"]);
-    // One that knows this node is in sync when this node knows it, too.
     assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
     assert_eq!(effects(&mut state), Vec::<String>::new());
-    let lock = Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])]);
-    let set = Term::tuple([Term::atom("set_lock"), lock.clone()]);
-    let requester = Pid::new(c, 1, 2, 0);
-    assert_eq!(state.handle_request(requester, &set), Some(Term::from(true)));
-    let extra = Term::list([Term::tuple([Term::atom("lock"), lock])]);
-    let words = [Term::atom("new_nodes"), term("c@g"), Term::Nil, Term::Nil, term("[{b@g, 8}]"), extra];
-    assert_eq!(state.handle_cast(c, &Term::tuple(words)), Ok(()));
-    effects(&mut state);
     assert!(state.handle_sync(3, BTreeSet::from([b])));
     state.handle_node_down(c);
     let seen: Vec<String> =
@@ -296,7 +290,7 @@ fn garbage_is_told() {
     ] {
         assert_eq!(state.handle_plain(Instant::ZERO, b, &term(text)), Err(Garbage), "{text}");
     }
-    assert_eq!(state.handle_request(locker(), &term("{register, n, notapid, f}")), None);
+    assert_eq!(state.handle_request(NOW, locker(), &term("{register, n, notapid, f}")), None);
     assert_eq!(effects(&mut state), Vec::<String>::new());
 }
 
@@ -346,7 +340,7 @@ fn a_hidden_node_takes_no_part() {
     state.handle_node_down(node("b@g"));
     assert_eq!(effects(&mut state), ["remove b@g"]);
     let own = Entry { name: Term::Nil, pid: pid(9), method: Term::Nil };
-    assert!(state.tables.set_lock(&GLOBAL, &Term::Nil, pid(3)));
+    assert!(state.tables.set_lock(NOW, &GLOBAL, &Term::Nil, pid(3)));
     assert!(state.tables.insert(own, None, super::tables::Says::Process(pid(3))));
 }
 
@@ -450,4 +444,68 @@ fn who_is_known_again_is_not_being_left_any_more() {
     state.handle_node_down(c);
     let seen = effects(&mut state);
     assert!(seen.iter().any(|effect| effect.starts_with("tell b@g {lost_connection,a@g,")), "{seen:?}");
+}
+
+/// What is kept of a loss for an hour is small: a number as long as a message may be is none of an incarnation.
+#[test]
+fn incarnations_have_a_limit() {
+    let mut state = agreed();
+    // Of 128 bits, and of 129.
+    for (incarnation, taken) in
+        [(format!("{}", u128::MAX), Ok(())), ("340282366920938463463374607431768211456".into(), Err(Garbage))]
+    {
+        let lost = term(&format!("{{lost_connection, b@g, {incarnation}, 1, c@g}}"));
+        assert_eq!(state.handle_plain(Instant::ZERO, node("b@g"), &lost), taken, "{incarnation}");
+    }
+}
+
+/// What was agreed on elsewhere is told by a node that has set the lock here for it, and by no third one.
+#[test]
+fn new_nodes_are_told_by_who_holds_the_lock() {
+    let mut state = agreed();
+    let d = node("d@g");
+    state.handle_node_up(d);
+    effects(&mut state);
+    let told_by = |node: &str| {
+        let insert = Term::tuple([Term::atom("n"), Term::Pid(locker()), Term::Nil]);
+        let ops = Term::list([Term::tuple([Term::atom("insert"), insert])]);
+        let lock = Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])]);
+        let extra = Term::list([Term::tuple([Term::atom("lock"), lock])]);
+        let nodes = term("[{e@g, 8}]");
+        Term::tuple([Term::atom("new_nodes"), term(node), ops, Term::Nil, nodes, extra])
+    };
+    assert_eq!(state.handle_cast(d, &told_by("d@g")), Ok(()));
+    assert_eq!((state.tables.whereis(&Term::atom("n")), state.known().len()), (None, 2));
+    assert_eq!(state.handle_cast(node("b@g"), &told_by("b@g")), Ok(()));
+    assert_eq!((state.tables.whereis(&Term::atom("n")), state.known().len()), (Some(locker()), 3));
+}
+
+/// A hidden node says nothing about the mesh that it has no part in, and nothing is kept of it.
+#[test]
+fn hidden_nodes_say_nothing_of_the_mesh() {
+    let mut state = agreed();
+    effects(&mut state);
+    let h = node("h@g");
+    assert_eq!(state.handle_cast(h, &term("{in_sync, h@g, true}")), Err(Garbage));
+    let lost = term("{lost_connection, h@g, 1, 1, b@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, h, &lost), Err(Garbage));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    let synced = state.handle_request(NOW, locker(), &term("get_synced"));
+    assert_eq!(synced, Some(term("[b@g]")));
+}
+
+/// A node that this one could not connect to has connected to this one meanwhile: it is not taken for lost.
+#[test]
+fn who_connected_meanwhile_is_not_lost() {
+    let mut state = agreed();
+    let c = node("c@g");
+    state.handle_node_up(c);
+    effects(&mut state);
+    state.handle_joined(c, false);
+    assert_eq!(effects(&mut state), ["cast c@g {in_sync,a@g,true}"]);
+    assert_eq!(state.known(), [node("b@g"), c]);
+    state.handle_node_down(c);
+    effects(&mut state);
+    state.handle_joined(c, false);
+    assert_eq!(state.known(), [node("b@g")]);
 }

@@ -9,13 +9,16 @@
 //! A tag is the receiver's own, which it gave with `init_connect`: what was meant for an earlier connection is known by it.
 
 use super::tables::Entry;
-use engset_term::{Atom, NodeName, Pid, Term};
+use engset_term::{Atom, Integer, NodeName, Pid, Term};
 use std::collections::BTreeSet;
 
 /// The version of the protocol.
 pub(super) const VERSION: i64 = 8;
 /// The oldest version that is spoken.
 const VERSION_MIN: i64 = 5;
+
+/// A longer number is no incarnation of a node: those of many losses are kept for an hour. OTP's have 64 bits.
+const INCARNATION_BITS_MAX: u64 = 128;
 
 /// A change of names that follows from an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +130,13 @@ impl PlainFromPeer {
             ("lost_connection", [a, incarnation, number, b]) => {
                 a.as_atom()?;
                 b.as_atom()?;
-                incarnation.as_integer()?;
+                let is_fit = match incarnation.as_integer()? {
+                    Integer::Small(_) => true,
+                    Integer::Big(big) => big.as_bigint().bits() <= INCARNATION_BITS_MAX,
+                };
+                if !is_fit {
+                    return None;
+                }
                 let nodes = (a.clone(), b.clone());
                 Some(Self::LostConnection {
                     nodes,

@@ -238,6 +238,38 @@ async fn first_of<T>(
     .await
 }
 
+/// The greatest node, which all ask for the lock first, changes names without a pause. Another one of its part changes a
+/// name all the same, and one that joins comes to agree.
+#[test]
+fn who_waits_for_the_lock_gets_its_turn() {
+    for seed in 0..8 {
+        let cluster = Cluster::new(seed, 3);
+        cluster.world.set_latency_micros(5_000..=10_000);
+        let [least, joining, greatest] = [0, 1, 2].map(|place| &cluster.nodes[place]);
+        least.connect(greatest.name(), |_| {});
+        cluster.world.run_for(30 * SECOND);
+        cluster.spawn(greatest, |cx, global| async move {
+            while global.register(Term::atom("busy"), cx.pid()).await.is_ok() {
+                drop(global.unregister(Term::atom("busy")).await);
+            }
+        });
+        cluster.world.run_for(SECOND);
+        let began = cluster.world.now();
+        let global = least.global().clone();
+        let patient = cluster.world.run(least, move |cx: Cx<Term>| async move {
+            global.register(Term::atom("seldom"), cx.pid()).await
+        });
+        assert_eq!(patient, Ok(Ok(())), "seed {seed}");
+        joining.connect(greatest.name(), |_| {});
+        cluster.world.run_for(SECOND);
+        let global = joining.global().clone();
+        let joined = cluster.world.run(joining, move |_: Cx<Term>| async move { global.sync().await });
+        assert_eq!(joined, Ok(Ok(())), "seed {seed}");
+        let took = cluster.world.now().saturating_duration_since(began);
+        assert!(took < 180 * SECOND, "seed {seed}: {took:?}");
+    }
+}
+
 /// The same seed makes the same history.
 #[test]
 fn a_storm_of_names_can_be_had_again() {

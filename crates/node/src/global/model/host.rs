@@ -197,12 +197,20 @@ impl Host {
         }
     }
 
+    pub(super) const fn is_erlang(&self) -> bool {
+        matches!(self.server, Server::Otp(_))
+    }
+
+    /// Whether nobody waits on this host, and it holds no lock.
+    pub(super) fn holds_nothing(&self) -> bool {
+        let queues = self.compared.is_empty() && self.joined.is_empty() && self.ended.is_empty();
+        let asks_nobody = self.own.iter().all(VecDeque::is_empty) && self.asking.iter().all(Option::is_none);
+        queues && asks_nobody && self.registrar.is_idle() && self.is_synced && self.server.lock().is_none()
+    }
+
     /// Whether nothing is under way on this host.
     pub(super) fn is_quiet(&self) -> bool {
-        let queues = self.compared.is_empty() && self.joined.is_empty() && self.ended.is_empty();
-        let is_idle = self.registrar.is_idle() && self.locker.is_quiet() && self.is_synced;
-        let asks_nobody = self.own.iter().all(VecDeque::is_empty) && self.asking.iter().all(Option::is_none);
-        queues && is_idle && asks_nobody && self.server.lock().is_none() && !self.server.is_agreeing()
+        self.holds_nothing() && self.locker.is_quiet() && !self.server.is_agreeing()
     }
 }
 
@@ -258,7 +266,8 @@ impl Server {
 
     pub(super) fn request(&mut self, from: Pid, request: &Term) -> Option<Term> {
         match self {
-            Self::Ours(state) => state.handle_request(from, request),
+            // No time passes: a lock is kept for nobody, which were but another refusal.
+            Self::Ours(state) => state.handle_request(Instant::ZERO, from, request),
             Self::Otp(otp) => otp.request(from, request),
         }
     }

@@ -330,6 +330,7 @@ impl World {
             LockerEffect::Send(pid, term) => {
                 self.send(at, self.place(pid.node()), Packet::ToLocker(term), false);
             }
+            LockerEffect::Want(_) => {}
             LockerEffect::LockIsSet { node, tag, his_tag, requester } => {
                 let told = Own::LockIsSet { node, tag, his_tag, requester };
                 self.hosts[at].own[Who::Locker as usize].push_back(told);

