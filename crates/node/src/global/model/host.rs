@@ -62,7 +62,6 @@ pub(super) struct Host {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, in a test")]
 pub(super) enum Server {
     Ours(State),
     Otp(Otp),

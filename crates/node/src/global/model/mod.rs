@@ -360,9 +360,9 @@ impl World {
                     let keeps_his = his.pid.node() < ours.pid.node();
                     let killed = if keeps_his { ours.pid } else { his.pid };
                     if keeps_his {
-                        here.push(Op::Insert(his))
+                        here.push(Op::Insert(his));
                     } else {
-                        there.push(Op::Insert(ours))
+                        there.push(Op::Insert(ours));
                     }
                     let owner = self.place(killed.node());
                     if owner == at {

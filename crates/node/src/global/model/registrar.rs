@@ -86,21 +86,21 @@ impl World {
                 let set = nodes.iter().copied().filter(is_set).collect();
                 self.free(at, VecDeque::from([set, vec![boss]]), true);
             }
-            Step::All => self.locked(at, nodes),
+            Step::All => self.locked(at, &nodes),
             Step::Telling => self.free_all(at, &nodes, false),
             Step::Freeing(groups, again) => self.free(at, groups, again),
             step @ (Step::Idle | Step::Wanting) => self.hosts[at].registrar.step = step,
         }
     }
 
-    fn locked(&mut self, at: usize, nodes: Vec<NodeName>) {
+    fn locked(&mut self, at: usize, nodes: &[NodeName]) {
         let now = self.hosts[at].server.known();
         let known = &self.hosts[at].registrar.known;
         match self.hosts[at].server {
-            Server::Ours(_) if now != *known => return self.free_all(at, &nodes, true),
+            Server::Ours(_) if now != *known => return self.free_all(at, nodes, true),
             // What is locked at others stays so: the next try is under the same requester.
             Server::Otp(_) if now.iter().any(|node| !known.contains(node)) => {
-                return self.free(at, VecDeque::from([vec![boss(&nodes)]]), true);
+                return self.free(at, VecDeque::from([vec![boss(nodes)]]), true);
             }
             Server::Ours(_) | Server::Otp(_) => {}
         }
@@ -110,10 +110,10 @@ impl World {
             Some(pid) if host.server.holder().is_none_or(|holder| host.is_gone(holder)) => {
                 wire::register_request(&Entry { name: NAME, pid, method: Term::Nil })
             }
-            Some(_) => return self.free_all(at, &nodes, false),
+            Some(_) => return self.free_all(at, nodes, false),
         };
         host.registrar.step = Step::Telling;
-        self.ask(at, Who::Registrar, &nodes, &request);
+        self.ask(at, Who::Registrar, nodes, &request);
     }
 
     fn free_all(&mut self, at: usize, nodes: &[NodeName], again: bool) {

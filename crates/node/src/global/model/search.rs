@@ -190,7 +190,6 @@ fn search(kinds: &[Kind], budget: &Budget, connects: bool) {
 }
 
 /// Who searches further wants to know how far.
-#[expect(clippy::print_stderr, reason = "of a search that somebody waits for")]
 fn report(text: &str) {
     if std::env::var_os("ENGSET_MODEL_DEEP").is_some() {
         eprintln!("{text}");
@@ -291,10 +290,10 @@ fn turns(world: &World, round: usize) -> Vec<Action> {
         turns.extend([Action::Own(at, Who::Locker), Action::Own(at, Who::Registrar)]);
         turns.extend([Action::Compared(at), Action::Joined(at), Action::Ended(at)]);
         turns.extend((0..at).map(|other| Action::Connect(other, at)));
-        if round % (20 + 3 * at) == 0 {
+        if round.is_multiple_of(20 + 3 * at) {
             turns.push(Action::Turn(at));
         }
-        if round % (11 + 2 * at) == 0 {
+        if round.is_multiple_of(11 + 2 * at) {
             turns.push(Action::Try(at));
         }
     }
