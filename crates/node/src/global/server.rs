@@ -48,6 +48,7 @@ pub(super) enum GlobalMsg {
     Compared {
         node: NodeName,
         tag: i64,
+        his_tag: Option<Term>,
         here: Vec<Op>,
         there: Vec<Op>,
     },
@@ -201,8 +202,8 @@ impl Server for NameServer {
             GlobalMsg::LockIsSet { node, tag, his_tag, requester } => {
                 self.change(cx, |state| state.handle_lock_is_set(node, (tag, &his_tag), requester));
             }
-            GlobalMsg::Compared { node, tag, here, there } => {
-                self.change(cx, |state| state.handle_compared(node, tag, here, &there));
+            GlobalMsg::Compared { node, tag, his_tag, here, there } => {
+                self.change(cx, |state| state.handle_compared(node, (tag, his_tag.as_ref()), here, &there));
             }
             GlobalMsg::Joined(node, is_connected) => {
                 self.change(cx, |state| state.handle_joined(node, is_connected));
@@ -293,13 +294,13 @@ impl NameServer {
                     drop(cx.send(locker, message));
                 }
             }
-            Effect::Compare { node, tag, names } => {
+            Effect::Compare { node, tag, his_tag, names } => {
                 let decides = cx.node() < node;
                 let steps = self.shared.read(|state| resolve::plan(names, &state.tables, decides));
                 let server = cx.addr();
                 let compare = move |cx: Cx<Term>| async move {
                     let (here, there) = resolve::compare(cx.processes(), cx.pid(), steps).await;
-                    drop(cx.send(server, GlobalMsg::Compared { node, tag, here, there }));
+                    drop(cx.send(server, GlobalMsg::Compared { node, tag, his_tag, here, there }));
                 };
                 if let Err(error) = cx.spawn::<Term, _, _>(compare) {
                     tracing::error!(peer = %node, "names cannot be exchanged: {error}");

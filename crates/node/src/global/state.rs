@@ -34,6 +34,7 @@ pub(super) enum Effect {
     Compare {
         node: NodeName,
         tag: i64,
+        his_tag: Option<Term>,
         names: Vec<Entry>,
     },
     /// Connect to a node, and say there that it is in sync; tell by [`State::handle_joined`].
@@ -409,14 +410,22 @@ impl State {
     }
 
     /// What came of comparing names: what is to be done here, and at the peer.
-    pub(super) fn handle_compared(&mut self, node: NodeName, tag: i64, here: Vec<Op>, there: &[Op]) {
+    pub(super) fn handle_compared(
+        &mut self,
+        node: NodeName,
+        (tag, his_tag): (i64, Option<&Term>),
+        here: Vec<Op>,
+        there: &[Op],
+    ) {
         if !self.is_current(node, Some(tag)) {
             return;
         }
         let externals = wire::externals_term(&self.tables.externals());
         let members = self.members();
         let me = self.me.node();
-        let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.requester.is_some()) else { return };
+        // What was compared for an earlier beginning of his may come late: it was under a lock that is given back.
+        let is_of_now = |peer: &&mut Peer| peer.requester.is_some() && peer.his_tag.as_ref() == his_tag;
+        let Some(peer) = self.peers.get_mut(&node).filter(is_of_now) else { return };
         let version = peer.pending.unwrap_or(VERSION);
         let his_tag = peer.his_tag.clone().unwrap_or(Term::atom("undefined"));
         let known = wire::members_term(&members, version);

@@ -56,7 +56,7 @@ fn effects(state: &mut State) -> Vec<String> {
         Effect::Locker(LockerMsg::LockSet { set, .. }) => format!("lock_set {set}"),
         Effect::Locker(LockerMsg::AddKnown(nodes)) => format!("add {nodes:?}"),
         Effect::Locker(LockerMsg::RemoveKnown(node)) => format!("remove {node}"),
-        Effect::Compare { node, tag, names } => format!("compare {node} {tag} {}", names.len()),
+        Effect::Compare { node, tag, names, .. } => format!("compare {node} {tag} {}", names.len()),
         Effect::Join(node) => format!("join {node}"),
         Effect::Disconnect(node) => format!("disconnect {node}"),
         Effect::Synced(number) => format!("synced {number}"),
@@ -88,7 +88,7 @@ fn agreed() -> State {
     );
     state.handle_lock_is_set(b, (1, &Term::int(40)), pids);
     assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
-    state.handle_compared(b, 1, Vec::new(), &[]);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
     assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
     state
 }
@@ -135,7 +135,7 @@ fn a_loss_in_the_middle_of_each_step_leaves_nothing() {
         |_, _| {},
         |state, b| state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil),
         |state, b| assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(())),
-        |state, b| state.handle_compared(b, 1, Vec::new(), &[Op::Delete(Term::Nil)]),
+        |state, b| state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[Op::Delete(Term::Nil)]),
         |state, b| assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [], unused, [], 1}")), Ok(())),
     ];
     for cut_after in 0..4 {
@@ -165,7 +165,7 @@ fn what_is_out_of_step_begins_anew() {
     assert_eq!(effects(&mut state), ["cancel b@g 1 0", "him b@g 1 41"]);
     // What was under way with the peer's earlier beginning is nothing any more.
     state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
-    state.handle_compared(b, 1, Vec::new(), &[]);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
     assert_eq!(effects(&mut state), Vec::<String>::new());
     // The peer has both beginnings of now; it answers an earlier one of ours; it does not know ours of now.
     let now = Instant::ZERO;
@@ -303,7 +303,7 @@ fn nodes_have_a_limit() {
         state.handle_node_up(b);
         assert_eq!(state.handle_cast(b, &init_connect(40)), Ok(()));
         state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
-        state.handle_compared(b, 1, Vec::new(), &[]);
+        state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
         assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
         assert_eq!(state.known().len(), known);
         let many = term("{resolved, b@g, [], [{c@g, 8}, {d@g, 8}, {e@g, 8}], unused, [], 1}");
@@ -508,4 +508,20 @@ fn who_connected_meanwhile_is_not_lost() {
     effects(&mut state);
     state.handle_joined(c, false);
     assert_eq!(state.known(), [node("b@g")]);
+}
+
+/// Names were compared for long, and the peer has begun anew meanwhile and has the lock again: what comes of the first
+/// comparison is told to nobody, for the second one will be.
+#[test]
+fn what_was_compared_before_is_nothing_now() {
+    let b = node("b@g");
+    let mut state = met();
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    state.handle_lock_is_set(b, (1, &Term::int(41)), Term::Nil);
+    effects(&mut state);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_compared(b, (1, Some(&Term::int(41))), Vec::new(), &[]);
+    assert_eq!(effects(&mut state), ["cast b@g {resolved,a@g,[],[],unused,[],41}"]);
 }

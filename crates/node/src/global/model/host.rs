@@ -47,7 +47,7 @@ pub(super) struct Host {
     /// By [`Who`].
     pub(super) asking: [Option<Asking>; 2],
     pub(super) own: [VecDeque<Own>; 2],
-    pub(super) compared: VecDeque<(NodeName, i64, Vec<Op>, Vec<Op>)>,
+    pub(super) compared: VecDeque<(NodeName, (i64, Option<Term>), Vec<Op>, Vec<Op>)>,
     pub(super) joined: VecDeque<NodeName>,
     pub(super) ended: VecDeque<Pid>,
     /// Whom the name server watches, over which connection.
@@ -278,9 +278,15 @@ impl Server {
         }
     }
 
-    pub(super) fn compared(&mut self, node: NodeName, tag: i64, here: Vec<Op>, there: &[Op]) {
+    pub(super) fn compared(
+        &mut self,
+        node: NodeName,
+        (tag, his_tag): (i64, Option<Term>),
+        here: Vec<Op>,
+        there: &[Op],
+    ) {
         match self {
-            Self::Ours(state) => state.handle_compared(node, tag, here, there),
+            Self::Ours(state) => state.handle_compared(node, (tag, his_tag.as_ref()), here, there),
             Self::Otp(otp) => otp.compared(node, tag, here, there),
         }
     }

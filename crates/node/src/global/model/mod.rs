@@ -137,8 +137,8 @@ impl World {
             }
             Action::Own(at, who) => self.own(at, who),
             Action::Compared(at) => {
-                if let Some((node, tag, here, there)) = self.hosts[at].compared.pop_front() {
-                    self.hosts[at].server.compared(node, tag, here, &there);
+                if let Some((node, tags, here, there)) = self.hosts[at].compared.pop_front() {
+                    self.hosts[at].server.compared(node, tags, here, &there);
                 }
             }
             Action::Joined(at) => {
@@ -306,7 +306,7 @@ impl World {
                 self.send(at, self.place(node), Packet::Plain(term), false);
             }
             Effect::Locker(message) => self.hosts[at].tell_locker(message),
-            Effect::Compare { node, tag, names } => self.compare(at, node, tag, names),
+            Effect::Compare { node, tag, his_tag, names } => self.compare(at, node, (tag, his_tag), names),
             Effect::Join(node) => self.hosts[at].joined.push_back(node),
             Effect::Disconnect(node) => {
                 let other = self.place(node);
@@ -339,7 +339,7 @@ impl World {
     }
 
     /// The lesser node keeps a name that both have, as by OTP's own method.
-    fn compare(&mut self, at: usize, node: NodeName, tag: i64, names: Vec<Entry>) {
+    fn compare(&mut self, at: usize, node: NodeName, tags: (i64, Option<Term>), names: Vec<Entry>) {
         let decides = self.hosts[at].name < node;
         let (mut here, mut there) = (Vec::new(), Vec::new());
         let steps = match &self.hosts[at].server {
@@ -373,7 +373,7 @@ impl World {
                 }
             }
         }
-        self.hosts[at].compared.push_back((node, tag, here, there));
+        self.hosts[at].compared.push_back((node, tags, here, there));
     }
 
     fn watch(&mut self, at: usize, pid: Pid) {

@@ -340,7 +340,7 @@ impl Otp {
         match std::mem::take(&mut peer.wait_lock) {
             WaitLock::LockIsSet => {
                 let tag = peer.tag.unwrap_or_default();
-                self.effects.push_back(Effect::Compare { node, tag, names });
+                self.effects.push_back(Effect::Compare { node, tag, his_tag: None, names });
             }
             WaitLock::Nothing => peer.wait_lock = WaitLock::Exchange(names),
             WaitLock::Exchange(_) => self.crashed = Some("exchange twice"),

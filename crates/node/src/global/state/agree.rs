@@ -79,7 +79,10 @@ impl State {
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let Some(tag) = peer.tag else { return };
         match std::mem::take(&mut peer.lock) {
-            Lock::Set => self.effects.push_back(Effect::Compare { node, tag, names }),
+            Lock::Set => {
+                let his_tag = peer.his_tag.clone();
+                self.effects.push_back(Effect::Compare { node, tag, his_tag, names });
+            }
             Lock::Open | Lock::Names(_) => peer.lock = Lock::Names(names),
         }
     }
