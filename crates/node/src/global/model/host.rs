@@ -38,6 +38,9 @@ pub(super) struct Asking {
     pub(super) answers: BTreeMap<NodeName, Term>,
 }
 
+/// With which node, for which beginnings, and what is to be changed here and there.
+pub(super) type Compared = (NodeName, (i64, Option<Term>), Vec<Op>, Vec<Op>);
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Host {
     pub(super) name: NodeName,
@@ -47,7 +50,7 @@ pub(super) struct Host {
     /// By [`Who`].
     pub(super) asking: [Option<Asking>; 2],
     pub(super) own: [VecDeque<Own>; 2],
-    pub(super) compared: VecDeque<(NodeName, (i64, Option<Term>), Vec<Op>, Vec<Op>)>,
+    pub(super) compared: VecDeque<Compared>,
     pub(super) joined: VecDeque<NodeName>,
     pub(super) ended: VecDeque<Pid>,
     /// Whom the name server watches, over which connection.
