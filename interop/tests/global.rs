@@ -465,6 +465,31 @@ fn a_beam_node_asks_the_node_of_the_holder() {
     assert!(node.node().functions().is_allowed("global", "resolve_it", 4));
 }
 
+/// The lesser of two Engset nodes asks an Erlang node about all names that both parts have at once: none of the methods of
+/// these answers before all were asked. Meanwhile the lock is held on all nodes.
+#[test]
+fn all_conflicts_are_asked_about_at_once() {
+    let Some(mixed) = Mixed::named(true, &["arust".to_owned(), "brust".to_owned()], 1) else { return };
+    let beam = &mixed.beams[0];
+    mixed.eval(beam, WAIT);
+    mixed.connect(beam, "arust");
+    assert_eq!(mixed.eval(beam, "global:sync()"), "ok");
+    let names = ["x", "y", "z"];
+    let method = "fun(_, _, Ours) -> judge ! {asked, self()}, receive go -> Ours end end";
+    for name in names {
+        let given = format!("global:register_name({name}, Spawn(), {method})");
+        assert_eq!(mixed.eval(beam, &given), "yes");
+        let pid = member(&mixed.rust[1]);
+        assert_eq!(register(&mixed.rust[1], name, pid), Ok(()));
+    }
+    mixed.eval(beam, "register(judge, self())");
+    mixed.connect_rust();
+    let gather = "Gather = fun G(0, L) -> [P ! go || P <- L], ok; \
+        G(N, L) -> receive {asked, P} -> G(N - 1, [P | L]) after 8000 -> {asked, length(L)} end end, Gather(3, [])";
+    assert_eq!(mixed.eval(beam, gather), "ok");
+    names.into_iter().for_each(|name| mixed.expect(name, Some("beam0")));
+}
+
 /// Four nodes, each with the same name and one of its own, meet in a line: one keeps the name, all have the others.
 #[test]
 fn line() {

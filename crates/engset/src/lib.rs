@@ -176,8 +176,8 @@ pub use engset_node::{FunctionCounts, FunctionLimits, Functions, NodeList, Raise
 /// ```
 pub mod global {
     pub use engset_node::{
-        GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
-        GlobalLimits, GlobalName, LockId, Resolve, Retries,
+        GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, GLOBAL_SYNCS_MAX,
+        Global, GlobalError, GlobalLimits, GlobalName, LockId, Resolve, Retries,
     };
 }
 

@@ -37,8 +37,8 @@ pub use functions::{
     FunctionFuture, FunctionLimits, Functions, Raise, RemoteCall, UNDEFINED_TOLD_MAX,
 };
 pub use global::{
-    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, Global, GlobalError,
-    GlobalLimits, GlobalName, LockId, Resolve, Retries,
+    GLOBAL_LOCK_HOLDERS_MAX, GLOBAL_LOCKS_MAX, GLOBAL_NAMES_MAX, GLOBAL_NODES_MAX, GLOBAL_SYNCS_MAX, Global,
+    GlobalError, GlobalLimits, GlobalName, LockId, Resolve, Retries,
 };
 pub use held::{HELD_BYTES_MAX, HoldsTooMuch};
 pub use hooks::StopWish;

@@ -1,8 +1,9 @@
 //! A cluster of Erlang and Engset nodes, each on a host of its own, that take two seconds of silence for a loss.
 
-use engset::net::{MonitorNodes, NodeConfig, NodeInfo};
+use crate::certs::{Authority, Conf};
+use engset::net::{MonitorNodes, NodeConfig, NodeInfo, TlsConfig, TlsVersion};
 use engset::{Cx, Mail, Node, NodeName, Term};
-use engset_testkit::{Beam, Host, Network, require_erl, require_network};
+use engset_testkit::{Beam, BeamError, Elixir, Host, Network, require_elixir, require_erl, require_network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
@@ -33,6 +34,18 @@ pub struct Cluster {
     pub rust: Vec<Member>,
     pub beams: Vec<Beam>,
     network: Network,
+    kind: Kind,
+    _confs: Vec<Conf>,
+}
+
+/// What the nodes of a cluster are like.
+#[derive(Default)]
+pub struct Kind {
+    pub prevents_overlap: bool,
+    /// The BEAM nodes are Elixir's. What they are asked is Erlang all the same.
+    pub is_elixir: bool,
+    /// All connections are TLS, with certificates from here.
+    pub tls: Option<Authority>,
 }
 
 /// An Engset node, and the coming and going of nodes as it sees it.
@@ -44,15 +57,23 @@ pub struct Member {
 impl Cluster {
     /// Visible nodes that are not connected; `None` where the test cannot be run.
     pub fn new(rust: usize, beams: usize, prevents_overlap: bool) -> Option<Self> {
+        Self::of_kind(rust, beams, Kind { prevents_overlap, ..Kind::default() })
+    }
+
+    /// Like [`Cluster::new`], of nodes that are not the usual ones.
+    pub fn of_kind(rust: usize, beams: usize, kind: Kind) -> Option<Self> {
+        if kind.is_elixir {
+            require_elixir()?;
+        }
         require_erl()?;
         require_network()?;
         let network = Network::new(rust + beams).unwrap();
         let (hosts, others) = network.hosts().split_at(rust);
-        let start = |(number, host)| Member::start(number, host, prevents_overlap);
+        let start = |(number, host)| Member::start(number, host, &kind);
         let rust = hosts.iter().enumerate().map(start).collect();
-        let start = |(number, host)| start_beam(number, host, prevents_overlap);
-        let beams = others.iter().enumerate().map(start).collect();
-        let cluster = Self { rust, beams, network };
+        let start = |(number, host)| start_beam(number, host, &kind);
+        let (beams, confs): (_, Vec<Option<Conf>>) = others.iter().enumerate().map(start).unzip();
+        let cluster = Self { rust, beams, network, kind, _confs: confs.into_iter().flatten().collect() };
         cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, VIEW)));
         Some(cluster)
     }
@@ -203,7 +224,9 @@ impl Cluster {
     /// The value of an expression on an Erlang node, as it prints.
     #[track_caller]
     pub fn eval(&self, beam: &Beam, expression: &str) -> String {
-        match beam.eval(expression) {
+        let value =
+            if self.kind.is_elixir { eval_in_elixir(beam, expression) } else { beam.eval(expression) };
+        match value {
             Ok(value) => value,
             Err(error) => panic!("{}: {expression}\n{error}", beam.node_name()),
         }
@@ -211,10 +234,17 @@ impl Cluster {
 }
 
 impl Member {
-    fn start(number: usize, host: &Host, prevents_overlap: bool) -> Self {
+    fn start(number: usize, host: &Host, kind: &Kind) -> Self {
         let adjust: fn(&mut NodeConfig) =
-            if prevents_overlap { impatient } else { impatient_and_overlapping };
-        let builder = Node::builder().name(&format!("rust{number}@{}", host.address())).cookie(COOKIE);
+            if kind.prevents_overlap { impatient } else { impatient_and_overlapping };
+        let name = format!("rust{number}@{}", host.address());
+        let mut builder = Node::builder().name(&name).cookie(COOKIE);
+        if let Some(authority) = &kind.tls {
+            let (own, versions) = (authority.node(&name), [TlsVersion::Tls12, TlsVersion::Tls13]);
+            let pems = [&authority.pem, &own.pem, &own.key].map(String::as_bytes);
+            let tls = TlsConfig::from_pem_with_versions(pems[0], pems[1], pems[2], &versions);
+            builder = builder.tls(tls.unwrap());
+        }
         let builder = builder.visible(true).listen(host.address().into()).epmd_tcp_port(4369).workers(2);
         let node = host.run(|| builder.adjust(adjust).start()).unwrap().unwrap();
         let (sender, events) = channel();
@@ -283,12 +313,33 @@ pub fn poll<T>(
     }
 }
 
-fn start_beam(number: usize, host: &Host, prevents_overlap: bool) -> Beam {
+fn start_beam(number: usize, host: &Host, kind: &Kind) -> (Beam, Option<Conf>) {
     let ticktime = NET_TICKTIME.as_secs().to_string();
-    let prevents_overlap = prevents_overlap.to_string();
+    let prevents_overlap = kind.prevents_overlap.to_string();
     let args = ["-kernel", "net_ticktime", &ticktime, "prevent_overlapping_partitions", &prevents_overlap];
-    let beam = Beam::builder().name(&format!("beam{number}@{}", host.address())).cookie(COOKIE).host(host);
-    beam.erl_args(args).time_limit(Duration::from_secs(60)).start().unwrap()
+    let name = format!("beam{number}@{}", host.address());
+    let beam = if kind.is_elixir { Elixir::builder() } else { Beam::builder() };
+    let mut beam = beam.name(&name).cookie(COOKIE).host(host).erl_args(args);
+    let conf = kind.tls.as_ref().map(|authority| authority.node(&name).ssl_dist_conf(authority, ""));
+    if let Some(conf) = &conf {
+        beam = beam.erl_args(conf.erl_args());
+    }
+    (beam.time_limit(Duration::from_secs(60)).start().unwrap(), conf)
+}
+
+/// Evaluates Erlang on a node of Elixir, with variables that stay; the value as Erlang prints it.
+fn eval_in_elixir(beam: &Beam, expression: &str) -> Result<String, BeamError> {
+    let hex: String =
+        expression.trim_end_matches('.').bytes().chain([b'.']).map(|byte| format!("{byte:02X}")).collect();
+    let eval = format!(
+        "(fn text -> {{:ok, tokens, _}} = :erl_scan.string(text); {{:ok, parsed}} = :erl_parse.parse_exprs(tokens); \
+         {{:value, value, bindings}} = :erl_eval.exprs(parsed, Process.get(:erlang, [])); \
+         Process.put(:erlang, bindings); IO.chardata_to_string(:io_lib.format(\"~0tp\", [value])) end).( \
+         String.to_charlist(Base.decode16!(\"{hex}\")))"
+    );
+    let shown = beam.eval(&eval)?;
+    let inner = shown.strip_prefix('"').and_then(|shown| shown.strip_suffix('"')).unwrap_or(&shown);
+    Ok(inner.replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
 fn impatient(config: &mut NodeConfig) {

@@ -40,9 +40,12 @@ enum Kind {
 
 impl Cluster {
     fn with_groups(rust: usize, beams: usize) -> Option<Self> {
-        let cluster = Self::new(rust, beams, true)?;
-        cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, MEMBERS)));
-        Some(cluster)
+        Some(Self::new(rust, beams, true)?.ready_for_groups())
+    }
+
+    pub fn ready_for_groups(self) -> Self {
+        self.beams.iter().for_each(|beam| drop(self.eval(beam, MEMBERS)));
+        self
     }
 
     /// A process at a node that joins the group so many times; `variable` is new at the node.
@@ -187,6 +190,11 @@ fn groups_at(node: &Node, expected: usize) -> usize {
 #[test]
 fn netsplit() {
     let Some(cluster) = Cluster::with_groups(1, 1) else { return };
+    split_in_two(&cluster);
+}
+
+/// What [`netsplit`] does, with two nodes of any kind.
+pub fn split_in_two(cluster: &Cluster) {
     let mut people = cluster.join_everywhere("P", 2);
     cluster.connect_all();
     let twice: Vec<Person> = people.iter().flat_map(|person| [person.clone(), person.clone()]).collect();

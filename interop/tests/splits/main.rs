@@ -8,6 +8,9 @@
     reason = "tests, and their parts that are no test functions"
 )]
 
+mod carriers;
+#[path = "../../../crates/net/tests/certs/mod.rs"]
+mod certs;
 mod cluster;
 mod groups;
 mod names;

@@ -56,9 +56,12 @@ impl Cluster {
 
     /// Nodes that are not connected yet.
     pub fn apart(rust: usize, beams: usize, prevents_overlap: bool) -> Option<Self> {
-        let cluster = Self::new(rust, beams, prevents_overlap)?;
-        cluster.beams.iter().for_each(|beam| drop(cluster.eval(beam, NAMES)));
-        Some(cluster)
+        Some(Self::new(rust, beams, prevents_overlap)?.ready_for_names())
+    }
+
+    pub fn ready_for_names(self) -> Self {
+        self.beams.iter().for_each(|beam| drop(self.eval(beam, NAMES)));
+        self
     }
 
     pub fn sync(&self) {

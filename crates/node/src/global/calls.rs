@@ -37,14 +37,18 @@ pub(super) async fn set_lock(
     }
     let is_hopeless = nodes.len() > 1 && nodes.contains(&me.node()) && !shared.can_lock(resource, requester);
     if is_hopeless {
+        shared.want_lock(resource, requester);
         return false;
     }
     let answers = ask(me, nodes, &wire::lock_request("set_lock", resource, requester)).await;
     if answers.iter().all(|(_, answer)| answer.is_atom("true")) {
         return true;
     }
-    let set = answers.iter().filter(|(_, answer)| answer.is_atom("true")).map(|(node, _)| *node);
-    del_lock(me, resource, requester, &set.collect::<Vec<_>>()).await;
+    // Also where there was no answer: it may have been set, and a node of OTP may keep it over the next connection.
+    let is_refused =
+        |node: &NodeName| answers.iter().any(|(of, answer)| of == node && !answer.is_atom("true"));
+    let set: Vec<NodeName> = nodes.iter().copied().filter(|node| !is_refused(node)).collect();
+    del_lock(me, resource, requester, &set).await;
     false
 }
 

@@ -11,11 +11,13 @@ const MEMORY: Duration = Duration::from_secs(60 * 60);
 
 /// Losses by the two nodes, the one that noticed first.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Lost {
     heard: BTreeMap<(Term, Term), Heard>,
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Heard {
     incarnation: Term,
     number: i64,

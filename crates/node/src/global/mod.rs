@@ -7,12 +7,15 @@
 //! 8 of its protocol, and may be of either kind. A hidden node takes no part: its names are its own.
 //!
 //! Processes and messages: [`server`] keeps the names, [`locker`] and [`registrar`] set locks, each of the three with
-//! its core beside it: [`state`], `locker::Waiting`, [`tables`]. Parts of a cluster that overlap, since some of their
+//! its core beside it: [`state`], [`locking`], [`tables`]. Parts of a cluster that overlap, since some of their
 //! nodes have lost each other, are taken apart ([`lost`], [`GlobalLimits::prevents_overlap`]).
 
 mod calls;
 mod locker;
+mod locking;
 mod lost;
+#[cfg(test)]
+mod model;
 mod registrar;
 mod resolve;
 mod server;
@@ -22,6 +25,7 @@ mod state_tests;
 mod tables;
 #[cfg(test)]
 mod tables_tests;
+mod turns;
 mod via;
 mod wire;
 
@@ -30,7 +34,7 @@ pub(crate) use server::child;
 pub use via::GlobalName;
 
 use engset_otp::{Call, CallError};
-use engset_process::{Addr, Processes, Service, current};
+use engset_process::{Addr, Dest, Processes, Service, current};
 use engset_term::{Atom, NodeName, Pid, Term};
 use parking_lot::RwLock;
 use registrar::RegistrarMsg;
@@ -39,6 +43,7 @@ use state::{Effect, State};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tables::Entry;
@@ -54,18 +59,22 @@ pub const GLOBAL_LOCKS_MAX: usize = 100_000;
 pub const GLOBAL_LOCK_HOLDERS_MAX: usize = 1_000;
 /// How many nodes agree on names unless the configuration says otherwise.
 pub const GLOBAL_NODES_MAX: usize = 4_096;
+/// How many calls of [`Global::sync`] wait at once unless the configuration says otherwise.
+pub const GLOBAL_SYNCS_MAX: usize = 10_000;
 
 /// What a node's name server holds at most, and how it deals with parts of a cluster that overlap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalLimits {
     /// Names. One more is refused, also where another node tells of it.
     pub names: usize,
-    /// Locks. One more cannot be set.
+    /// Locks. One more cannot be set, but for the one that names are changed under.
     pub locks: usize,
     /// Processes of one requester that share a lock.
     pub lock_holders: usize,
     /// Other nodes that agree on names. What tells of more is dropped.
     pub nodes: usize,
+    /// Calls of [`Global::sync`] that wait. One more is refused.
+    pub syncs: usize,
     /// Whether connections are cut so that no two parts of a cluster overlap, as OTP's `prevent_overlapping_partitions`,
     /// which is on by default there since OTP 25. All nodes of a cluster should have the same.
     pub prevents_overlap: bool,
@@ -78,6 +87,7 @@ impl Default for GlobalLimits {
             locks: GLOBAL_LOCKS_MAX,
             lock_holders: GLOBAL_LOCK_HOLDERS_MAX,
             nodes: GLOBAL_NODES_MAX,
+            syncs: GLOBAL_SYNCS_MAX,
             prevents_overlap: true,
         }
     }
@@ -93,6 +103,8 @@ pub enum GlobalError {
     HasName(Term),
     /// A node's limit is reached: [`GlobalLimits::names`].
     TooManyNames,
+    /// A limit of this node is reached: [`GlobalLimits::syncs`].
+    TooManySyncs,
     /// The name server of this node does not run: the node has no name, or is about to end.
     NotRunning,
     /// The caller is not a process; run the code in one.
@@ -109,6 +121,9 @@ impl fmt::Display for GlobalError {
             Self::TooManyNames => {
                 f.write_str("a node's limit of global names is reached: unregister some, or raise the limit")
             }
+            Self::TooManySyncs => f.write_str(
+                "as many calls as this node allows wait for names to be in sync: call later, or raise the limit",
+            ),
             Self::NotRunning => {
                 f.write_str("this node has no global names: it was not given a name, or is about to end")
             }
@@ -163,6 +178,8 @@ pub(crate) struct Shared {
     seed: u64,
     state: RwLock<Option<State>>,
     registrar: OnceLock<Addr<RegistrarMsg>>,
+    /// How many calls of [`Global::sync`] there were.
+    syncs: AtomicU64,
 }
 
 impl Global {
@@ -172,6 +189,7 @@ impl Global {
             seed,
             state: RwLock::new(None),
             registrar: OnceLock::new(),
+            syncs: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -297,14 +315,20 @@ impl Global {
 
     /// Waits until this node agrees on names with all visible ones that are connected (`global:sync/0`).
     ///
+    /// Dropped while it waits, nothing is left of it.
+    ///
     /// # Errors
-    /// [`GlobalError::NotRunning`] or [`GlobalError::OutsideNode`].
+    /// [`GlobalError::TooManySyncs`], [`GlobalError::NotRunning`] or [`GlobalError::OutsideNode`].
     pub async fn sync(&self) -> Result<(), GlobalError> {
-        self.me()?;
+        let me = self.me()?;
         let nodes: BTreeSet<NodeName> = self.nodes(None).into_iter().collect();
+        let number = self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         let server = Service::local(NAME_SERVER);
-        let call = Call::new(&server, |reply| GlobalMsg::Sync(nodes, reply)).no_timeout();
-        call.await.map_err(|_gone| GlobalError::NotRunning)
+        let mut waits = Waits { shared: &self.shared, me, number, is_over: false };
+        let call = Call::new(&server, |reply| GlobalMsg::Sync { number, nodes, reply }).no_timeout();
+        let done = call.await.map_err(error_of);
+        waits.is_over = true;
+        done
     }
 
     /// Answers `global:resolve_it(Method, Name, Pid1, Pid2)`, which another node asks the node of a name's holder: who keeps
@@ -383,6 +407,13 @@ impl Shared {
         self.state.read().as_ref().is_some_and(|state| state.tables.can_lock(resource, requester))
     }
 
+    /// Somebody does not even ask for a lock that another requester has.
+    fn want_lock(&self, resource: &Term, requester: &Term) {
+        let now = self.processes.scheduler().now();
+        // Nothing is to be done for it.
+        drop(self.change(|state| state.tables.want_lock(now, resource, requester)));
+    }
+
     /// Whether the process may get the name.
     fn check_free(&self, name: &Term, pid: Pid) -> Result<(), GlobalError> {
         if let Some(holder) = self.whereis(name) {
@@ -398,6 +429,27 @@ impl Shared {
         let mut nodes = self.read(State::up);
         nodes.push(self.processes.node());
         nodes
+    }
+}
+
+/// A call of [`Global::sync`] that waits. The name server hears when it does not any more.
+struct Waits<'a> {
+    shared: &'a Shared,
+    me: Pid,
+    number: u64,
+    is_over: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            // Without a name server nothing waits.
+            drop(self.shared.processes.send(
+                self.me,
+                &Dest::Name(NAME_SERVER),
+                GlobalMsg::SyncOver(self.number),
+            ));
+        }
     }
 }
 

@@ -1,18 +1,21 @@
 //! Who keeps a name that two nodes have each given to a process of their own.
 //!
 //! Each name has a method, a fun of three arguments. The three of OTP's `global` are done here, wherever the processes
-//! are; a fun of the BEAM is asked of the node of the process that it came with.
+//! are; a fun of the BEAM is asked of the node of the process that it came with. All names are asked for at once, since
+//! the lock is held meanwhile on all nodes of both parts.
 
 use super::tables::{Entry, Tables};
 use super::wire::Op;
-use engset_otp::{CallError, Dynamic};
+use engset_otp::{Call, Calls, Dynamic};
 use engset_process::{ControlSignal, Dest, ExitReason, Processes, Service};
 use engset_term::{Atom, Pid, Term};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the node of a name's holder may take to decide.
+/// How long the node of a name's holder may take to decide about one name.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long deciding about all names may take; whoever has not decided by then has not decided.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(60);
 
 /// What becomes of the two holders of a name when parts of a cluster find each other, as in OTP's `global`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,67 +82,73 @@ pub(super) fn plan(names: Vec<Entry>, tables: &Tables, decides: bool) -> Vec<Ste
 
 /// Does what was planned; what is to be changed here, and at the peer.
 pub(super) async fn compare(processes: &Arc<Processes>, me: Pid, steps: Vec<Step>) -> (Vec<Op>, Vec<Op>) {
-    let (mut here, mut there) = (Vec::new(), Vec::new());
+    let mut changes = Changes::default();
+    let mut asked = Calls::new().timeout(PATIENCE_IN_ALL);
     for step in steps {
-        let (his, ours) = match step {
-            Step::Take(his) => {
-                here.push(Op::Insert(his));
-                continue;
-            }
-            Step::Decide { his, ours } => (his, ours),
-        };
-        match decide(processes, me, &his, &ours).await {
-            Kept::His => here.push(Op::Insert(his)),
-            Kept::Ours => there.push(Op::Insert(ours)),
-            Kept::Nobody => {
-                here.push(Op::Delete(his.name.clone()));
-                there.push(Op::Delete(his.name));
+        match step {
+            Step::Take(his) => changes.here.push(Op::Insert(his)),
+            Step::Decide { his, ours } => match decider(&ours, me) {
+                Some(resolve) => {
+                    let kept = apply(processes, me, resolve, &his.name, his.pid, ours.pid);
+                    changes.decided(his, ours, &kept);
+                }
+                None => {
+                    let question = question(me, &his, &ours);
+                    asked.push((his, ours), question);
+                }
+            },
+        }
+    }
+    while let Some(((his, ours), answer)) = asked.next().await {
+        match answer.ok().filter(|answer| !is_bad(answer)) {
+            Some(kept) => changes.decided(his, ours, &kept),
+            None => {
+                tracing::info!(name = %his.name, node = %ours.pid.node(), "the node of a name's holder did not decide");
+                changes.here.push(Op::Insert(his));
             }
         }
     }
-    (here, there)
+    (changes.here, changes.there)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    His,
-    Ours,
-    Nobody,
+/// What is to be changed here, and at the peer.
+#[derive(Debug, Default)]
+struct Changes {
+    here: Vec<Op>,
+    there: Vec<Op>,
 }
 
-/// Asks the method of the name known here.
-async fn decide(processes: &Arc<Processes>, me: Pid, his: &Entry, ours: &Entry) -> Kept {
-    let is_here = ours.pid.node() == me.node();
-    let kept = match Resolve::from_term(&ours.method) {
-        Some(resolve) => apply(processes, me, resolve, &his.name, his.pid, ours.pid),
-        // A fun of the BEAM for a process of this node: it cannot be called here.
-        None if is_here => apply(processes, me, Resolve::RandomExit, &his.name, his.pid, ours.pid),
-        None => match ask(me, his, ours).await {
-            Some(kept) => kept,
-            None => {
-                tracing::info!(name = %his.name, node = %ours.pid.node(), "the node of a name's holder did not decide");
-                return Kept::His;
+impl Changes {
+    fn decided(&mut self, his: Entry, ours: Entry, kept: &Term) {
+        match kept {
+            Term::Pid(pid) if *pid == his.pid => self.here.push(Op::Insert(his)),
+            Term::Pid(pid) if *pid == ours.pid => self.there.push(Op::Insert(ours)),
+            _ => {
+                self.here.push(Op::Delete(his.name.clone()));
+                self.there.push(Op::Delete(his.name));
             }
-        },
-    };
-    match kept {
-        Term::Pid(pid) if pid == his.pid => Kept::His,
-        Term::Pid(pid) if pid == ours.pid => Kept::Ours,
-        _ => Kept::Nobody,
+        }
     }
 }
 
+/// The method by which it is decided here; none where the node of the holder known here is to be asked.
+fn decider(ours: &Entry, me: Pid) -> Option<Resolve> {
+    let is_here = ours.pid.node() == me.node();
+    // A fun of the BEAM for a process of this node cannot be called here.
+    Resolve::from_term(&ours.method).or_else(|| is_here.then_some(Resolve::RandomExit))
+}
+
 /// `global:resolve_it/4` at the node of the holder known here.
-async fn ask(me: Pid, his: &Entry, ours: &Entry) -> Option<Term> {
+fn question(me: Pid, his: &Entry, ours: &Entry) -> Call<Dynamic, Term> {
     let rex = Service::<Dynamic>::at(Atom::from_static("rex"), ours.pid.node());
     let args = [ours.method.clone(), his.name.clone(), Term::Pid(his.pid), Term::Pid(ours.pid)];
     let words =
         [Term::atom("call"), Term::atom("global"), Term::atom("resolve_it"), Term::list(args), Term::Pid(me)];
-    let answer: Result<Term, CallError> = Dynamic::call(&rex, Term::tuple(words)).timeout(PATIENCE).await;
-    let answer = answer.ok()?;
-    let is_bad =
-        answer.as_tuple().is_some_and(|parts| parts.first().is_some_and(|word| word.is_atom("badrpc")));
-    if is_bad { None } else { Some(answer) }
+    Dynamic::call(&rex, Term::tuple(words)).timeout(PATIENCE)
+}
+
+fn is_bad(answer: &Term) -> bool {
+    answer.as_tuple().is_some_and(|parts| parts.first().is_some_and(|word| word.is_atom("badrpc")))
 }
 
 /// As [`super::Global::resolve_it`].

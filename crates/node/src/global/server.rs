@@ -9,7 +9,7 @@ use super::registrar::{self, RegistrarMsg};
 use super::state::{Birth, Effect, State};
 use super::tables::Watch;
 use super::wire::Op;
-use super::{NAME_SERVER, Shared, resolve};
+use super::{GlobalError, NAME_SERVER, Shared, resolve};
 use crate::derived::derived;
 use crate::node::Node;
 use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
@@ -49,13 +49,21 @@ pub(super) enum GlobalMsg {
     Compared {
         node: NodeName,
         tag: i64,
+        his_tag: Option<Term>,
         here: Vec<Op>,
         there: Vec<Op>,
     },
     /// A node that was to be connected is, or cannot be.
     Joined(NodeName, bool),
     Known(Reply<Vec<NodeName>>),
-    Sync(BTreeSet<NodeName>, Reply<()>),
+    /// Somebody waits until these nodes agree with this one, by a number of its own.
+    Sync {
+        number: u64,
+        nodes: BTreeSet<NodeName>,
+        reply: Reply<(), GlobalError>,
+    },
+    /// Who waited by this number does not any more.
+    SyncOver(u64),
 }
 
 impl Protocol for GlobalMsg {
@@ -112,7 +120,6 @@ pub(crate) fn child(node: &Arc<Node>) -> Child {
         locker: None,
         watches: HashMap::new(),
         syncing: HashMap::new(),
-        last_sync: 0,
     })
 }
 
@@ -121,8 +128,7 @@ struct NameServer {
     shared: Arc<Shared>,
     locker: Option<Addr<LockerMsg>>,
     watches: HashMap<Pid, Reference>,
-    syncing: HashMap<u64, Reply<()>>,
-    last_sync: u64,
+    syncing: HashMap<u64, Reply<(), GlobalError>>,
 }
 
 impl Drop for NameServer {
@@ -170,7 +176,8 @@ impl Server for NameServer {
         match message {
             GlobalMsg::Call { from, request, reply } => {
                 let Some(reply) = reply.begin() else { return Ok(()) };
-                let answer = self.change(cx, |state| state.handle_request(from, &request)).flatten();
+                let now = cx.processes().scheduler().now();
+                let answer = self.change(cx, |state| state.handle_request(now, from, &request)).flatten();
                 // Whatever else is asked: an answer keeps the caller from waiting.
                 reply.send(answer.unwrap_or_else(|| {
                     cx.processes().count_dropped();
@@ -196,8 +203,8 @@ impl Server for NameServer {
             GlobalMsg::LockIsSet { node, tag, his_tag, requester } => {
                 self.change(cx, |state| state.handle_lock_is_set(node, (tag, &his_tag), requester));
             }
-            GlobalMsg::Compared { node, tag, here, there } => {
-                self.change(cx, |state| state.handle_compared(node, tag, here, &there));
+            GlobalMsg::Compared { node, tag, his_tag, here, there } => {
+                self.change(cx, |state| state.handle_compared(node, (tag, his_tag.as_ref()), here, &there));
             }
             GlobalMsg::Joined(node, is_connected) => {
                 self.change(cx, |state| state.handle_joined(node, is_connected));
@@ -206,11 +213,16 @@ impl Server for NameServer {
                 let known = self.shared.read(|state| state.known());
                 reply.send(known);
             }
-            GlobalMsg::Sync(nodes, reply) => {
-                self.last_sync += 1;
-                let number = self.last_sync;
+            GlobalMsg::Sync { number, nodes, reply } => {
                 self.syncing.insert(number, reply);
-                self.change(cx, |state| state.handle_sync(number, nodes));
+                let waits = self.change(cx, |state| state.handle_sync(number, nodes)).unwrap_or(false);
+                if !waits && let Some(reply) = self.syncing.remove(&number) {
+                    reply.answer(Err(GlobalError::TooManySyncs));
+                }
+            }
+            GlobalMsg::SyncOver(number) => {
+                self.syncing.remove(&number);
+                self.change(cx, |state| state.handle_sync_over(number));
             }
         }
         Ok(())
@@ -283,13 +295,13 @@ impl NameServer {
                     drop(cx.send(locker, message));
                 }
             }
-            Effect::Compare { node, tag, names } => {
+            Effect::Compare { node, tag, his_tag, names } => {
                 let decides = cx.node() < node;
                 let steps = self.shared.read(|state| resolve::plan(names, &state.tables, decides));
                 let server = cx.addr();
                 let compare = move |cx: Cx<Term>| async move {
                     let (here, there) = resolve::compare(cx.processes(), cx.pid(), steps).await;
-                    drop(cx.send(server, GlobalMsg::Compared { node, tag, here, there }));
+                    drop(cx.send(server, GlobalMsg::Compared { node, tag, his_tag, here, there }));
                 };
                 if let Err(error) = cx.spawn::<Term, _, _>(compare) {
                     tracing::error!(peer = %node, "names cannot be exchanged: {error}");
@@ -303,7 +315,7 @@ impl NameServer {
             }
             Effect::Synced(number) => {
                 if let Some(reply) = self.syncing.remove(&number) {
-                    reply.send(());
+                    reply.answer(Ok(()));
                 }
             }
         }

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the owner is to do.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) enum Effect {
     Watch(Watch),
     /// A cast to the name server of a node, which may make a connection.
@@ -33,6 +34,7 @@ pub(super) enum Effect {
     Compare {
         node: NodeName,
         tag: i64,
+        his_tag: Option<Term>,
         names: Vec<Entry>,
     },
     /// Connect to a node, and say there that it is in sync; tell by [`State::handle_joined`].
@@ -48,6 +50,7 @@ pub(super) struct Garbage;
 
 /// A name server.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct State {
     me: Pid,
     locker: Pid,
@@ -71,6 +74,7 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Known {
     version: i64,
     _pin: PinnedNodeName,
@@ -78,6 +82,7 @@ struct Known {
 
 /// A node with which an agreement is in the making, or whose removal is.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Peer {
     /// This side's tag, while an agreement is wanted.
     tag: Option<i64>,
@@ -90,12 +95,15 @@ struct Peer {
     lock: Lock,
     requester: Option<Term>,
     outcome: Outcome,
+    /// The peer knows this side from others, which this side has not heard yet.
+    is_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
 }
 
 /// How far the exchange of names is.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 enum Lock {
     #[default]
     Open,
@@ -107,6 +115,7 @@ enum Lock {
 
 /// What came of comparing, on whichever side was first.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 enum Outcome {
     #[default]
     None,
@@ -177,14 +186,26 @@ impl State {
         self.known.keys().copied().collect()
     }
 
+    /// Whether something is being agreed on, or somebody waits for that.
+    #[cfg(test)]
+    pub(super) fn is_agreeing(&self) -> bool {
+        !self.peers.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// How often something was begun.
+    #[cfg(test)]
+    pub(super) const fn last_number(&self) -> i64 {
+        self.last_number
+    }
+
     /// The answer to a request of the process `from`; none where it is no request.
-    pub(super) fn handle_request(&mut self, from: Pid, request: &Term) -> Option<Term> {
+    pub(super) fn handle_request(&mut self, now: Instant, from: Pid, request: &Term) -> Option<Term> {
         Some(match Request::from_term(request)? {
             Request::SetLock { resource, requester } => {
-                Term::from(self.tables.set_lock(&resource, &requester, from))
+                Term::from(self.tables.set_lock(now, &resource, &requester, from))
             }
             Request::DelLock { resource, requester } => {
-                self.tables.del_lock(&resource, &requester, from);
+                self.tables.del_lock(now, &resource, &requester, from);
                 Term::from(true)
             }
             Request::Register { entry, external } => {
@@ -210,15 +231,23 @@ impl State {
         self.tables.handle_ended(pid);
     }
 
-    /// Somebody waits, by this number, until all these nodes are in sync with this one.
-    pub(super) fn handle_sync(&mut self, number: u64, nodes: BTreeSet<NodeName>) {
-        let mut nodes = nodes;
-        nodes.retain(|node| *node != self.me.node() && !self.synced.contains(node));
+    /// Somebody waits, by this number, until all these nodes are in sync with this one, or lost. Those that have been lost
+    /// meanwhile are waited for no more. False where there are as many already as may wait.
+    pub(super) fn handle_sync(&mut self, number: u64, mut nodes: BTreeSet<NodeName>) -> bool {
+        nodes.retain(|node| self.up.contains_key(node) && !self.synced.contains(node));
         if nodes.is_empty() {
             self.effects.push_back(Effect::Synced(number));
+        } else if self.waiting.len() >= self.limits.syncs {
+            return false;
         } else {
             self.waiting.push((number, nodes));
         }
+        true
+    }
+
+    /// Who waited by this number has gone.
+    pub(super) fn handle_sync_over(&mut self, number: u64) {
+        self.waiting.retain(|(waits, _)| *waits != number);
     }
 
     /// A visible node is connected.
@@ -229,9 +258,12 @@ impl State {
 
     /// Wants to agree on names with a node that is connected.
     fn begin(&mut self, node: NodeName) {
-        if !self.is_visible || self.known.contains_key(&node) {
-            return;
+        if self.is_visible && !self.known.contains_key(&node) {
+            self.begin_anyway(node);
         }
+    }
+
+    fn begin_anyway(&mut self, node: NodeName) {
         let members = self.members();
         let number = self.next_number();
         let peer = self.peers.entry(node).or_default();
@@ -264,7 +296,10 @@ impl State {
     pub(super) fn handle_cast(&mut self, sender: NodeName, cast: &Term) -> Result<(), Garbage> {
         match FromPeer::from_term(cast, sender, self.limits.nodes).ok_or(Garbage)? {
             _ if !self.is_visible => return Err(Garbage),
-            FromPeer::InitConnect { version, tag, locker } => {
+            FromPeer::InitConnect { known, .. } if self.both_know(sender, &known) => {
+                self.handle_joined(sender, true);
+            }
+            FromPeer::InitConnect { version, tag, locker, .. } => {
                 self.init_connect(sender, version, tag, locker);
             }
             FromPeer::Exchange { names, tag } => {
@@ -279,14 +314,17 @@ impl State {
             }
             // What was agreed on elsewhere, under a lock that was lost here together with the connection: it will be
             // agreed on anew.
-            FromPeer::NewNodes { requester, .. } if !self.tables.believes(Says::Node(requester.as_ref())) => {
-            }
+            FromPeer::NewNodes { requester, .. }
+                if !self.tables.believes(Says::Node(sender, requester.as_ref())) => {}
             FromPeer::NewNodes { ops, externals, known, requester } => {
                 let added = self.add_known(&known);
                 self.join(added.iter().copied());
-                self.apply(ops, &externals, requester.as_ref());
+                self.apply(ops, &externals, Says::Node(sender, requester.as_ref()));
+                let in_sync = self.say_in_sync(&added);
                 self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
+                in_sync.into_iter().for_each(|node| self.in_sync(node));
             }
+            FromPeer::InSync if !self.up.contains_key(&sender) => return Err(Garbage),
             FromPeer::InSync => self.in_sync(sender),
             FromPeer::LockSet { locker, set, tag } => {
                 let fits = tag.is_none() || self.peers.get(&sender).is_some_and(|peer| peer.tag == tag);
@@ -306,7 +344,8 @@ impl State {
         message: &Term,
     ) -> Result<(), Garbage> {
         match PlainFromPeer::from_term(message, sender).ok_or(Garbage)? {
-            _ if !self.is_visible => return Err(Garbage),
+            // Nor has a hidden node anything to say about who is connected to whom.
+            _ if !self.is_visible || !self.up.contains_key(&sender) => return Err(Garbage),
             PlainFromPeer::InitConnectAck { his_tag_of_mine, tag } => {
                 // He answers what was said with a tag of ours, with `tag` as his own: of an earlier beginning of ours he
                 // has heard already that it is over. With that of now, his must be the one that is known here.
@@ -328,8 +367,10 @@ impl State {
                     self.lost_connection(&nodes, message);
                 }
             }
+            // Also where nothing is agreed on with it: if both sides only asked each other, they would stay connected, and
+            // never agree.
             PlainFromPeer::RemoveConnection => {
-                if self.is_potentially_known(sender) {
+                if self.up.contains_key(&sender) {
                     self.effects.push_back(Effect::Disconnect(sender));
                     self.down(sender, Down::Removing);
                     tracing::warn!(peer = %sender, "disconnected, so that no two parts of the cluster overlap");
@@ -369,14 +410,22 @@ impl State {
     }
 
     /// What came of comparing names: what is to be done here, and at the peer.
-    pub(super) fn handle_compared(&mut self, node: NodeName, tag: i64, here: Vec<Op>, there: &[Op]) {
+    pub(super) fn handle_compared(
+        &mut self,
+        node: NodeName,
+        (tag, his_tag): (i64, Option<&Term>),
+        here: Vec<Op>,
+        there: &[Op],
+    ) {
         if !self.is_current(node, Some(tag)) {
             return;
         }
         let externals = wire::externals_term(&self.tables.externals());
         let members = self.members();
         let me = self.me.node();
-        let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.requester.is_some()) else { return };
+        // What was compared for an earlier beginning of his may come late: it was under a lock that is given back.
+        let is_of_now = |peer: &&mut Peer| peer.requester.is_some() && peer.his_tag.as_ref() == his_tag;
+        let Some(peer) = self.peers.get_mut(&node).filter(is_of_now) else { return };
         let version = peer.pending.unwrap_or(VERSION);
         let his_tag = peer.his_tag.clone().unwrap_or(Term::atom("undefined"));
         let known = wire::members_term(&members, version);
@@ -389,11 +438,15 @@ impl State {
         }
     }
 
-    /// A node was to be connected, see [`Effect::Join`].
+    /// A node was to be connected, see [`Effect::Join`]. Where it is not known any more, since it was lost meanwhile, it is to
+    /// be agreed with anew: to say otherwise would keep it from that.
     pub(super) fn handle_joined(&mut self, node: NodeName, is_connected: bool) {
-        if is_connected {
-            let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
-            self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+        // One that could not be reached from here may have connected from its side meanwhile.
+        if is_connected || self.up.contains_key(&node) {
+            if self.known.contains_key(&node) {
+                let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
+                self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+            }
         } else {
             tracing::warn!(peer = %node, "a node that others are connected to cannot be reached");
             self.handle_node_down(node);
@@ -431,6 +484,10 @@ impl State {
                 None => {
                     self.known.insert(*node, Known { version: *version, _pin: node.pin() });
                     added.push(*node);
+                    // One that was asked to end the connection, and did not, is one like any other again.
+                    if self.peers.get(node).is_some_and(|peer| peer.is_removing) {
+                        self.peers.remove(node);
+                    }
                 }
             }
         }
@@ -443,7 +500,7 @@ impl State {
         self.effects.extend(others.map(Effect::Join));
     }
 
-    fn apply(&mut self, ops: Vec<Op>, externals: &[External], requester: Option<&Term>) {
+    fn apply(&mut self, ops: Vec<Op>, externals: &[External], says: Says<'_>) {
         let mut deleted = Vec::new();
         let externals: BTreeMap<(&Term, Pid), NodeName> =
             externals.iter().map(|(name, pid, node)| ((name, *pid), *node)).collect();
@@ -451,7 +508,7 @@ impl State {
             match op {
                 Op::Insert(entry) => {
                     let external = externals.get(&(&entry.name, entry.pid)).copied();
-                    self.tables.insert(entry, external, Says::Node(requester));
+                    self.tables.insert(entry, external, says);
                 }
                 Op::Delete(name) => deleted.push(name),
             }

@@ -8,6 +8,8 @@ use super::wire::Op;
 use engset_term::{Instant, NodeName, Pid, Term};
 use std::collections::BTreeSet;
 
+const NOW: Instant = Instant::ZERO;
+
 fn node(name: &str) -> NodeName {
     NodeName::new(name).expect("a name")
 }
@@ -54,7 +56,7 @@ fn effects(state: &mut State) -> Vec<String> {
         Effect::Locker(LockerMsg::LockSet { set, .. }) => format!("lock_set {set}"),
         Effect::Locker(LockerMsg::AddKnown(nodes)) => format!("add {nodes:?}"),
         Effect::Locker(LockerMsg::RemoveKnown(node)) => format!("remove {node}"),
-        Effect::Compare { node, tag, names } => format!("compare {node} {tag} {}", names.len()),
+        Effect::Compare { node, tag, names, .. } => format!("compare {node} {tag} {}", names.len()),
         Effect::Join(node) => format!("join {node}"),
         Effect::Disconnect(node) => format!("disconnect {node}"),
         Effect::Synced(number) => format!("synced {number}"),
@@ -78,6 +80,7 @@ fn agreed() -> State {
     let pids = Term::list([Term::Pid(locker())]);
     assert_eq!(
         state.handle_request(
+            NOW,
             locker(),
             &Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, pids.clone()])])
         ),
@@ -85,7 +88,7 @@ fn agreed() -> State {
     );
     state.handle_lock_is_set(b, (1, &Term::int(40)), pids);
     assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
-    state.handle_compared(b, 1, Vec::new(), &[]);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
     assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
     state
 }
@@ -132,7 +135,7 @@ fn a_loss_in_the_middle_of_each_step_leaves_nothing() {
         |_, _| {},
         |state, b| state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil),
         |state, b| assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(())),
-        |state, b| state.handle_compared(b, 1, Vec::new(), &[Op::Delete(Term::Nil)]),
+        |state, b| state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[Op::Delete(Term::Nil)]),
         |state, b| assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [], unused, [], 1}")), Ok(())),
     ];
     for cut_after in 0..4 {
@@ -162,7 +165,7 @@ fn what_is_out_of_step_begins_anew() {
     assert_eq!(effects(&mut state), ["cancel b@g 1 0", "him b@g 1 41"]);
     // What was under way with the peer's earlier beginning is nothing any more.
     state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
-    state.handle_compared(b, 1, Vec::new(), &[]);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
     assert_eq!(effects(&mut state), Vec::<String>::new());
     // The peer has both beginnings of now; it answers an earlier one of ours; it does not know ours of now.
     let now = Instant::ZERO;
@@ -184,14 +187,14 @@ fn what_is_out_of_step_begins_anew() {
 fn changes_are_believed_of_those_that_agree() {
     let mut state = agreed();
     let register = Term::tuple([Term::atom("register"), Term::atom("n"), Term::Pid(locker()), Term::Nil]);
-    assert_eq!(state.handle_request(locker(), &register), Some(Term::atom("yes")));
+    assert_eq!(state.handle_request(NOW, locker(), &register), Some(Term::atom("yes")));
     let stranger = Pid::new(node("b@g"), 1, 9, 0);
-    assert_eq!(state.handle_request(stranger, &register), Some(Term::atom("no")));
+    assert_eq!(state.handle_request(NOW, stranger, &register), Some(Term::atom("no")));
     assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
-    assert_eq!(state.handle_request(stranger, &term("{unregister, n}")), Some(Term::atom("ok")));
+    assert_eq!(state.handle_request(NOW, stranger, &term("{unregister, n}")), Some(Term::atom("ok")));
     assert_eq!(state.tables.whereis(&Term::atom("n")), Some(locker()));
     let elsewhere = Pid::new(node("d@g"), 1, 9, 0);
-    assert_eq!(state.handle_request(elsewhere, &term("get_protocol_version")), Some(Term::int(8)));
+    assert_eq!(state.handle_request(NOW, elsewhere, &term("get_protocol_version")), Some(Term::int(8)));
     state.handle_node_down(node("b@g"));
     assert_eq!(state.tables.whereis(&Term::atom("n")), None);
 }
@@ -223,16 +226,41 @@ fn a_loss_between_others_is_told_on_once_and_acted_on() {
 #[test]
 fn who_waits_hears_when_all_are_in_sync_or_gone() {
     let (b, c) = (node("b@g"), node("c@g"));
-    let mut state = a();
-    state.handle_sync(1, BTreeSet::from([node("a@g")]));
-    state.handle_sync(2, BTreeSet::from([b, c]));
+    let mut state = agreed();
+    state.handle_node_down(b);
+    for up in [b, c] {
+        state.handle_node_up(up);
+    }
+    effects(&mut state);
+    assert!(state.handle_sync(1, BTreeSet::from([node("a@g")])));
+    assert!(state.handle_sync(2, BTreeSet::from([b, c])));
     assert_eq!(effects(&mut state), ["synced 1"]);
     assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
     assert_eq!(effects(&mut state), Vec::<String>::new());
-    state.handle_sync(3, BTreeSet::from([b]));
+    assert!(state.handle_sync(3, BTreeSet::from([b])));
     state.handle_node_down(c);
+    let seen: Vec<String> =
+        effects(&mut state).into_iter().filter(|effect| effect.starts_with("synced")).collect();
+    assert_eq!(seen, ["synced 3", "synced 2"]);
+    // One that was lost before the question came is waited for no more: nothing would ever be heard of it.
+    assert!(state.handle_sync(4, BTreeSet::from([c])));
+    assert_eq!(effects(&mut state), ["synced 4"]);
+}
+
+/// As many wait as may, and nothing is left of who has gone.
+#[test]
+fn who_waits_has_a_limit_and_may_go() {
+    let b = node("b@g");
+    let mut state = state("a@g", GlobalLimits { syncs: 2, ..GlobalLimits::default() });
+    state.handle_node_up(b);
+    effects(&mut state);
+    assert!(state.handle_sync(1, BTreeSet::from([b])) && state.handle_sync(2, BTreeSet::from([b])));
+    assert!(!state.handle_sync(3, BTreeSet::from([b])), "one too many");
+    state.handle_sync_over(1);
+    assert!(state.handle_sync(4, BTreeSet::from([b])));
+    state.handle_node_down(b);
     let seen = effects(&mut state);
-    assert_eq!(seen[..2], ["synced 3", "synced 2"]);
+    assert_eq!(seen[..2], ["synced 2", "synced 4"], "{seen:?}");
 }
 
 /// What is no message, or speaks for another node, is told from what is.
@@ -262,7 +290,7 @@ fn garbage_is_told() {
     ] {
         assert_eq!(state.handle_plain(Instant::ZERO, b, &term(text)), Err(Garbage), "{text}");
     }
-    assert_eq!(state.handle_request(locker(), &term("{register, n, notapid, f}")), None);
+    assert_eq!(state.handle_request(NOW, locker(), &term("{register, n, notapid, f}")), None);
     assert_eq!(effects(&mut state), Vec::<String>::new());
 }
 
@@ -275,7 +303,7 @@ fn nodes_have_a_limit() {
         state.handle_node_up(b);
         assert_eq!(state.handle_cast(b, &init_connect(40)), Ok(()));
         state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
-        state.handle_compared(b, 1, Vec::new(), &[]);
+        state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
         assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
         assert_eq!(state.known().len(), known);
         let many = term("{resolved, b@g, [], [{c@g, 8}, {d@g, 8}, {e@g, 8}], unused, [], 1}");
@@ -312,6 +340,188 @@ fn a_hidden_node_takes_no_part() {
     state.handle_node_down(node("b@g"));
     assert_eq!(effects(&mut state), ["remove b@g"]);
     let own = Entry { name: Term::Nil, pid: pid(9), method: Term::Nil };
-    assert!(state.tables.set_lock(&GLOBAL, &Term::Nil, pid(3)));
+    assert!(state.tables.set_lock(NOW, &GLOBAL, &Term::Nil, pid(3)));
     assert!(state.tables.insert(own, None, super::tables::Says::Process(pid(3))));
+}
+
+/// Both sides of a connection have heard from others that it was lost, and ask each other to end it: it ends.
+#[test]
+fn two_that_ask_each_other_to_disconnect_do() {
+    let b = node("b@g");
+    let mut state = agreed();
+    effects(&mut state);
+    let lost = term("{lost_connection, b@g, 1, 5, a@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &lost), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.contains(&"tell b@g {remove_connection,a@g}".to_owned()), "{seen:?}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{remove_connection, b@g}")), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen.contains(&"disconnect b@g".to_owned()), "{seen:?}");
+}
+
+/// Of a node that is not connected yet it was heard that others have lost it. When it is connected later and lost, that
+/// is news to others: this side has not asked for it.
+#[test]
+fn who_was_left_before_it_was_connected_is_lost_like_any_other() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = agreed();
+    let lost = term("{lost_connection, b@g, 1, 5, c@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &lost), Ok(()));
+    state.handle_node_up(c);
+    effects(&mut state);
+    state.handle_node_down(c);
+    let seen = effects(&mut state);
+    let tells = |effect: &String| effect.starts_with("tell b@g {lost_connection,a@g,7,");
+    assert!(seen.iter().any(tells), "{seen:?}");
+}
+
+/// A node is lost and connected anew while word of it from others is under way: neither side takes the other for known.
+#[test]
+fn word_of_a_lost_connection_ends_no_agreement() {
+    let b = node("b@g");
+    // The peer speaks of a connection before.
+    let mut state = met();
+    assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(effects(&mut state), ["cast b@g {exchange,a@g,[],[],40}"]);
+    // This side was to join the node.
+    let mut state = agreed();
+    let c = node("c@g");
+    state.handle_node_up(c);
+    state.handle_node_down(c);
+    effects(&mut state);
+    state.handle_joined(c, true);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+}
+
+/// A node that was asked to end the connection begins instead: this side ends it.
+#[test]
+fn who_does_not_end_the_connection_is_disconnected() {
+    let b = node("b@g");
+    let mut state = agreed();
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{lost_connection, b@g, 1, 5, a@g}")), Ok(()));
+    effects(&mut state);
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    assert_eq!(effects(&mut state), ["disconnect b@g"]);
+    // The next connection is one like any other.
+    state.handle_node_down(b);
+    state.handle_node_up(b);
+    effects(&mut state);
+    assert_eq!(state.handle_cast(b, &init_connect(42)), Ok(()));
+    assert!(effects(&mut state)[0].starts_with("him b@g"));
+}
+
+/// A node that begins with one which knows it from others, and has lost those meanwhile, is answered; it is told where it
+/// knows this one, too.
+#[test]
+fn who_is_known_from_others_is_agreed_with_where_it_begins() {
+    let c = node("c@g");
+    let begins = |known: &[_]| super::wire::init_connect(c, 50, known, Pid::new(c, 1, 2, 0));
+    let mut state = agreed();
+    state.handle_node_up(c);
+    effects(&mut state);
+    assert_eq!(state.handle_cast(c, &begins(&[(node("a@g"), 8)])), Ok(()));
+    assert_eq!(effects(&mut state), ["cast c@g {in_sync,a@g,true}"]);
+    assert_eq!(state.handle_cast(c, &begins(&[])), Ok(()));
+    let seen = effects(&mut state);
+    assert!(seen[0].starts_with("cast c@g {init_connect,{8,") && seen[1].starts_with("him c@g"), "{seen:?}");
+}
+
+/// A node that was asked to end the connection did not, and is known from others later: its loss is news to them.
+#[test]
+fn who_is_known_again_is_not_being_left_any_more() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = agreed();
+    state.handle_node_up(c);
+    assert_eq!(state.handle_plain(Instant::ZERO, b, &term("{lost_connection, b@g, 1, 5, c@g}")), Ok(()));
+    let lock = Term::tuple([Term::atom("lock"), Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])])]);
+    let words = [Term::atom("new_nodes"), term("b@g"), Term::Nil, Term::Nil, term("[{c@g, 8}]")];
+    let new_nodes = Term::tuple(words.into_iter().chain([Term::list([lock])]));
+    assert_eq!(state.handle_cast(b, &new_nodes), Ok(()));
+    assert_eq!(state.known(), [b, c]);
+    effects(&mut state);
+    state.handle_node_down(c);
+    let seen = effects(&mut state);
+    assert!(seen.iter().any(|effect| effect.starts_with("tell b@g {lost_connection,a@g,")), "{seen:?}");
+}
+
+/// What is kept of a loss for an hour is small: a number as long as a message may be is none of an incarnation.
+#[test]
+fn incarnations_have_a_limit() {
+    let mut state = agreed();
+    // Of 128 bits, and of 129.
+    for (incarnation, taken) in
+        [(format!("{}", u128::MAX), Ok(())), ("340282366920938463463374607431768211456".into(), Err(Garbage))]
+    {
+        let lost = term(&format!("{{lost_connection, b@g, {incarnation}, 1, c@g}}"));
+        assert_eq!(state.handle_plain(Instant::ZERO, node("b@g"), &lost), taken, "{incarnation}");
+    }
+}
+
+/// What was agreed on elsewhere is told by a node that has set the lock here for it, and by no third one.
+#[test]
+fn new_nodes_are_told_by_who_holds_the_lock() {
+    let mut state = agreed();
+    let d = node("d@g");
+    state.handle_node_up(d);
+    effects(&mut state);
+    let told_by = |node: &str| {
+        let insert = Term::tuple([Term::atom("n"), Term::Pid(locker()), Term::Nil]);
+        let ops = Term::list([Term::tuple([Term::atom("insert"), insert])]);
+        let lock = Term::tuple([GLOBAL, Term::list([Term::Pid(locker())])]);
+        let extra = Term::list([Term::tuple([Term::atom("lock"), lock])]);
+        let nodes = term("[{e@g, 8}]");
+        Term::tuple([Term::atom("new_nodes"), term(node), ops, Term::Nil, nodes, extra])
+    };
+    assert_eq!(state.handle_cast(d, &told_by("d@g")), Ok(()));
+    assert_eq!((state.tables.whereis(&Term::atom("n")), state.known().len()), (None, 2));
+    assert_eq!(state.handle_cast(node("b@g"), &told_by("b@g")), Ok(()));
+    assert_eq!((state.tables.whereis(&Term::atom("n")), state.known().len()), (Some(locker()), 3));
+}
+
+/// A hidden node says nothing about the mesh that it has no part in, and nothing is kept of it.
+#[test]
+fn hidden_nodes_say_nothing_of_the_mesh() {
+    let mut state = agreed();
+    effects(&mut state);
+    let h = node("h@g");
+    assert_eq!(state.handle_cast(h, &term("{in_sync, h@g, true}")), Err(Garbage));
+    let lost = term("{lost_connection, h@g, 1, 1, b@g}");
+    assert_eq!(state.handle_plain(Instant::ZERO, h, &lost), Err(Garbage));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    let synced = state.handle_request(NOW, locker(), &term("get_synced"));
+    assert_eq!(synced, Some(term("[b@g]")));
+}
+
+/// A node that this one could not connect to has connected to this one meanwhile: it is not taken for lost.
+#[test]
+fn who_connected_meanwhile_is_not_lost() {
+    let mut state = agreed();
+    let c = node("c@g");
+    state.handle_node_up(c);
+    effects(&mut state);
+    state.handle_joined(c, false);
+    assert_eq!(effects(&mut state), ["cast c@g {in_sync,a@g,true}"]);
+    assert_eq!(state.known(), [node("b@g"), c]);
+    state.handle_node_down(c);
+    effects(&mut state);
+    state.handle_joined(c, false);
+    assert_eq!(state.known(), [node("b@g")]);
+}
+
+/// Names were compared for long, and the peer has begun anew meanwhile and has the lock again: what comes of the first
+/// comparison is told to nobody, for the second one will be.
+#[test]
+fn what_was_compared_before_is_nothing_now() {
+    let b = node("b@g");
+    let mut state = met();
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    state.handle_lock_is_set(b, (1, &Term::int(41)), Term::Nil);
+    effects(&mut state);
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+    state.handle_compared(b, (1, Some(&Term::int(41))), Vec::new(), &[]);
+    assert_eq!(effects(&mut state), ["cast b@g {resolved,a@g,[],[],unused,[],41}"]);
 }

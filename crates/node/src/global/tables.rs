@@ -4,11 +4,13 @@
 //! connection is not believed. After any change the owner takes what is to be watched by [`Tables::poll_watch`].
 
 use super::GlobalLimits;
-use engset_term::{NodeName, Pid, Term};
+use super::turns::Turns;
+use engset_term::{Instant, NodeName, Pid, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A process is to be watched, or no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Watch {
     Begin(Pid),
     End(Pid),
@@ -19,12 +21,13 @@ pub(super) enum Watch {
 pub(super) enum Says<'a> {
     /// A process that holds the lock.
     Process(Pid),
-    /// A node, which names the requester of the lock; none where it names none.
-    Node(Option<&'a Term>),
+    /// A node that holds a part of the lock, and names its requester; none where it names none.
+    Node(NodeName, Option<&'a Term>),
 }
 
 /// A name as nodes tell each other of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Entry {
     pub(super) name: Term,
     pub(super) pid: Pid,
@@ -33,6 +36,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Held {
     pid: Pid,
     method: Term,
@@ -41,6 +45,7 @@ struct Held {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Lock {
     requester: Term,
     holders: Vec<Pid>,
@@ -48,6 +53,7 @@ struct Lock {
 
 /// Names and locks.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Tables {
     limits: GlobalLimits,
     names: BTreeMap<Term, Held>,
@@ -58,13 +64,14 @@ pub(super) struct Tables {
     /// How often a process is watched: once for each of its names and locks.
     watched: BTreeMap<Pid, usize>,
     watches: VecDeque<Watch>,
+    turns: Turns,
 }
 
 /// The resource whose lock is needed to change names.
 pub(super) const GLOBAL: Term = Term::atom("global");
 
 impl Tables {
-    pub(super) const fn new(limits: GlobalLimits) -> Self {
+    pub(super) fn new(limits: GlobalLimits) -> Self {
         Self {
             limits,
             names: BTreeMap::new(),
@@ -73,6 +80,7 @@ impl Tables {
             locked_by: BTreeMap::new(),
             watched: BTreeMap::new(),
             watches: VecDeque::new(),
+            turns: Turns::default(),
         }
     }
 
@@ -128,11 +136,13 @@ impl Tables {
         true
     }
 
-    /// Whether somebody may change names: who holds the lock `global`, or a node in the name of its requester.
+    /// Whether somebody may change names: who holds the lock `global`, or the node of a holder in the name of its requester.
     pub(super) fn believes(&self, says: Says<'_>) -> bool {
         self.locks.get(&GLOBAL).is_some_and(|lock| match says {
             Says::Process(pid) => lock.holders.contains(&pid),
-            Says::Node(requester) => requester == Some(&lock.requester),
+            Says::Node(node, requester) => {
+                requester == Some(&lock.requester) && lock.holders.iter().any(|holder| holder.node() == node)
+            }
         })
     }
 
@@ -152,15 +162,30 @@ impl Tables {
         self.locks.get(resource).is_none_or(|lock| lock.requester == *requester)
     }
 
+    /// Who has set a lock.
+    #[cfg(test)]
+    pub(super) fn requester(&self, resource: &Term) -> Option<&Term> {
+        self.locks.get(resource).map(|lock| &lock.requester)
+    }
+
+    /// A requester does not even ask for a lock that another one has.
+    pub(super) fn want_lock(&mut self, now: Instant, resource: &Term, requester: &Term) {
+        self.turns.refused(now, resource, requester);
+    }
+
     /// Sets a lock for a process, which may share it with others of the same requester.
-    pub(super) fn set_lock(&mut self, resource: &Term, requester: &Term, pid: Pid) -> bool {
-        let is_full = self.locks.len() >= self.limits.locks;
+    pub(super) fn set_lock(&mut self, now: Instant, resource: &Term, requester: &Term, pid: Pid) -> bool {
+        // Whoever has set all locks that there may be must not keep names from being changed.
+        let is_full = self.locks.len() >= self.limits.locks && *resource != GLOBAL;
         match self.locks.get_mut(resource) {
-            Some(lock) if lock.requester != *requester => return false,
+            Some(lock) if lock.requester != *requester => {
+                self.turns.refused(now, resource, requester);
+                return false;
+            }
             Some(lock) if lock.holders.contains(&pid) => return true,
             Some(lock) if lock.holders.len() >= self.limits.lock_holders => return false,
             Some(lock) => lock.holders.push(pid),
-            None if is_full => return false,
+            None if is_full || !self.turns.may_have(now, resource, requester) => return false,
             None => {
                 let lock = Lock { requester: requester.clone(), holders: vec![pid] };
                 self.locks.insert(resource.clone(), lock);
@@ -172,9 +197,12 @@ impl Tables {
     }
 
     /// Takes a process's part of a lock back.
-    pub(super) fn del_lock(&mut self, resource: &Term, requester: &Term, pid: Pid) {
+    pub(super) fn del_lock(&mut self, now: Instant, resource: &Term, requester: &Term, pid: Pid) {
         if self.locks.get(resource).is_some_and(|lock| lock.requester == *requester) {
             self.release(resource, pid);
+            if !self.locks.contains_key(resource) {
+                self.turns.freed(now, resource);
+            }
         }
     }
 

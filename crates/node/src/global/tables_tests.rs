@@ -3,9 +3,10 @@
 use super::GlobalLimits;
 use super::tables::{Entry, GLOBAL, Says, Tables, Watch};
 use engset_process::{Scheduler, ThreadsConfig};
-use engset_term::{NodeName, Pid, Term};
+use engset_term::{Instant, NodeName, Pid, Term};
 use std::time::Duration;
 
+const NOW: Instant = Instant::ZERO;
 const REQUESTER: Term = Term::atom("requester");
 
 fn pid(node: &str, number: u32) -> Pid {
@@ -20,7 +21,7 @@ fn entry(name: &'static str, pid: Pid) -> Entry {
 fn locked(limits: GlobalLimits) -> (Tables, Pid) {
     let mut tables = Tables::new(limits);
     let holder = pid("a@h", 1);
-    assert!(tables.set_lock(&GLOBAL, &REQUESTER, holder));
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, holder));
     (tables, holder)
 }
 
@@ -34,12 +35,18 @@ fn names_are_believed_under_the_lock_only() {
     let one = pid("b@h", 2);
     assert!(tables.insert(entry("n", one), None, Says::Process(holder)));
     assert_eq!(tables.whereis(&Term::atom("n")), Some(one));
-    assert!(tables.insert(entry("n", holder), None, Says::Node(Some(&REQUESTER))));
+    assert!(tables.insert(entry("n", holder), None, Says::Node(holder.node(), Some(&REQUESTER))));
     assert_eq!(tables.whereis(&Term::atom("n")), Some(holder));
-    for says in [Says::Process(one), Says::Node(None), Says::Node(Some(&Term::Nil))] {
+    let (holds, holds_not) = (holder.node(), one.node());
+    for says in [
+        Says::Process(one),
+        Says::Node(holds, None),
+        Says::Node(holds, Some(&Term::Nil)),
+        Says::Node(holds_not, Some(&REQUESTER)),
+    ] {
         assert!(!tables.insert(entry("m", one), None, says));
     }
-    tables.del_lock(&GLOBAL, &REQUESTER, holder);
+    tables.del_lock(NOW, &GLOBAL, &REQUESTER, holder);
     assert!(!tables.insert(entry("m", one), None, Says::Process(holder)));
     assert_eq!(tables.registered_names(), [Term::atom("n")]);
 }
@@ -48,14 +55,14 @@ fn names_are_believed_under_the_lock_only() {
 fn a_lock_is_shared_by_one_requester_and_free_when_all_have_gone() {
     let (mut tables, holder) = locked(GlobalLimits::default());
     let (other, stranger) = (pid("b@h", 2), pid("c@h", 3));
-    assert!(tables.set_lock(&GLOBAL, &REQUESTER, other));
-    assert!(tables.set_lock(&GLOBAL, &REQUESTER, other), "again");
-    assert!(!tables.set_lock(&GLOBAL, &Term::Nil, stranger) && !tables.can_lock(&GLOBAL, &Term::Nil));
-    tables.del_lock(&GLOBAL, &Term::Nil, holder);
-    tables.del_lock(&GLOBAL, &REQUESTER, stranger);
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, other));
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, other), "again");
+    assert!(!tables.set_lock(NOW, &GLOBAL, &Term::Nil, stranger) && !tables.can_lock(&GLOBAL, &Term::Nil));
+    tables.del_lock(NOW, &GLOBAL, &Term::Nil, holder);
+    tables.del_lock(NOW, &GLOBAL, &REQUESTER, stranger);
     tables.handle_ended(holder);
     assert!(tables.is_locked(&GLOBAL));
-    tables.del_lock(&GLOBAL, &REQUESTER, other);
+    tables.del_lock(NOW, &GLOBAL, &REQUESTER, other);
     assert!(!tables.is_locked(&GLOBAL) && tables.can_lock(&GLOBAL, &Term::Nil));
 }
 
@@ -98,12 +105,22 @@ fn names_and_locks_have_limits() {
     assert!(tables.insert(entry("a", holder), None, says) && tables.insert(entry("b", holder), None, says));
     assert!(!tables.insert(entry("c", holder), None, says));
     assert!(tables.insert(entry("b", pid("b@h", 1)), None, says), "in the place of another");
-    assert!(tables.set_lock(&Term::Nil, &REQUESTER, holder));
-    assert!(!tables.set_lock(&Term::atom("third"), &REQUESTER, holder));
-    assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("b@h", 1)));
-    assert!(!tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
+    assert!(tables.set_lock(NOW, &Term::Nil, &REQUESTER, holder));
+    assert!(!tables.set_lock(NOW, &Term::atom("third"), &REQUESTER, holder));
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, pid("b@h", 1)));
+    assert!(!tables.set_lock(NOW, &GLOBAL, &REQUESTER, pid("c@h", 1)));
     tables.handle_ended(pid("b@h", 1));
-    assert!(tables.set_lock(&GLOBAL, &REQUESTER, pid("c@h", 1)));
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, pid("c@h", 1)));
+}
+
+/// The lock for names can be had where all others are taken: so nobody stops the whole cluster by setting many.
+#[test]
+fn there_is_room_for_the_lock_for_names() {
+    let mut tables = Tables::new(GlobalLimits { locks: 1, ..GlobalLimits::default() });
+    let (one, other) = (pid("a@h", 1), pid("b@h", 1));
+    assert!(tables.set_lock(NOW, &Term::int(1), &REQUESTER, one));
+    assert!(!tables.set_lock(NOW, &Term::int(2), &REQUESTER, one));
+    assert!(tables.set_lock(NOW, &GLOBAL, &REQUESTER, other));
 }
 
 /// A node may have had all names and locks that there are, in processes as it pleases; forgetting them must not keep
@@ -118,7 +135,7 @@ fn all_that_the_limits_allow_is_freed_in_no_time() {
     for number in 0..MANY {
         let name = Entry { name: Term::int(number), pid: one, method: Term::Nil };
         assert!(tables.insert(name, None, Says::Process(holder)));
-        assert!(tables.set_lock(&Term::int(number), &REQUESTER, pid("b@h", number)));
+        assert!(tables.set_lock(NOW, &Term::int(number), &REQUESTER, pid("b@h", number)));
     }
     tables.handle_node_down(one.node());
     assert_eq!(tables.registered_names(), [] as [Term; 0]);

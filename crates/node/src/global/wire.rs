@@ -9,7 +9,7 @@
 //! A tag is the receiver's own, which it gave with `init_connect`: what was meant for an earlier connection is known by it.
 
 use super::tables::Entry;
-use engset_term::{Atom, NodeName, Pid, Term};
+use engset_term::{Atom, Integer, NodeName, Pid, Term};
 use std::collections::BTreeSet;
 
 /// The version of the protocol.
@@ -17,8 +17,12 @@ pub(super) const VERSION: i64 = 8;
 /// The oldest version that is spoken.
 const VERSION_MIN: i64 = 5;
 
+/// A longer number is no incarnation of a node: those of many losses are kept for an hour. OTP's have 64 bits.
+const INCARNATION_BITS_MAX: u64 = 128;
+
 /// A change of names that follows from an exchange.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Op {
     Insert(Entry),
     Delete(Term),
@@ -33,7 +37,7 @@ pub(super) type External = (Term, Pid, NodeName);
 /// What a peer casts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum FromPeer {
-    InitConnect { version: i64, tag: Term, locker: Pid },
+    InitConnect { version: i64, tag: Term, locker: Pid, known: Term },
     Exchange { names: Vec<Entry>, tag: Option<i64> },
     Resolved { ops: Vec<Op>, known: Vec<Member>, externals: Vec<External>, tag: Option<i64> },
     NewNodes { ops: Vec<Op>, externals: Vec<External>, known: Vec<Member>, requester: Option<Term> },
@@ -71,12 +75,12 @@ impl FromPeer {
         match (tag.as_atom()?.as_str(), rest) {
             ("init_connect", [version, node, locker]) if is_sender(node) => {
                 let [version, tag, ..] = version.as_tuple()? else { return None };
-                let [word, _, _, pid] = locker.as_tuple()? else { return None };
+                let [word, _, known, pid] = locker.as_tuple()? else { return None };
                 let (version, locker) = (version.as_int()?, pid.as_pid()?);
                 if !word.is_atom("locker") || locker.node() != sender || version < VERSION_MIN {
                     return None;
                 }
-                Some(Self::InitConnect { version, tag: tag.clone(), locker })
+                Some(Self::InitConnect { version, tag: tag.clone(), locker, known: known.clone() })
             }
             ("exchange", [node, names, _, tag]) if is_sender(node) => {
                 let names = names.as_proper_list()?.iter().map(entry_of).collect::<Option<_>>()?;
@@ -126,7 +130,13 @@ impl PlainFromPeer {
             ("lost_connection", [a, incarnation, number, b]) => {
                 a.as_atom()?;
                 b.as_atom()?;
-                incarnation.as_integer()?;
+                let is_fit = match incarnation.as_integer()? {
+                    Integer::Small(_) => true,
+                    Integer::Big(big) => big.as_bigint().bits() <= INCARNATION_BITS_MAX,
+                };
+                if !is_fit {
+                    return None;
+                }
                 let nodes = (a.clone(), b.clone());
                 Some(Self::LostConnection {
                     nodes,

@@ -2,11 +2,14 @@
 //! holder, and no lock is left.
 
 use crate::stage::SECOND;
-use engset_node::{Global, GlobalError, LockId, Node, Resolve, Retries};
-use engset_process::{Cx, SpawnOptions};
+use engset_node::{GLOBAL_SYNCS_MAX, Global, GlobalError, LockId, Node, Resolve, Retries};
+use engset_process::{ControlSignal, Cx, Dest, ExitReason, SpawnOptions};
 use engset_sim::World;
 use engset_term::{Pid, Term};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 const NAMES: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 
@@ -135,7 +138,14 @@ async fn hold(cx: Cx<Term>, global: Global, name: &'static str, resolve: Resolve
 }
 
 fn start(world: &mut World, name: &str) -> Arc<Node> {
-    let node = world.start_with(name, |config| config.visible = true);
+    start_with(world, name, GLOBAL_SYNCS_MAX)
+}
+
+fn start_with(world: &mut World, name: &str, syncs: usize) -> Arc<Node> {
+    let node = world.start_with(name, |config| {
+        config.visible = true;
+        config.global.syncs = syncs;
+    });
     let starting = Arc::clone(&node);
     let started = world.run(&node, move |_: Cx<Term>| async move { starting.start_kernel().await });
     assert_eq!(started, Ok(Ok(())));
@@ -177,6 +187,86 @@ fn a_cluster_starts() {
         cluster.world.run_for(60 * SECOND);
         cluster.check();
         assert_eq!(cluster.holders(&cluster.nodes[3]).len(), 1, "seed {seed}");
+    }
+}
+
+/// A process that waits for a node which speaks no `global` leaves nothing behind when it ends, so that another one may
+/// wait in its place.
+#[test]
+fn nothing_is_left_of_who_waited_and_ended() {
+    let mut world = World::new(1);
+    let node = start_with(&mut world, "n0@sim", 1);
+    let silent = world.start_with("n1@sim", |config| config.visible = true);
+    node.connect(silent.name(), |_| {});
+    world.run_for(SECOND);
+    let wait = |node: &Arc<Node>| {
+        let global = node.global().clone();
+        let body = move |_: Cx<Term>| async move { drop(global.sync().await) };
+        node.processes().spawn(SpawnOptions::default(), body).expect("there is room").pid()
+    };
+    let too_many = |world: &World| {
+        let global = node.global().clone();
+        let limit = move |cx: Cx<Term>| async move {
+            let sync = std::pin::pin!(global.sync());
+            let sleep = std::pin::pin!(cx.sleep(SECOND));
+            first_of(sync, sleep).await
+        };
+        world.run(&node, limit)
+    };
+    assert_eq!(too_many(&world), Ok(None), "it waits");
+    let first = wait(&node);
+    world.run_for(SECOND);
+    assert_eq!(too_many(&world), Ok(Some(Err(GlobalError::TooManySyncs))));
+    node.processes().signal(
+        first,
+        &Dest::Pid(first),
+        ControlSignal::Exit { from: first, reason: ExitReason::Kill },
+    );
+    world.run_for(SECOND);
+    assert_eq!(too_many(&world), Ok(None), "it waits again");
+}
+
+/// What the first one brings; none where the second one is through before.
+async fn first_of<T>(
+    mut first: Pin<&mut impl Future<Output = T>>,
+    mut second: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
+    poll_fn(|task| match first.as_mut().poll(task) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => second.as_mut().poll(task).map(|()| None),
+    })
+    .await
+}
+
+/// The greatest node, which all ask for the lock first, changes names without a pause. Another one of its part changes a
+/// name all the same, and one that joins comes to agree.
+#[test]
+fn who_waits_for_the_lock_gets_its_turn() {
+    for seed in 0..8 {
+        let cluster = Cluster::new(seed, 3);
+        cluster.world.set_latency_micros(5_000..=10_000);
+        let [least, joining, greatest] = [0, 1, 2].map(|place| &cluster.nodes[place]);
+        least.connect(greatest.name(), |_| {});
+        cluster.world.run_for(30 * SECOND);
+        cluster.spawn(greatest, |cx, global| async move {
+            while global.register(Term::atom("busy"), cx.pid()).await.is_ok() {
+                drop(global.unregister(Term::atom("busy")).await);
+            }
+        });
+        cluster.world.run_for(SECOND);
+        let began = cluster.world.now();
+        let global = least.global().clone();
+        let patient = cluster.world.run(least, move |cx: Cx<Term>| async move {
+            global.register(Term::atom("seldom"), cx.pid()).await
+        });
+        assert_eq!(patient, Ok(Ok(())), "seed {seed}");
+        joining.connect(greatest.name(), |_| {});
+        cluster.world.run_for(SECOND);
+        let global = joining.global().clone();
+        let joined = cluster.world.run(joining, move |_: Cx<Term>| async move { global.sync().await });
+        assert_eq!(joined, Ok(Ok(())), "seed {seed}");
+        let took = cluster.world.now().saturating_duration_since(began);
+        assert!(took < 180 * SECOND, "seed {seed}: {took:?}");
     }
 }
 

@@ -2,12 +2,17 @@
 
 use super::{Effect, Known, Lock, Outcome, Peer, State, cancel_connect};
 use crate::global::locker::{Him, LockerMsg};
-use crate::global::tables::{Entry, GLOBAL};
+use crate::global::tables::{Entry, GLOBAL, Says};
 use crate::global::wire::{self, External, Member, Op, VERSION};
 use engset_term::{NodeName, Pid, Term};
 
 impl State {
     pub(super) fn init_connect(&mut self, node: NodeName, his_version: i64, his_tag: Term, locker: Pid) {
+        if self.peers.get(&node).is_some_and(|peer| peer.is_removing) {
+            // He was asked to end the connection, and in the middle of a beginning an Erlang node does not.
+            self.effects.push_back(Effect::Disconnect(node));
+            return;
+        }
         let is_second = self.peers.get(&node).is_some_and(|peer| peer.pending.is_some());
         if is_second {
             if his_version < 8 {
@@ -23,6 +28,10 @@ impl State {
         let peer = self.peers.entry(node).or_default();
         let Some(tag) = peer.tag else {
             peer.early = Some((his_version, his_tag, locker));
+            if self.known.contains_key(&node) && self.up.contains_key(&node) {
+                // Others say that it agrees with this side, and it may never have heard that: it lost them meanwhile.
+                self.begin_anyway(node);
+            }
             return;
         };
         peer.version = his_version.min(VERSION);
@@ -36,11 +45,20 @@ impl State {
         }
     }
 
+    /// Whether a node that begins knows this one from others meanwhile, by what it says that it knows, and this one knows
+    /// it: nothing is to be agreed on.
+    pub(super) fn both_know(&self, node: NodeName, his_known: &Term) -> bool {
+        let knows_me =
+            his_known.as_map().is_some_and(|known| known.get(&wire::node_term(self.me.node())).is_some());
+        let is_begun = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
+        knows_me && self.known.contains_key(&node) && !is_begun
+    }
+
     /// Forgets how far an agreement was, except for its beginning on this side.
     fn start_over_with(&mut self, node: NodeName) {
         let Some(peer) = self.peers.get_mut(&node) else { return };
-        let (tag, is_removing) = (peer.tag, peer.is_removing);
-        *peer = Peer { tag, is_removing, ..Peer::default() };
+        let Peer { tag, is_removing, is_in_sync, .. } = *peer;
+        *peer = Peer { tag, is_removing, is_in_sync, ..Peer::default() };
         if let Some(tag) = tag {
             self.effects.push_back(Effect::Locker(LockerMsg::Cancel { node, tag, casts: Vec::new() }));
         }
@@ -61,7 +79,10 @@ impl State {
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let Some(tag) = peer.tag else { return };
         match std::mem::take(&mut peer.lock) {
-            Lock::Set => self.effects.push_back(Effect::Compare { node, tag, names }),
+            Lock::Set => {
+                let his_tag = peer.his_tag.clone();
+                self.effects.push_back(Effect::Compare { node, tag, his_tag, names });
+            }
             Lock::Open | Lock::Names(_) => peer.lock = Lock::Names(names),
         }
     }
@@ -96,11 +117,9 @@ impl State {
         let mut new = vec![(node, version)];
         new.extend(his_known.iter().copied());
         self.join(his_known.iter().map(|(node, _)| *node));
-        self.apply(ops.clone(), externals, requester.as_ref());
+        let in_sync = self.say_in_sync(&his_known.iter().map(|(node, _)| *node).collect::<Vec<_>>());
+        self.apply(ops.clone(), externals, Says::Node(self.me.node(), requester.as_ref()));
         self.go_on_without(node);
-        for (other, _) in his_known {
-            self.finish(*other, Vec::new());
-        }
         let lock = Term::tuple([
             Term::atom("lock"),
             Term::tuple([GLOBAL, requester.unwrap_or(Term::atom("undefined"))]),
@@ -112,17 +131,30 @@ impl State {
             let words = words.into_iter().chain([wire::externals_term(externals), members, extra.clone()]);
             (*known.0, Term::tuple(words))
         };
-        let casts = self.known.iter().map(tell).collect();
+        let casts = self.known.iter().filter(|(known, _)| **known != node).map(tell).collect();
         self.finish(node, casts);
         let added = self.add_known(&new);
         self.effects.push_back(Effect::Locker(LockerMsg::AddKnown(added)));
         self.synced.insert(node);
+        in_sync.into_iter().for_each(|node| self.in_sync(node));
     }
 
+    /// A node knows this one from others. Until this one has heard from others, too, the agreement that was begun is not
+    /// over: those may have been lost in the middle of theirs.
     pub(super) fn in_sync(&mut self, node: NodeName) {
         self.go_on_without(node);
         self.synced.insert(node);
-        self.finish(node, Vec::new());
+        if self.known.contains_key(&node) {
+            self.finish(node, Vec::new());
+        } else {
+            self.peers.entry(node).or_default().is_in_sync = true;
+        }
+    }
+
+    /// Those of `nodes` that have said that they know this one.
+    pub(super) fn say_in_sync(&self, nodes: &[NodeName]) -> Vec<NodeName> {
+        let says = |node: &&NodeName| self.peers.get(node).is_some_and(|peer| peer.is_in_sync);
+        nodes.iter().filter(says).copied().collect()
     }
 
     /// Ends an agreement that was reached: the locker makes these casts before it releases the lock.

@@ -17,7 +17,11 @@ impl State {
         let (others, me) = (self.connected_to_tell(node), self.me.node());
         self.reset(node);
         match why {
-            Down::Removing => self.peers.entry(node).or_default().is_removing = true,
+            Down::Removing if self.up.contains_key(&node) => {
+                self.peers.entry(node).or_default().is_removing = true;
+            }
+            // There is no connection whose end this side has asked for: the next one is another.
+            Down::Removing => {}
             Down::Lost if was_removing => drop(self.peers.remove(&node)),
             Down::Lost if self.prevents_overlap && self.is_visible => {
                 let number = self.next_number();
