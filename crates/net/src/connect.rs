@@ -222,6 +222,10 @@ async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding, s
         Ok(carried) => carried,
         Err(error) => return node.dial_failed(peer, attempt, Arc::new(error)),
     };
+    if !node.is_wanted(wish) {
+        // The peer was quicker, or the node was told to disconnect.
+        return;
+    }
     let challenge = match random::challenge() {
         Ok(challenge) => challenge,
         Err(error) => {

@@ -357,9 +357,10 @@ impl Channel {
             && let Some(event) = initiator.poll_event()
         {
             match event {
-                // What the peer still has is stale, unless it reached us while we dialled.
+                // What the peer still has is stale, unless it reached us while we dialled, or we do not want it any more.
                 InitiatorEvent::AskAlive => {
-                    let stale = self.dialled.is_none_or(|peer| self.node.link(peer).is_none());
+                    let attempt = self.attempt;
+                    let stale = self.dialled.is_none_or(|peer| self.node.is_wanted(Dial { peer, attempt }));
                     initiator.answer_alive(stale).map_err(CloseReason::Handshake)?;
                 }
                 InitiatorEvent::WaitForOther => {

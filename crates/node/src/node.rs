@@ -577,28 +577,15 @@ impl Node {
         }
     }
 
-    /// Whether more is queued for `peer` than should be; `sender` is woken when it is not any more.
-    pub(crate) fn peer_is_busy(&self, from: Pid, peer: NodeName, sender: &Waker) -> bool {
-        let link = {
-            let mut peers = self.peers.lock();
-            match peers.get_mut(&peer) {
-                None => return false,
-                Some(Peer::Up(link)) => Arc::clone(link),
-                Some(Peer::Connecting(connecting)) => {
-                    let busy = connecting.is_busy;
-                    if busy {
-                        note(&mut connecting.senders, sender);
-                    }
-                    return busy;
-                }
+    /// Whether this attempt is still to be made: not where the peer's own came first, or the node was told to disconnect.
+    #[must_use]
+    pub fn is_wanted(&self, dial: Dial) -> bool {
+        match self.peers.lock().get(&dial.peer) {
+            Some(Peer::Connecting(connecting)) => {
+                connecting.attempt == dial.attempt || connecting.ours == Some(dial.attempt)
             }
-        };
-        let mut state = link.state.lock();
-        let busy = !state.closed && state.outgoing.is_busy(from);
-        if busy {
-            note(state.senders.entry(from).or_default(), sender);
+            Some(Peer::Up(_)) | None => false,
         }
-        busy
     }
 
     /// Whether there is a connection to `peer`, or one in the making.
@@ -780,13 +767,6 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 
 /// What a queued control message is taken to weigh.
 const CONTROL_BYTES: usize = 128;
-
-/// Notes a waker once, however often its task is polled.
-fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
-    }
-}
 
 fn fail(waiters: Vec<Waiter>, error: &DialError) {
     waiters.into_iter().for_each(|waiter| waiter(Err(Arc::clone(error))));

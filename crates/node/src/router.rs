@@ -3,7 +3,7 @@
 use crate::node::Node;
 use crate::outbound::Outbound;
 use crate::own_name::outward;
-use crate::peers::{Link, LinkState};
+use crate::peers::{Link, LinkState, Peer};
 use crate::spawning::{Wish, request_control};
 use crate::watchers::NodedownReason;
 use engset_dist::control::{Control, Process, Reason};
@@ -138,6 +138,30 @@ impl Node {
         true
     }
 
+    /// Whether more is queued for `peer` than should be; `sender` is woken when it is not any more.
+    pub(crate) fn peer_is_busy(&self, from: Pid, peer: NodeName, sender: &Waker) -> bool {
+        let link = {
+            let mut peers = self.peers.lock();
+            match peers.get_mut(&peer) {
+                None => return false,
+                Some(Peer::Up(link)) => Arc::clone(link),
+                Some(Peer::Connecting(connecting)) => {
+                    let busy = connecting.is_busy;
+                    if busy {
+                        note(&mut connecting.senders, sender);
+                    }
+                    return busy;
+                }
+            }
+        };
+        let mut state = link.state.lock();
+        let busy = !state.closed && state.outgoing.is_busy(from);
+        if busy {
+            note(state.senders.entry(from).or_default(), sender);
+        }
+        busy
+    }
+
     /// Notes a queue that has become long, and suspends the sender of what has just been queued if it is to wait.
     #[inline(never)]
     fn note_busy(&self, peer: NodeName, state: &mut LinkState, sender: Option<Pid>) {
@@ -154,6 +178,13 @@ impl Node {
         let link = self.link(peer)?;
         let fired = link.state.lock().concerned.by_name.remove(&reference);
         fired.map(|(_, name)| name)
+    }
+}
+
+/// Notes a waker once, however often its task is polled.
+fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
     }
 }
 

@@ -444,3 +444,45 @@ async fn yield_once() {
     })
     .await;
 }
+
+/// Lets the two ends of a connection speak until one closes it or both are up; whether they are.
+fn shake_hands(ends: [&mut Channel; 2]) -> bool {
+    let [dialled, accepted] = ends;
+    let mut out = Vec::new();
+    while dialled.peer().is_none() || accepted.peer().is_none() {
+        for turn in 0..2 {
+            let (from, to) =
+                if turn == 0 { (&mut *dialled, &mut *accepted) } else { (&mut *accepted, &mut *dialled) };
+            from.poll_transmit(&mut out, Waker::noop()).unwrap();
+            let said = std::mem::take(&mut out).concat();
+            if to.handle_bytes(Instant::ZERO, &said).is_err() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// An attempt that was slower than the peer's does not bring back a connection that was cut meanwhile.
+#[test]
+fn an_attempt_that_was_overtaken_does_not_bring_back_what_was_cut() {
+    let [a, b] = [Side::new("a@h", 1), Side::new("b@h", 2)];
+    let dial = |from: &Side, to: &Side| {
+        from.node.connect(to.node.name(), |_| {});
+        from.wishes.0.lock().take().unwrap()
+    };
+    let (slow, quick) = (dial(&a, &b), dial(&b, &a));
+    assert!(a.node.is_wanted(slow));
+    let dialled = |side: &Side, dial| {
+        Channel::dialled(Arc::clone(&side.node), dial, Instant::ZERO, 5, Framing::Four).unwrap()
+    };
+    let accepted =
+        |side: &Side| Channel::accepted(Arc::clone(&side.node), Instant::ZERO, 3, Framing::Four).unwrap();
+    let mut first = [dialled(&b, quick), accepted(&a)];
+    let [from, to] = &mut first;
+    assert!(shake_hands([from, to]));
+    assert!(!a.node.is_wanted(slow));
+    a.node.disconnect(b.node.name());
+    assert!(!shake_hands([&mut dialled(&a, slow), &mut accepted(&b)]));
+    assert!(a.node.connected().is_empty());
+}
