@@ -1,7 +1,7 @@
 //! Terms and control messages made out of raw bytes: any bytes make some value, and mutation changes it a little.
 
 use arbitrary::{Result, Unstructured};
-use engset_dist::control::{AltactTarget, Control, Mfa, Process, Reason, SpawnResult};
+use engset_dist::control::{AltactTarget, Control, Mfa, Process, Reason, Spawn, SpawnResult};
 use engset_term::{Atom, BitString, NodeName, Pid, PortId, Reference, Term};
 
 /// How deep the branching part of a term nests.
@@ -51,9 +51,7 @@ pub(crate) fn control(input: &mut Unstructured<'_>) -> Result<Control> {
             Control::SpawnRequest {
                 request: reference(input)?,
                 from,
-                group_leader: to,
-                function,
-                options,
+                spawn: Box::new(Spawn { group_leader: to, function, options }),
                 token,
             }
         }

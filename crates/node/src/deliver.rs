@@ -104,8 +104,8 @@ impl Node {
             }
             Control::MonitorP { from, to, reference } => self.monitored(link, from, &to, reference),
             Control::DemonitorP { from, to, reference } => self.demonitored(link, from, &to, reference),
-            Control::SpawnRequest { request, from, group_leader, function, options, token } => {
-                let wish = Wish { request, from, group_leader, function, options, token, args: payload };
+            Control::SpawnRequest { request, from, spawn, token } => {
+                let wish = Wish { request, from, spawn: *spawn, token, args: payload };
                 self.spawn_wished(Some(link), wish);
             }
             Control::SpawnReply { request, to, linked, monitored, result, .. } => {

@@ -331,10 +331,10 @@ impl Translation<'_> {
                 self.reference(reference);
                 self.reason(reason);
             }
-            Control::SpawnRequest { request, from, group_leader, options, token, .. } => {
+            Control::SpawnRequest { request, from, spawn, token } => {
                 self.reference(request);
-                self.pids([from, group_leader]);
-                self.terms(options.iter_mut().chain(token));
+                self.pids([from, &mut spawn.group_leader]);
+                self.terms(spawn.options.iter_mut().chain(token));
             }
             Control::SpawnReply { request, to, result, token, .. } => {
                 self.reference(request);

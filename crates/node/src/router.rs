@@ -62,11 +62,11 @@ impl Router for Node {
         if node != self.here() {
             return self.transmit(node, None, Outbound::new(control, Some(args)));
         }
-        if let Control::SpawnRequest { request, from, group_leader, function, options, token } = control
+        if let Control::SpawnRequest { request, from, spawn, token } = control
             && let Some(node) = self.this()
         {
             let args = args.into_bytes().into();
-            let wish = Wish { request, from, group_leader, function, options, token, args };
+            let wish = Wish { request, from, spawn: *spawn, token, args };
             node.spawn_wished(None, wish);
         }
         Epoch::NONE

@@ -10,7 +10,7 @@ use crate::functions::{
 use crate::node::Node;
 use crate::outbound::Outbound;
 use crate::peers::Link;
-use engset_dist::control::{Control, Mfa, SpawnResult};
+use engset_dist::control::{Control, Mfa, Spawn, SpawnResult};
 use engset_etf::{Body, Payload};
 use engset_process::{
     ControlSignal, Cx, Dest, Encoded, ExitReason, SpawnOptions, SpawnedFor, TraceToken, current_pid,
@@ -23,9 +23,7 @@ use std::sync::Arc;
 pub(crate) struct Wish {
     pub(crate) request: Reference,
     pub(crate) from: Pid,
-    pub(crate) group_leader: Pid,
-    pub(crate) function: Mfa,
-    pub(crate) options: Vec<Term>,
+    pub(crate) spawn: Spawn,
     /// The trace token of a peer's process that asks; one of this node hands its own on.
     pub(crate) token: Option<Term>,
     pub(crate) args: Payload,
@@ -43,9 +41,9 @@ impl Node {
             token: wish.token,
             is_given: false,
         };
-        let Mfa { module, function, arity } = &wish.function;
+        let Mfa { module, function, arity } = &wish.spawn.function;
         let in_vain = self.functions().is_awaited_in_vain(module, function, usize::from(*arity));
-        let entered = match plan(&wish.options) {
+        let entered = match plan(&wish.spawn.options) {
             Some(_) if in_vain => Err(Refusal::Undefined),
             Some(plan) => {
                 answer.plan = plan;
@@ -67,12 +65,12 @@ impl Node {
             SpawnedFor { from: wish.from, link: plan.link, monitor: plan.monitor.then_some(wish.request) };
         let token = answer.token.as_ref().and_then(TraceToken::from_term);
         let options = SpawnOptions {
-            group_leader: Some(wish.group_leader),
+            group_leader: Some(wish.spawn.group_leader),
             trace_token: token.map(Box::new),
             initial_call: Some(|| CALLED_BY_PEER),
             ..SpawnOptions::default()
         };
-        let work = Work { answer, place, from: wish.from, function: wish.function, args: wish.args };
+        let work = Work { answer, place, from: wish.from, function: wish.spawn.function, args: wish.args };
         // Where there is no room for a process, the answer says so as it is dropped.
         drop(self.processes().spawn_for(options, client, move |cx| work.run(cx)));
     }
@@ -263,5 +261,6 @@ pub(crate) fn request_control(
     let engset_process::SpawnRequest { request, group_leader, module, function, arity, options, args } =
         request;
     let function = Mfa { module, function, arity };
-    (Control::SpawnRequest { request, from, group_leader, function, options, token }, args)
+    let spawn = Box::new(Spawn { group_leader, function, options });
+    (Control::SpawnRequest { request, from, spawn, token }, args)
 }

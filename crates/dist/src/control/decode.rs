@@ -3,9 +3,10 @@
 use super::quick::{self, Named};
 use super::{
     ALTACT_ALIAS, ALTACT_EXIT, ALTACT_NAME, ALTACT_PRIORITY, ALTACT_TOKEN, AltactTarget, Control, Mfa,
-    Process, Reason, SPAWN_LINKED, SPAWN_MONITORED, SpawnResult,
+    Process, Reason, SPAWN_LINKED, SPAWN_MONITORED, Spawn, SpawnResult,
 };
 use crate::cursor::Cursor;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use engset_etf::{DecodeError, Reader, tags};
@@ -257,9 +258,7 @@ impl Elements {
         Ok(Control::SpawnRequest {
             request: self.reference(2)?,
             from: self.pid(3)?,
-            group_leader: self.pid(4)?,
-            function,
-            options,
+            spawn: Box::new(Spawn { group_leader: self.pid(4)?, function, options }),
             token: self.rest(7),
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{
     ALTACT_ALIAS, ALTACT_EXIT, ALTACT_NAME, ALTACT_PRIORITY, ALTACT_TOKEN, AltactTarget, Control, Process,
-    Reason, SPAWN_LINKED, SPAWN_MONITORED, SpawnResult,
+    Reason, SPAWN_LINKED, SPAWN_MONITORED, Spawn, SpawnResult,
 };
 use crate::connection::SentAtoms;
 use crate::flags::Flags;
@@ -73,7 +73,8 @@ impl Control {
             Self::MonitorPExit { from, to, reference, reason } => {
                 tuple.process(from).pid(*to).reference(reference).reason(reason, raw_reason);
             }
-            Self::SpawnRequest { request, from, group_leader, function, options, token } => {
+            Self::SpawnRequest { request, from, spawn, token } => {
+                let Spawn { group_leader, function, options } = &**spawn;
                 tuple.reference(request).pid(*from).pid(*group_leader);
                 put_tuple_header(tuple.out, 3);
                 tuple.atom(&function.module).atom(&function.function).int(i64::from(function.arity));

@@ -11,6 +11,8 @@ pub use decode::ControlError;
 pub(crate) use quick::Named;
 
 use crate::flags::Flags;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use engset_term::{Atom, Pid, Reference, Term};
 
 /// A signal, as it crosses the wire. `token` is a sequential trace token, opaque to us.
@@ -116,12 +118,8 @@ pub enum Control {
         request: Reference,
         /// The process that asks.
         from: Pid,
-        /// The group leader of the new process.
-        group_leader: Pid,
-        /// What to run.
-        function: Mfa,
-        /// Options, such as `link` and `monitor`.
-        options: alloc::vec::Vec<Term>,
+        /// What to spawn. Apart, since it is rare and long.
+        spawn: Box<Spawn>,
         /// Trace token.
         token: Option<Term>,
     },
@@ -220,6 +218,17 @@ pub enum SpawnResult {
     Spawned(Pid),
     /// Why there is none, such as `badopt` or `notsup`.
     Error(Atom),
+}
+
+/// What is spawned for a [`Control::SpawnRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spawn {
+    /// The group leader of the new process.
+    pub group_leader: Pid,
+    /// What to run.
+    pub function: Mfa,
+    /// Options, such as `link` and `monitor`.
+    pub options: Vec<Term>,
 }
 
 /// `Module:Function/Arity`.

@@ -1,8 +1,9 @@
 //! Unit tests of control messages: every operation there and back, exact bytes, strictness.
 
-use super::{AltactTarget, Control, ControlError, Mfa, Process, Reason, SpawnResult};
+use super::{AltactTarget, Control, ControlError, Mfa, Process, Reason, Spawn, SpawnResult};
 use crate::connection::{Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received};
 use crate::flags::Flags;
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -38,9 +39,11 @@ fn spawns_and_aliases() -> Vec<(u8, Control)> {
     let request = |token| Control::SpawnRequest {
         request: reference,
         from,
-        group_leader: pid(9),
-        function: Mfa { module: name("erpc"), function: name("execute_call"), arity: 4 },
-        options: vec![Term::atom("link"), Term::atom("monitor")],
+        spawn: Box::new(Spawn {
+            group_leader: pid(9),
+            function: Mfa { module: name("erpc"), function: name("execute_call"), arity: 4 },
+            options: vec![Term::atom("link"), Term::atom("monitor")],
+        }),
         token,
     };
     let reply = |result, token| Control::SpawnReply {

@@ -7,7 +7,7 @@ use crate::node::{Dial, Network, Node};
 use crate::peers::AttemptId;
 use engset_dist::Flags;
 use engset_dist::connection::Received;
-use engset_dist::control::{Control, Process, Reason, SpawnResult};
+use engset_dist::control::{Control, Process, Reason, Spawn, SpawnResult};
 use engset_dist::handshake::{Cookie, Established, Framing, LocalNode};
 use engset_etf::{Body, Payload, encode_body};
 use engset_process::Scheduler;
@@ -99,9 +99,7 @@ fn everything_of_a_signal_is_translated_both_ways() {
             Control::SpawnRequest {
                 request: reference,
                 from: pid,
-                group_leader: pid,
-                function,
-                options: vec![term()],
+                spawn: Box::new(Spawn { group_leader: pid, function, options: vec![term()] }),
                 token: token.clone(),
             },
             Control::SpawnReply {
