@@ -5,6 +5,7 @@ use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use core::time::Duration;
 use engset_dist::Flags;
+use engset_dist::blocks::Blocks;
 use engset_dist::connection::{
     ConnectionError, Incoming, IncomingConfig, Outgoing, OutgoingConfig, Received,
 };
@@ -68,6 +69,7 @@ fn outcome(flags: Flags, steps: &[Step], cut: usize) -> (Vec<Received>, Option<C
     };
     let mut now = Instant::ZERO;
     let mut incoming = Incoming::new(now, flags, &config);
+    let mut blocks = Blocks::new();
     let (mut events, mut fault, mut came) = (Vec::new(), None, 0);
     for step in steps {
         let results: Vec<_> = match step {
@@ -84,10 +86,10 @@ fn outcome(flags: Flags, steps: &[Step], cut: usize) -> (Vec<Received>, Option<C
                             return incoming.handle_bytes(now, piece);
                         }
                         // As a driver does that reads into the connection's own memory.
-                        incoming.room().extend_from_slice(piece);
+                        incoming.room(|| &mut blocks).extend_from_slice(piece);
                         incoming.handle_read(now, piece.len());
                         events.extend(core::iter::from_fn(|| incoming.poll_event()));
-                        incoming.rest();
+                        incoming.rest(|| &mut blocks);
                         incoming.fault().cloned().map_or(Ok(()), Err)
                     })
                     .collect()

@@ -28,7 +28,7 @@ pub(crate) fn pid(input: &mut Unstructured<'_>) -> Result<Pid> {
 /// A control message of any operation.
 pub(crate) fn control(input: &mut Unstructured<'_>) -> Result<Control> {
     let (from, to) = (pid(input)?, pid(input)?);
-    let token = if input.ratio(1_u8, 4_u8)? { Some(nested(input, 1)?) } else { None };
+    let token = if input.ratio(1_u8, 4_u8)? { Some(Box::new(nested(input, 1)?)) } else { None };
     Ok(match input.int_in_range(0..=17_u8)? {
         0 => Control::Link { from, to },
         1 => Control::Send { from: None, to, token },
@@ -153,5 +153,5 @@ fn process(input: &mut Unstructured<'_>) -> Result<Process> {
 }
 
 fn reason(input: &mut Unstructured<'_>) -> Result<Reason> {
-    Ok(if input.arbitrary()? { Reason::Payload } else { Reason::Inline(nested(input, 2)?) })
+    Ok(if input.arbitrary()? { Reason::Payload } else { Reason::Inline(Box::new(nested(input, 2)?)) })
 }

@@ -56,7 +56,7 @@ fn signal(step: &Step, number: usize) -> (Control, Option<Vec<u8>>) {
     let to = Pid::new(here, 9, 1, 0);
     let reference = Reference::from_words(here, 9, [1, 2, 3]);
     let name = atom(step.atom);
-    let token = step.atom.is_multiple_of(7).then(|| Term::Pid(from));
+    let token = step.atom.is_multiple_of(7).then(|| Box::new(Term::Pid(from)));
     let mut payload = Vec::new();
     let filling = vec![u8::try_from(number % 250).unwrap(); step.bytes];
     // The tag of a reference stands in it, too.
@@ -71,7 +71,7 @@ fn signal(step: &Step, number: usize) -> (Control, Option<Vec<u8>>) {
         2 => (Control::MonitorP { from, to: Process::Name(name), reference }, None),
         3 => (Control::Exit { from, to, token, reason: Reason::Payload }, payload),
         4 => {
-            let reason = Reason::Inline(Term::Atom(name));
+            let reason = Reason::Inline(Box::new(Term::Atom(name)));
             (Control::MonitorPExit { from: Process::Pid(from), to, reference, reason }, None)
         }
         _ => (Control::AliasSend { from, to: reference, token }, payload),

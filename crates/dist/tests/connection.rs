@@ -312,7 +312,7 @@ fn peers_with_fewer_capabilities_get_simpler_signals() {
                 from: pid(1),
                 to: pid(2),
                 token: None,
-                reason: Reason::Inline(Term::atom("killed")),
+                reason: Reason::Inline(Box::new(Term::atom("killed"))),
             },
             payload: None,
         },

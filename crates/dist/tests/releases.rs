@@ -161,7 +161,7 @@ fn messages_to_aliases_have_the_operation_of_the_release() {
     let node = NodeName::new("a@h").unwrap();
     let (from, alias) = (Pid::new(node, 7, 1, 0), Reference::from_words(node, 7, [1, 2, 3]));
     for release in RELEASES {
-        for token in [None, Some(Term::Pid(from))] {
+        for token in [None, Some(Box::new(Term::Pid(from)))] {
             let control = Control::AliasSend { from, to: alias, token: token.clone() };
             let bytes = sent(release.hidden, &control, &[106]).unwrap();
             let op = match (release.otp >= 28, &token) {

@@ -55,7 +55,7 @@ impl Node {
         self.check(link, &control)?;
         let payload = payload.unwrap_or_default();
         let reason = |reason: Reason| match reason {
-            Reason::Inline(term) => Ok(ExitReason::from_term(term)),
+            Reason::Inline(term) => Ok(ExitReason::from_term(*term)),
             Reason::Payload => exit_reason(&payload),
         };
         match control {
@@ -120,7 +120,7 @@ impl Node {
         Ok(())
     }
 
-    fn message(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<Term>) {
+    fn message(&self, from: Option<Pid>, to: &Dest, payload: Payload, token: Option<Box<Term>>) {
         self.processes().deliver_with(from, to, payload, mark(token));
     }
 
@@ -149,7 +149,7 @@ impl Node {
                     from: to.clone(),
                     to: watcher,
                     reference,
-                    reason: Reason::Inline(ExitReason::NoProc.to_term()),
+                    reason: Reason::Inline(Box::new(ExitReason::NoProc.to_term())),
                 };
                 // Over this connection or not at all: who asked is told of its loss.
                 self.transmit_over(link, None, &mut Some(Outbound::new(control, None)));
@@ -188,7 +188,7 @@ impl Node {
 }
 
 /// What is no trace token is none.
-fn mark(token: Option<Term>) -> Mark {
+fn mark(token: Option<Box<Term>>) -> Mark {
     Mark { token: token.and_then(|token| TraceToken::from_term(&token)), priority: false }
 }
 

@@ -309,16 +309,16 @@ impl Translation<'_> {
             | Control::UnlinkIdAck { from, to, .. } => self.pids([from, to]),
             Control::Send { from, to, token } => {
                 self.pids(from.iter_mut().chain([to]));
-                self.terms(token);
+                self.terms(token.as_deref_mut());
             }
             Control::Exit { from, to, token, reason } | Control::Exit2 { from, to, token, reason } => {
                 self.pids([from, to]);
-                self.terms(token);
+                self.terms(token.as_deref_mut());
                 self.reason(reason);
             }
             Control::RegSend { from, token, .. } => {
                 self.pids([from]);
-                self.terms(token);
+                self.terms(token.as_deref_mut());
             }
             Control::MonitorP { from, to, reference } | Control::DemonitorP { from, to, reference } => {
                 self.pids([from]);
@@ -334,7 +334,7 @@ impl Translation<'_> {
             Control::SpawnRequest { request, from, spawn, token } => {
                 self.reference(request);
                 self.pids([from, &mut spawn.group_leader]);
-                self.terms(spawn.options.iter_mut().chain(token));
+                self.terms(spawn.options.iter_mut().chain(token.as_deref_mut()));
             }
             Control::SpawnReply { request, to, result, token, .. } => {
                 self.reference(request);
@@ -342,12 +342,12 @@ impl Translation<'_> {
                 if let SpawnResult::Spawned(pid) = result {
                     self.pids([pid]);
                 }
-                self.terms(token);
+                self.terms(token.as_deref_mut());
             }
             Control::AliasSend { from, to, token } => {
                 self.pids([from]);
                 self.reference(to);
-                self.terms(token);
+                self.terms(token.as_deref_mut());
             }
             Control::AltactSigSend { from, to, token, .. } => {
                 self.pids([from]);
@@ -356,7 +356,7 @@ impl Translation<'_> {
                     AltactTarget::Alias(alias) => self.reference(alias),
                     AltactTarget::Name(_) => {}
                 }
-                self.terms(token);
+                self.terms(token.as_deref_mut());
             }
             Control::NodeLink => {}
         }
@@ -385,7 +385,7 @@ impl Translation<'_> {
 
     fn reason(&self, reason: &mut Reason) {
         if let Reason::Inline(term) = reason {
-            self.terms([term]);
+            self.terms([&mut **term]);
         }
     }
 

@@ -84,8 +84,8 @@ impl Router for Node {
 impl Node {
     /// The trace token that goes along with what a process sends now.
     #[inline]
-    fn token(&self, from: Pid) -> Option<Term> {
-        self.processes().trace_token(from).map(|token| token.to_term())
+    fn token(&self, from: Pid) -> Option<Box<Term>> {
+        self.processes().trace_token(from).map(|token| Box::new(token.to_term()))
     }
 
     /// Takes a signal and sends it over this connection; false where that is lost, and the signal is left then.
@@ -188,7 +188,7 @@ fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
     }
 }
 
-fn send_control(from: Pid, to: &Dest, token: Option<Term>) -> Control {
+fn send_control(from: Pid, to: &Dest, token: Option<Box<Term>>) -> Control {
     match to {
         Dest::Pid(pid) => Control::Send { from: Some(from), to: *pid, token },
         Dest::Name(name) | Dest::RemoteName(name, _) => Control::RegSend { from, to: name.clone(), token },
@@ -240,9 +240,12 @@ fn control(from: Pid, monitored_as: Option<Atom>, to: &Dest, signal: &ControlSig
         ControlSignal::LinkExit { from, .. } => {
             Control::Exit { from: *from, to: pid?, token: None, reason: Reason::Payload }
         }
-        ControlSignal::TracedLinkExit { from, token, .. } => {
-            Control::Exit { from: *from, to: pid?, token: Some(token.to_term()), reason: Reason::Payload }
-        }
+        ControlSignal::TracedLinkExit { from, token, .. } => Control::Exit {
+            from: *from,
+            to: pid?,
+            token: Some(Box::new(token.to_term())),
+            reason: Reason::Payload,
+        },
         ControlSignal::Exit { from, .. } => {
             Control::Exit2 { from: *from, to: pid?, token: None, reason: Reason::Payload }
         }

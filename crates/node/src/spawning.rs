@@ -25,7 +25,7 @@ pub(crate) struct Wish {
     pub(crate) from: Pid,
     pub(crate) spawn: Spawn,
     /// The trace token of a peer's process that asks; one of this node hands its own on.
-    pub(crate) token: Option<Term>,
+    pub(crate) token: Option<Box<Term>>,
     pub(crate) args: Payload,
 }
 
@@ -63,7 +63,7 @@ impl Node {
         let plan = answer.plan;
         let client =
             SpawnedFor { from: wish.from, link: plan.link, monitor: plan.monitor.then_some(wish.request) };
-        let token = answer.token.as_ref().and_then(TraceToken::from_term);
+        let token = answer.token.as_deref().and_then(TraceToken::from_term);
         let options = SpawnOptions {
             group_leader: Some(wish.spawn.group_leader),
             trace_token: token.map(Box::new),
@@ -200,7 +200,7 @@ struct Answer {
     request: Reference,
     to: Pid,
     plan: SpawnPlan,
-    token: Option<Term>,
+    token: Option<Box<Term>>,
     is_given: bool,
 }
 
@@ -228,7 +228,9 @@ impl Answer {
         let asked_with = self.token.take();
         let token = match &result {
             // The process has the token from its beginning, and this is the first that it sends.
-            SpawnResult::Spawned(pid) => self.node.processes().trace_token(*pid).map(|token| token.to_term()),
+            SpawnResult::Spawned(pid) => {
+                self.node.processes().trace_token(*pid).map(|token| Box::new(token.to_term()))
+            }
             SpawnResult::Error(_) => asked_with,
         };
         let (request, to) = (self.request, self.to);
@@ -256,7 +258,7 @@ fn encoded(term: &Term) -> Payload {
 pub(crate) fn request_control(
     from: Pid,
     request: engset_process::SpawnRequest,
-    token: Option<Term>,
+    token: Option<Box<Term>>,
 ) -> (Control, Body) {
     let engset_process::SpawnRequest { request, group_leader, module, function, arity, options, args } =
         request;

@@ -230,11 +230,11 @@ impl Elements {
     }
 
     /// 3, 8: `{From, To, Reason}`; 13, 18: `{From, To, Token, Reason}`; others without the reason.
-    fn exit(&mut self) -> Result<(Pid, Pid, Option<Term>, Reason), ControlError> {
+    fn exit(&mut self) -> Result<(Pid, Pid, Option<Box<Term>>, Reason), ControlError> {
         let (from, to) = (self.pid(2)?, self.pid(3)?);
         let (token, reason) = match self.op {
-            3 | 8 => (None, Reason::Inline(self.take(4))),
-            13 | 18 => (Some(self.take(4)), Reason::Inline(self.take(5))),
+            3 | 8 => (None, Reason::Inline(Box::new(self.take(4)))),
+            13 | 18 => (Some(Box::new(self.take(4))), Reason::Inline(Box::new(self.take(5)))),
             _ => (self.rest(4), Reason::Payload),
         };
         Ok((from, to, token, reason))
@@ -339,8 +339,8 @@ impl Elements {
     }
 
     /// An element that not all tuples of the operation have.
-    fn rest(&mut self, element: u8) -> Option<Term> {
-        (element <= self.count).then(|| self.take(element))
+    fn rest(&mut self, element: u8) -> Option<Box<Term>> {
+        (element <= self.count).then(|| Box::new(self.take(element)))
     }
 
     fn take(&mut self, element: u8) -> Term {

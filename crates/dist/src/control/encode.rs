@@ -6,6 +6,7 @@ use super::{
 };
 use crate::connection::SentAtoms;
 use crate::flags::Flags;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use engset_etf::{
     encode_body, put_atom, put_atom_reference, put_int, put_node, put_pid_with, put_reference_with,
@@ -58,14 +59,14 @@ impl Control {
                     Some(from) if matches!(op, 22 | 23) => tuple.pid(*from),
                     Some(_) | None => tuple.atom(&UNUSED),
                 };
-                tuple.pid(*to).token(token.as_ref());
+                tuple.pid(*to).token(token.as_deref());
             }
             Self::Exit { from, to, token, reason } | Self::Exit2 { from, to, token, reason } => {
-                tuple.pid(*from).pid(*to).token(token.as_ref()).reason(reason, raw_reason);
+                tuple.pid(*from).pid(*to).token(token.as_deref()).reason(reason, raw_reason);
             }
             Self::NodeLink => {}
             Self::RegSend { from, to, token } => {
-                tuple.pid(*from).atom(&UNUSED).atom(to).token(token.as_ref());
+                tuple.pid(*from).atom(&UNUSED).atom(to).token(token.as_deref());
             }
             Self::MonitorP { from, to, reference } | Self::DemonitorP { from, to, reference } => {
                 tuple.pid(*from).process(to).reference(reference);
@@ -78,7 +79,7 @@ impl Control {
                 tuple.reference(request).pid(*from).pid(*group_leader);
                 put_tuple_header(tuple.out, 3);
                 tuple.atom(&function.module).atom(&function.function).int(i64::from(function.arity));
-                tuple.term(&Term::list(options.iter().cloned())).token(token.as_ref());
+                tuple.term(&Term::list(options.iter().cloned())).token(token.as_deref());
             }
             Self::SpawnReply { request, to, linked, monitored, result, token } => {
                 let flags = flag(*linked, SPAWN_LINKED) | flag(*monitored, SPAWN_MONITORED);
@@ -87,10 +88,10 @@ impl Control {
                     SpawnResult::Spawned(pid) => tuple.pid(*pid),
                     SpawnResult::Error(error) => tuple.atom(error),
                 };
-                tuple.token(token.as_ref());
+                tuple.token(token.as_deref());
             }
             Self::AliasSend { from, to, token } => {
-                tuple.pid(*from).reference(to).token(token.as_ref());
+                tuple.pid(*from).reference(to).token(token.as_deref());
             }
             Self::UnlinkId { id, from, to } | Self::UnlinkIdAck { id, from, to } => {
                 tuple.term(&Term::int(*id)).pid(*from).pid(*to);
@@ -111,7 +112,7 @@ impl Control {
                     AltactTarget::Alias(alias) => tuple.reference(alias),
                     AltactTarget::Name(name) => tuple.atom(name),
                 };
-                tuple.token(token.as_ref());
+                tuple.token(token.as_deref());
             }
         }
     }
@@ -119,7 +120,7 @@ impl Control {
     /// How many elements the tuple has, the operation included.
     fn elements(&self, raw_reason: bool) -> u8 {
         let inline = |reason: &Reason| u8::from(raw_reason || matches!(reason, Reason::Inline(_)));
-        let traced = |token: &Option<Term>| u8::from(token.is_some());
+        let traced = |token: &Option<Box<Term>>| u8::from(token.is_some());
         let (plain, token, reason) = match self {
             Self::NodeLink => (1, 0, 0),
             Self::Link { .. } | Self::Unlink { .. } | Self::GroupLeader { .. } => (3, 0, 0),

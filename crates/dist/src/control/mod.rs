@@ -32,7 +32,7 @@ pub enum Control {
         /// The receiver.
         to: Pid,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
     /// 3, 13: `{3, From, To, Reason}`; 24, 25: the reason follows. A link broke.
     Exit {
@@ -41,7 +41,7 @@ pub enum Control {
         /// The process linked to it.
         to: Pid,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
         /// Why it ended.
         reason: Reason,
     },
@@ -61,7 +61,7 @@ pub enum Control {
         /// The registered name of the receiver.
         to: Atom,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
     /// 7: `{7, From, To}`: `From` becomes the group leader of `To`.
     GroupLeader {
@@ -77,7 +77,7 @@ pub enum Control {
         /// The process to end.
         to: Pid,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
         /// The reason given.
         reason: Reason,
     },
@@ -121,7 +121,7 @@ pub enum Control {
         /// What to spawn. Apart, since it is rare and long.
         spawn: Box<Spawn>,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
     /// 31, 32: `{31, ReqId, To, Flags, PidOrAtom}`.
     SpawnReply {
@@ -136,7 +136,7 @@ pub enum Control {
         /// The new process, or the error.
         result: SpawnResult,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
     /// 33, 34: `{33, From, Alias}`. The message follows. Deprecated in OTP 28, to be gone in OTP 30.
     AliasSend {
@@ -145,7 +145,7 @@ pub enum Control {
         /// The alias of the receiver.
         to: Reference,
         /// Trace token.
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
     /// 35: `{35, Id, From, To}`, to be acknowledged.
     UnlinkId {
@@ -178,7 +178,7 @@ pub enum Control {
         /// The receiver; flags 4 and 8 say of which kind.
         to: AltactTarget,
         /// Trace token (flag 2).
-        token: Option<Term>,
+        token: Option<Box<Term>>,
     },
 }
 
@@ -186,7 +186,7 @@ pub enum Control {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// In the control message.
-    Inline(Term),
+    Inline(Box<Term>),
     /// After the control message, as the payload (flag `EXIT_PAYLOAD`).
     Payload,
 }
@@ -270,7 +270,7 @@ impl Control {
     /// The operation's number.
     #[must_use]
     pub fn op(&self) -> u8 {
-        let traced = |token: &Option<Term>, plain: u8, with_token: u8| {
+        let traced = |token: &Option<Box<Term>>, plain: u8, with_token: u8| {
             if token.is_some() { with_token } else { plain }
         };
         match self {

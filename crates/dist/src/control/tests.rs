@@ -35,7 +35,7 @@ fn every_operation() -> Vec<(u8, Control)> {
 
 fn spawns_and_aliases() -> Vec<(u8, Control)> {
     let (from, to, reference) = (pid(1), pid(2), reference());
-    let some = || Some(token());
+    let some = || Some(Box::new(token()));
     let request = |token| Control::SpawnRequest {
         request: reference,
         from,
@@ -83,8 +83,8 @@ fn spawns_and_aliases() -> Vec<(u8, Control)> {
 
 fn links_and_messages() -> Vec<(u8, Control)> {
     let (from, to, reference) = (pid(1), pid(2), reference());
-    let some = || Some(token());
-    let inline = || Reason::Inline(Term::tuple([Term::atom("shutdown"), Term::Nil]));
+    let some = || Some(Box::new(token()));
+    let inline = || Reason::Inline(Box::new(Term::tuple([Term::atom("shutdown"), Term::Nil])));
     vec![
         (1, Control::Link { from, to }),
         (2, Control::Send { from: None, to, token: None }),
@@ -229,7 +229,7 @@ fn reasons_move_into_the_tuple_for_old_peers() {
         control.encode_with_reason(&[119, 6, b'k', b'i', b'l', b'l', b'e', b'd'], None, &mut bytes);
         let (decoded, used) = Control::decode(&bytes).unwrap();
         assert_eq!(used, bytes.len());
-        assert_eq!(decoded.reason(), Some(&Reason::Inline(Term::atom("killed"))), "{op}");
+        assert_eq!(decoded.reason(), Some(&Reason::Inline(Box::new(Term::atom("killed")))), "{op}");
         let expected = match op {
             24 => 3,
             25 => 13,
@@ -249,4 +249,10 @@ fn the_sender_is_known_where_the_signal_names_it() {
             || matches!(control, Control::SpawnReply { result: SpawnResult::Error(_), .. });
         assert_eq!(control.sender(), if unknown { None } else { Some(pid(1)) }, "{op}");
     }
+}
+
+/// Each message between nodes is passed on as one of these, several times.
+#[test]
+fn a_control_message_is_no_longer_than_it_must_be() {
+    assert!(size_of::<Control>() <= 88, "{}", size_of::<Control>());
 }

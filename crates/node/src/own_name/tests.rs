@@ -86,7 +86,7 @@ fn everything_of_a_signal_is_translated_both_ways() {
     let atom = engset_term::Atom::from_static;
     let signals = |(pid, reference): (Pid, Reference)| {
         let term = || Term::tuple([Term::Pid(pid), Term::Ref(reference), Term::atom("nonode@nohost")]);
-        let (token, reason) = (Some(term()), Reason::Inline(term()));
+        let (token, reason) = (Some(Box::new(term())), Reason::Inline(Box::new(term())));
         let function = engset_dist::control::Mfa { module: atom("m"), function: atom("f"), arity: 0 };
         [
             Control::Link { from: pid, to: theirs },
