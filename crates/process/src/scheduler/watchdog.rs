@@ -1,8 +1,8 @@
 //! The watchdog: a thread that looks after workers stuck in one run.
 //!
 //! It sleeps for good while all workers sleep; the first that wakes then wakes it. While any of them works it looks at
-//! what they show once in `slice_max` (`watch.rs` decides what that means), so that each costs the workers nothing but
-//! the stores with which they show it.
+//! what they show, at least once in `slice_max` (`watch.rs` decides what that means) and in [`PAUSE_IO`], so that each costs
+//! the workers nothing but the stores with which they show it.
 //!
 //! Of a worker that is stuck, others steal the queue as always, and look after the sockets. The task in its slot gets one
 //! more runnable, which goes to the common queue; its timers are fired by the others; when all are stuck, a spare worker
@@ -241,7 +241,7 @@ impl Keeper {
         if dog.watcher.enter(&self.threads.parked, active) && !self.threads.stopping.load(Ordering::SeqCst) {
             std::thread::park();
         } else {
-            std::thread::park_timeout(self.watch.pause());
+            std::thread::park_timeout(self.watch.pause().min(PAUSE_IO));
         }
         dog.watcher.leave();
     }

@@ -225,12 +225,17 @@ impl Local {
         }
     }
 
-    /// Whether there is something to do, or no reason to look at the sockets once more; otherwise it is time to.
-    fn has_looked_enough(&self) -> bool {
-        if self.threads.workers[self.index].bell.is_rung() || self.threads.has_work_for_others() {
+    /// Whether there is something to do, or no reason to look at the sockets once more; otherwise it is time to. An earlier
+    /// timer than `due` rings the bell.
+    fn has_looked_enough(&self, due: Option<Instant>) -> bool {
+        let now = self.clock.now();
+        if self.threads.workers[self.index].bell.is_rung()
+            || self.threads.has_work_for_others()
+            || due.is_some_and(|due| due.as_nanos() <= now)
+        {
             return true;
         }
-        self.looked.set(self.clock.now());
+        self.looked.set(now);
         let Some(next_look) = self.next_look() else { return true };
         self.wait_busily(next_look);
         false
@@ -337,8 +342,10 @@ impl Local {
 
 /// What a worker does when it has run what there was.
 enum Rest {
-    /// Looks at the sockets and goes on: at this time, if any.
-    Look(Option<u64>),
+    /// Lets tokio look at the sockets and goes on.
+    Look,
+    /// Looks at them at this time, and on until there is something to do, no reason any more, or this timer is due.
+    Watch(u64, Option<Instant>),
     /// Sleeps until it is woken, something has come, or this timer is due.
     Sleep(Option<Instant>),
 }
@@ -392,12 +399,12 @@ fn work(local: &Local) -> Option<Rest> {
         run_some(local, &mut left);
         if left == 0 {
             // Others may have work too; tokio gets a look at the sockets first.
-            return Some(Rest::Look(None));
+            return Some(Rest::Look);
         }
         if let Some(next_look) = local.next_look()
             && threads.leader.index().is_none()
         {
-            return Some(Rest::Look(Some(next_look)));
+            return Some(Rest::Watch(next_look, first_due(threads, index)));
         }
         if !park(threads, index) {
             // Others may be faster and take it all: looking is not free either.
@@ -426,7 +433,8 @@ fn serve(local: &Local) -> Rest {
         }
         let fired = threads.fire_due(index, &local.pulse);
         left = left.saturating_sub(fired);
-        let due = first_due(threads, index);
+        // Those of stuck workers are for who takes work.
+        let due = threads.workers[index].timers.lock().wheels.poll_timeout();
         if left == 0 || fired == 0 && due.is_none_or(|due| due > threads.now()) {
             return Rest::Sleep(due);
         }
@@ -480,17 +488,17 @@ impl Sleep {
             threads.wake_one();
         }
         match (rest, lead) {
-            (Rest::Look(None), Some(lead)) => lead.look(|| true),
-            (Rest::Look(Some(at)), Some(lead)) => {
+            (Rest::Look, Some(lead)) => lead.look(|| true),
+            (Rest::Watch(at, due), Some(lead)) => {
                 local.wait_busily(at);
-                lead.look(|| local.has_looked_enough());
+                lead.look(|| local.has_looked_enough(due));
             }
             (Rest::Sleep(due), Some(lead)) => {
                 let bell = &threads.workers[local.index].bell;
                 lead.sleep(|task| bell.has_rung(task.waker()) || self.alarm.rings(threads, due, task));
             }
             // Another looks after the sockets.
-            (Rest::Look(_), None) => return,
+            (Rest::Look | Rest::Watch(..), None) => return,
             (Rest::Sleep(due), None) => return self.sleep_beside(threads, local.index, due),
         }
         local.share_out();

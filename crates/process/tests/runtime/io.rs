@@ -1,7 +1,7 @@
 //! Sockets and timers of tokio inside a process.
 
-use crate::stage::{Number, number, on_threads};
-use engset_process::{Cx, Scheduler, SpawnOptions, current};
+use crate::stage::{Number, PATIENCE, identity, number, on_threads};
+use engset_process::{Cx, Processes, Scheduler, SpawnOptions, ThreadsConfig, current};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -125,4 +125,30 @@ fn a_timer_that_sets_itself_again_leaves_time_for_tokio() {
             over.store(true, Ordering::Relaxed);
         });
     }
+}
+
+/// However long it looks for an answer: a worker's timers come in time, those of tokio and its own.
+#[test]
+fn a_worker_that_waits_for_an_answer_fires_its_timers() {
+    let config = ThreadsConfig { busy_wait: Duration::MAX, ..ThreadsConfig::new(1) };
+    let scheduler = Scheduler::threads_with(config).expect("worker threads");
+    let processes = Processes::new(identity(10), scheduler.clone());
+    let body = |cx: Cx<Number>| async move {
+        cx.processes().scheduler().expect_answer();
+        for _ in 0..10 {
+            cx.sleep(Duration::from_millis(1)).await;
+            let never = std::future::pending::<()>();
+            assert!(tokio::time::timeout(Duration::from_millis(1), never).await.is_err());
+        }
+    };
+    let (done, is_done) = std::sync::mpsc::channel();
+    let run = async move |cx: Cx<Number>| {
+        body(cx).await;
+        _ = done.send(());
+    };
+    processes.spawn(SpawnOptions::default(), run).expect("room");
+    assert_eq!(is_done.recv_timeout(PATIENCE), Ok(()), "it waits on for an answer");
+    let Scheduler::Threads(threads) = scheduler else { panic!("no threads") };
+    processes.kill_all();
+    threads.shutdown();
 }
