@@ -19,6 +19,9 @@ const ELEMENTS_MAX: usize = 7;
 /// An error shows so much of what a peer has sent instead of an operation.
 const SHOWN_BYTES_MAX: usize = 80;
 
+/// A trace token, if there is one.
+type Token = Option<Box<Term>>;
+
 /// Why bytes are no control message. The peer is to blame; the connection is to be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlError {
@@ -230,7 +233,7 @@ impl Elements {
     }
 
     /// 3, 8: `{From, To, Reason}`; 13, 18: `{From, To, Token, Reason}`; others without the reason.
-    fn exit(&mut self) -> Result<(Pid, Pid, Option<Box<Term>>, Reason), ControlError> {
+    fn exit(&mut self) -> Result<(Pid, Pid, Token, Reason), ControlError> {
         let (from, to) = (self.pid(2)?, self.pid(3)?);
         let (token, reason) = match self.op {
             3 | 8 => (None, Reason::Inline(Box::new(self.take(4)))),
@@ -339,7 +342,7 @@ impl Elements {
     }
 
     /// An element that not all tuples of the operation have.
-    fn rest(&mut self, element: u8) -> Option<Box<Term>> {
+    fn rest(&mut self, element: u8) -> Token {
         (element <= self.count).then(|| Box::new(self.take(element)))
     }
 
