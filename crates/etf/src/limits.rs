@@ -37,6 +37,16 @@ impl Limits {
         node_names_new_max: 1_024,
     };
 
+    /// Terms of any size, as deep and as compressed as by default.
+    pub(crate) const ANY_SIZE: Self = Self {
+        elements_max: usize::MAX,
+        binary_bytes_max: usize::MAX,
+        integer_bits_max: usize::MAX,
+        memory_bytes_max: usize::MAX,
+        memory_ratio_max: usize::MAX,
+        ..Self::DEFAULT
+    };
+
     /// Bytes of memory any input may use, however short it is.
     pub const MEMORY_BYTES_FREE: usize = 1_024;
 

@@ -101,15 +101,7 @@ impl Payload {
     /// ```
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        const ANY: Limits = Limits {
-            depth_max: usize::MAX,
-            elements_max: usize::MAX,
-            binary_bytes_max: usize::MAX,
-            integer_bits_max: usize::MAX,
-            memory_bytes_max: usize::MAX,
-            memory_ratio_max: usize::MAX,
-            ..Limits::DEFAULT
-        };
+        const ANY: Limits = Limits { depth_max: usize::MAX, ..Limits::ANY_SIZE };
         let mut reader = Reader::with_limits(&self.bytes, &ANY).with_atoms(self.atoms());
         reader.skip_term().is_ok() && reader.expect_end().is_ok()
     }

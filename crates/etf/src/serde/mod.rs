@@ -77,13 +77,5 @@ pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, DeError> {
     let mut body = Vec::new();
     crate::encode_body(term, &mut body);
     // The term is our own, only its depth can still be too much.
-    let limits = Limits {
-        elements_max: usize::MAX,
-        binary_bytes_max: usize::MAX,
-        integer_bits_max: usize::MAX,
-        memory_bytes_max: usize::MAX,
-        memory_ratio_max: usize::MAX,
-        ..Limits::DEFAULT
-    };
-    from_body_with(Reader::with_limits(&body, &limits))
+    from_body_with(Reader::with_limits(&body, &Limits::ANY_SIZE))
 }
