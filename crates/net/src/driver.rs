@@ -30,6 +30,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 const HANDSHAKE_READ_BYTES: usize = 1024;
 /// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
 const READS_PER_TURN: usize = 4;
+/// A read of so many bytes is of something large, of which there is more: it is read on as soon as others had their turn.
+const LONG_READ_BYTES: usize = READ_BYTES / 2;
+/// So many signals of one read are work for more than one worker. Others have their turn then, and one that has nothing to
+/// do takes the connection over: it writes the first answers while the rest is worked at.
+const MANY_SIGNALS: usize = 24;
 /// Turns in which what came on other streams is read after the end of the main one.
 const LAST_TURNS: usize = 1024;
 /// How long the last bytes of a handshake may take to be written.
@@ -84,8 +89,8 @@ pub(crate) async fn drive(
 enum Read {
     /// The peer has closed the stream.
     End,
-    /// The channel took what came.
-    Handled(Result<(), CloseReason>),
+    /// The channel took what came; whether it was so much that others have their turn now.
+    Handled(Result<bool, CloseReason>),
 }
 
 struct Driver<'a, S> {
@@ -157,11 +162,14 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                     self.drain(task);
                     return;
                 }
-                Poll::Ready(Ok(Read::Handled(Ok(())))) => {
+                Poll::Ready(Ok(Read::Handled(Ok(is_much)))) => {
                     if self.channel.peer().is_some() {
                         self.place.take().into_iter().for_each(Place::proven);
                     }
                     self.drain(task);
+                    if is_much {
+                        break;
+                    }
                 }
             }
         }
@@ -204,10 +212,14 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
             if count == 0 {
                 return Poll::Ready(Ok(Read::End));
             }
-            // An answer, if there is one, is told of when it is written.
-            self.scheduler.expect_stream();
-            let now = self.scheduler.now();
-            return Poll::Ready(Ok(Read::Handled(self.channel.handle_read(now, count))));
+            let is_long = count >= LONG_READ_BYTES;
+            if !is_long {
+                // What is small is best taken in many at a time. An answer, if there is one, is told of when it is written.
+                self.scheduler.expect_stream();
+            }
+            let signals = self.channel.handle_read(self.scheduler.now(), count);
+            let is_much = signals.map(|signals| is_long || signals >= MANY_SIGNALS);
+            return Poll::Ready(Ok(Read::Handled(is_much)));
         }
         let mut buffer = [0; HANDSHAKE_READ_BYTES];
         let mut buffer = ReadBuf::new(&mut buffer);
@@ -215,8 +227,8 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
         if buffer.filled().is_empty() {
             return Poll::Ready(Ok(Read::End));
         }
-        let now = self.scheduler.now();
-        Poll::Ready(Ok(Read::Handled(self.channel.handle_bytes(now, buffer.filled()))))
+        let handled = self.channel.handle_bytes(self.scheduler.now(), buffer.filled());
+        Poll::Ready(Ok(Read::Handled(handled.map(|()| false))))
     }
 
     fn watch_time(&mut self, task: &mut Context<'_>) {

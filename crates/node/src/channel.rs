@@ -229,15 +229,15 @@ impl Channel {
         }
     }
 
-    /// So many bytes were put into [`Self::room`].
+    /// So many bytes were put into [`Self::room`]; how many signals came with them.
     ///
     /// # Errors
     /// As [`Self::handle_bytes`].
-    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+    pub fn handle_read(&mut self, now: Instant, bytes: usize) -> Result<usize, CloseReason> {
         self.node.count_bytes(bytes, 0);
         let result = match &mut self.phase {
             Phase::Up(up) => up.handle_read(&self.node, now, bytes),
-            Phase::Dialling(_) | Phase::Accepting(_) => Ok(()),
+            Phase::Dialling(_) | Phase::Accepting(_) => Ok(0),
         };
         self.note(result)
     }
@@ -442,7 +442,7 @@ impl Channel {
         begun
     }
 
-    fn note(&mut self, result: Result<(), CloseReason>) -> Result<(), CloseReason> {
+    fn note<T>(&mut self, result: Result<T, CloseReason>) -> Result<T, CloseReason> {
         if let Err(reason) = &result {
             self.closed.get_or_insert_with(|| reason.clone());
         }
@@ -454,18 +454,19 @@ impl Up {
     fn handle_bytes(&mut self, node: &Arc<Node>, now: Instant, bytes: &[u8]) -> Result<(), CloseReason> {
         // What is wrong with them is told after what came before.
         drop(self.incoming.handle_bytes(now, bytes));
-        self.received(node)
+        self.received(node).map(drop)
     }
 
-    fn handle_read(&mut self, node: &Arc<Node>, now: Instant, bytes: usize) -> Result<(), CloseReason> {
+    fn handle_read(&mut self, node: &Arc<Node>, now: Instant, bytes: usize) -> Result<usize, CloseReason> {
         self.incoming.handle_read(now, bytes);
         self.received(node)
     }
 
-    /// Lets what has arrived act, up to the fault in it, if there is one.
-    fn received(&mut self, node: &Arc<Node>) -> Result<(), CloseReason> {
-        act(&self.link, &mut self.incoming, node)?;
-        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
+    /// Lets what has arrived act, up to the fault in it, if there is one; how many signals it was.
+    fn received(&mut self, node: &Arc<Node>) -> Result<usize, CloseReason> {
+        let signals = act(&self.link, &mut self.incoming, node)?;
+        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)?;
+        Ok(signals)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), CloseReason> {
@@ -519,8 +520,9 @@ impl Up {
     }
 }
 
-/// Lets the signals that have come on a stream of this link act, up to the fault in it, if there is one.
-fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<(), CloseReason> {
+/// Lets the signals that have come on a stream of this link act, up to the fault in it, if there is one; how many it were.
+fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<usize, CloseReason> {
+    let mut signals = 0_usize;
     while let Some(received) = incoming.poll_event() {
         // The loss has been told: nothing of this connection may act after it.
         if link.is_closed() {
@@ -528,8 +530,9 @@ fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<()
         }
         let received = link.inward(received);
         node.deliver(link, received).map_err(|bad| CloseReason::Signal(Arc::new(bad)))?;
+        signals = signals.saturating_add(1);
     }
-    incoming.fault().map_or(Ok(()), |fault| Err(CloseReason::Connection(fault.clone())))
+    incoming.fault().map_or(Ok(signals), |fault| Err(CloseReason::Connection(fault.clone())))
 }
 
 impl Drop for Channel {
