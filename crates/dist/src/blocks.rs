@@ -37,6 +37,11 @@ impl Block {
     fn has_room(&self) -> bool {
         self.room.capacity() >= READ_BYTES
     }
+
+    /// How much can be put behind what is there.
+    pub(crate) fn room_left(&self) -> usize {
+        self.room.capacity().saturating_sub(self.room.len())
+    }
 }
 
 impl Blocks {
@@ -46,13 +51,14 @@ impl Blocks {
         Self { kept: VecDeque::new() }
     }
 
-    /// A block with room for [`READ_BYTES`] at least.
-    pub(crate) fn take(&mut self) -> Block {
-        let usable = self.kept.iter().position(|block| block.has_room() || block.whole.is_unique());
+    /// A block with room for so much at least, which is not more than a block.
+    pub(crate) fn take(&mut self, room: usize) -> Block {
+        let has_room = |block: &Block| block.room.capacity() >= room;
+        let usable = self.kept.iter().position(|block| has_room(block) || block.whole.is_unique());
         let Some(block) = usable.and_then(|at| self.kept.remove(at)) else {
             return Block::new(BytesMut::with_capacity(BLOCK_BYTES));
         };
-        if block.has_room() {
+        if has_room(&block) {
             return block;
         }
         match block.whole.try_into_mut() {
@@ -110,13 +116,13 @@ mod tests {
     #[test]
     fn what_is_left_of_a_block_is_read_into_next() {
         let mut blocks = Blocks::new();
-        let mut block = blocks.take();
+        let mut block = blocks.take(READ_BYTES);
         assert_eq!(block.room.capacity(), BLOCK_BYTES);
         block.room.put_bytes(1, 1_000);
         let message = block.room.split_to(1_000).freeze();
         let place = block.room.as_ptr();
         blocks.give(block);
-        let block = blocks.take();
+        let block = blocks.take(READ_BYTES);
         assert_eq!((block.room.as_ptr(), block.room.capacity()), (place, BLOCK_BYTES - 1_000));
         assert!(message.iter().all(|byte| *byte == 1));
     }
@@ -125,18 +131,18 @@ mod tests {
     fn a_block_is_filled_again_when_nobody_has_any_of_it() {
         for left in [READ_BYTES - 1, READ_BYTES] {
             let mut blocks = Blocks::new();
-            let mut block = blocks.take();
+            let mut block = blocks.take(READ_BYTES);
             let place = block.room.as_ptr();
             block.room.put_bytes(1, BLOCK_BYTES - left);
             let message = block.room.split_to(BLOCK_BYTES - left).freeze();
             blocks.give(block);
-            let other = blocks.take();
+            let other = blocks.take(READ_BYTES);
             assert_eq!(other.room.capacity(), if left < READ_BYTES { BLOCK_BYTES } else { left });
             let is_another = left < READ_BYTES;
             assert_eq!(other.room.as_ptr() != place.wrapping_add(BLOCK_BYTES - left), is_another);
             if is_another {
                 drop(message);
-                let again = blocks.take();
+                let again = blocks.take(READ_BYTES);
                 assert_eq!((again.room.as_ptr(), again.room.capacity()), (place, BLOCK_BYTES));
             }
         }
@@ -148,7 +154,7 @@ mod tests {
             [(BLOCKS_MAX - 1, BLOCKS_MAX - 1), (BLOCKS_MAX, BLOCKS_MAX), (BLOCKS_MAX + 1, BLOCKS_MAX)]
         {
             let mut blocks = Blocks::new();
-            let taken: Vec<_> = (0..count).map(|_| blocks.take()).collect();
+            let taken: Vec<_> = (0..count).map(|_| blocks.take(READ_BYTES)).collect();
             for mut block in taken {
                 block.room.put_bytes(1, BLOCK_BYTES);
                 let full = block.room.split_to(BLOCK_BYTES);

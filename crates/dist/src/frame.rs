@@ -83,7 +83,7 @@ impl FrameReader {
             return &mut self.buffer;
         }
         let mut blocks = blocks();
-        let (mut buffer, whole) = blocks.take().into_parts();
+        let (mut buffer, whole) = blocks.take(READ_BYTES).into_parts();
         buffer.extend_from_slice(&self.buffer);
         let full = core::mem::replace(&mut self.buffer, buffer);
         if let Some(whole) = self.whole.replace(whole) {

@@ -5,6 +5,7 @@ mod wire;
 use bytes::Bytes;
 use core::time::Duration;
 use engset_dist::Flags;
+use engset_dist::blocks::{BLOCK_BYTES, BLOCKS_MAX, Blocks, READ_BYTES};
 use engset_dist::connection::{
     ConnectionError, FRAGMENT_BYTES, Incoming, IncomingConfig, Outgoing, OutgoingConfig, POLL_BYTES_MAX,
     Received, SendError, WHOLE_BYTES_MAX,
@@ -127,6 +128,71 @@ fn large_payloads_go_in_fragments_of_64_kib() {
             back.handle_bytes(NOW, piece).unwrap();
         }
         assert_eq!(events(&mut back), [Received { control: send(1), payload: Some(payload.into()) }]);
+        assert_eq!(back.held_bytes(), 0);
+    }
+}
+
+/// Reads what came as a driver does, with a rest after each signal.
+fn read(incoming: &mut Incoming, blocks: &mut Blocks, bytes: &[u8]) -> Vec<Received> {
+    let mut received = Vec::new();
+    for piece in bytes.chunks(READ_BYTES) {
+        incoming.room(|| &mut *blocks).extend_from_slice(piece);
+        incoming.handle_read(NOW, piece.len());
+        received.extend(events(incoming));
+    }
+    incoming.rest(|| blocks);
+    received
+}
+
+#[test]
+fn signals_in_fragments_that_follow_each_other_are_joined_in_memory_that_is_kept() {
+    let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+    let mut kept = Vec::new();
+    for at in 0..100_u8 {
+        let payload = [vec![at; FRAGMENT_BYTES], vec![at; 30]].concat();
+        let bytes = [
+            wire::first(u64::from(at), 2, &send_bytes(1), &payload[..FRAGMENT_BYTES]),
+            wire::next(u64::from(at), 1, &payload[FRAGMENT_BYTES..]),
+        ];
+        let received = read(&mut back, &mut blocks, &bytes.concat());
+        let [Received { payload: Some(arrived), .. }] = &received[..] else { panic!("{received:?}") };
+        assert_eq!(arrived.bytes(), &payload);
+        kept.push(arrived.bytes().clone());
+    }
+    let end = |bytes: &Bytes| bytes.as_ptr() as usize + bytes.len();
+    let together = kept.array_windows().filter(|[one, next]| end(one) == next.as_ptr() as usize).count();
+    assert!(together >= kept.len() / 4, "{together} of {} begin where the one before ends", kept.len());
+    drop(kept);
+    assert_eq!(blocks.len(), BLOCKS_MAX);
+}
+
+#[test]
+fn what_fits_into_a_block_or_not_or_is_longer_than_announced_arrives_whole() {
+    for (first, next) in [
+        (BLOCK_BYTES / 4, BLOCK_BYTES / 4),
+        (BLOCK_BYTES / 4, BLOCK_BYTES / 4 + 1),
+        (1, 3 * BLOCK_BYTES),
+        (BLOCK_BYTES / 4 + 1, BLOCK_BYTES / 4 + 1),
+        (BLOCK_BYTES / 2, BLOCK_BYTES / 2),
+    ] {
+        let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+        for sequence in 0..4 {
+            let parts = [vec![1; first], vec![2; next], vec![3; next], vec![4; next]];
+            let mut bytes = wire::first(sequence, 4, &send_bytes(1), &parts[0]);
+            for (number, part) in (1..4).rev().zip(&parts[1..]) {
+                bytes.extend(wire::next(sequence, number, part));
+            }
+            // Another that is under way meanwhile.
+            bytes.extend(wire::first(100 + sequence, 2, &send_bytes(2), &[5; 10]));
+            let received = read(&mut back, &mut blocks, &bytes);
+            let expected = Received { control: send(1), payload: Some(Bytes::from(parts.concat()).into()) };
+            assert_eq!(received, [expected], "{first} and {next} bytes");
+        }
+        for sequence in 0..4 {
+            let received = read(&mut back, &mut blocks, &wire::next(100 + sequence, 1, &[6; 10]));
+            let payload = Bytes::from([[5; 10], [6; 10]].concat());
+            assert_eq!(received, [Received { control: send(2), payload: Some(payload.into()) }]);
+        }
         assert_eq!(back.held_bytes(), 0);
     }
 }

@@ -1,6 +1,11 @@
 //! Joining the fragments of large signals, within limits on their number, their bytes and their patience.
+//!
+//! Where signals in fragments come one after the other, those that fit into a block are joined in one that the node keeps
+//! ([`Blocks`]): at most one of a connection's incomplete signals has a block. The others have memory of their own, which
+//! follows what has arrived.
 
 use super::error::ConnectionError;
+use crate::blocks::{BLOCK_BYTES, Block, Blocks};
 use crate::control::Control;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -27,14 +32,23 @@ pub(super) struct Assembler {
     limits: FragmentLimits,
     open: BTreeMap<u64, Sequence>,
     held: usize,
+    /// What the next signal is joined in, if it fits.
+    spare: Option<Block>,
+    /// Whether a signal in fragments has begun since the stream rested last.
+    began: bool,
+    /// Whether one had begun before that: others may follow.
+    follows: bool,
 }
+
+/// A spare block with less room is of no use: so much most signals in fragments need at least.
+const SPARE_BYTES: usize = BLOCK_BYTES / 2;
 
 #[derive(Debug)]
 struct Sequence {
     control: Control,
     /// What the control message took on the wire, and the atoms; counts as held.
     beside: usize,
-    payload: Vec<u8>,
+    payload: Joined,
     /// What the header of the first fragment named; it holds for all of them.
     atoms: Option<Arc<[Atom]>>,
     /// The number of the last fragment that came.
@@ -42,9 +56,67 @@ struct Sequence {
     touched: Instant,
 }
 
+/// A payload as far as it has come.
+#[derive(Debug)]
+enum Joined {
+    /// At the beginning of a block's room.
+    Inside(Block),
+    Own(Vec<u8>),
+}
+
+impl Joined {
+    fn len(&self) -> usize {
+        match self {
+            Self::Inside(block) => block.room.len(),
+            Self::Own(bytes) => bytes.len(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Inside(block) if block.room_left() >= bytes.len() => block.room.extend_from_slice(bytes),
+            // The fragments are longer than the first one said.
+            Self::Inside(block) => {
+                let mut own = Vec::with_capacity(block.room.len().saturating_add(bytes.len()));
+                own.extend_from_slice(&block.room);
+                own.extend_from_slice(bytes);
+                *self = Self::Own(own);
+            }
+            Self::Own(own) => own.extend_from_slice(bytes),
+        }
+    }
+
+    /// The whole payload, and the block that has more room.
+    fn finish(self) -> (Bytes, Option<Block>) {
+        match self {
+            Self::Inside(mut block) => (block.room.split().freeze(), Some(block)),
+            Self::Own(bytes) => (bytes.into(), None),
+        }
+    }
+}
+
 impl Assembler {
     pub(super) fn new(limits: FragmentLimits) -> Self {
-        Self { limits, open: BTreeMap::new(), held: 0 }
+        Self { limits, open: BTreeMap::new(), held: 0, spare: None, began: false, follows: false }
+    }
+
+    /// Whether the next signal may need a block.
+    pub(super) fn wants_block(&self) -> bool {
+        (self.began || self.follows)
+            && self.open.is_empty()
+            && self.spare.as_ref().is_none_or(|spare| spare.room_left() < SPARE_BYTES)
+    }
+
+    /// Takes a block for the next signal.
+    pub(super) fn take_block(&mut self, blocks: &mut Blocks) {
+        self.spare.take().into_iter().for_each(|used| blocks.give(used));
+        self.spare = Some(blocks.take(SPARE_BYTES));
+    }
+
+    /// The stream has nothing for now; whether there is a block to give back.
+    pub(super) fn rest(&mut self) -> Option<Block> {
+        self.follows = core::mem::take(&mut self.began);
+        self.spare.take()
     }
 
     /// A first fragment, more than one: `number` counts down to one.
@@ -63,10 +135,23 @@ impl Assembler {
         }
         let beside = control_bytes.saturating_add(size_of_val(payload.atoms()));
         self.hold(beside.saturating_add(payload.len()))?;
-        let (payload, atoms) = (payload.bytes().to_vec(), payload.shared_atoms());
-        let opened = Sequence { control, beside, payload, atoms, last: number, touched: now };
+        self.began = true;
+        let mut joined = self.memory_for(payload.len(), number);
+        joined.push(payload.bytes());
+        let atoms = payload.shared_atoms();
+        let opened = Sequence { control, beside, payload: joined, atoms, last: number, touched: now };
         self.open.insert(sequence, opened);
         Ok(())
+    }
+
+    /// What a payload is joined in, of whose `fragments` the first has `len` bytes.
+    fn memory_for(&mut self, len: usize, fragments: u64) -> Joined {
+        let announced = len.saturating_mul(usize::try_from(fragments).unwrap_or(usize::MAX));
+        match self.spare.take_if(|spare| spare.room_left() >= announced) {
+            Some(spare) => Joined::Inside(spare),
+            // Whatever is announced, it is not much more than what has arrived.
+            None => Joined::Own(Vec::with_capacity(announced.min(len.saturating_add(BLOCK_BYTES)))),
+        }
     }
 
     /// A further fragment; gives the signal when it was the last.
@@ -85,14 +170,17 @@ impl Assembler {
         }
         open.last = number;
         open.touched = now;
-        open.payload.extend_from_slice(payload);
+        open.payload.push(payload);
         self.hold(payload.len())?;
         if number > 1 {
             return Ok(None);
         }
         let Some(done) = self.open.remove(&sequence) else { return Ok(None) };
         self.held = self.held.saturating_sub(done.payload.len().saturating_add(done.beside));
-        let bytes = Bytes::from(done.payload);
+        let (bytes, block) = done.payload.finish();
+        if block.is_some() {
+            self.spare = block;
+        }
         let payload = match done.atoms {
             Some(atoms) => Payload::with_atoms(bytes, atoms),
             None => Payload::new(bytes),

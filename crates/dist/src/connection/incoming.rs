@@ -120,7 +120,12 @@ impl Incoming {
     /// Where to read the next bytes from the peer to, memory of `blocks`, instead of a buffer that is copied: put them
     /// behind those that are there, and call [`Self::handle_read`].
     pub fn room<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) -> &mut BytesMut {
-        self.frames.room(blocks)
+        if !self.assembler.wants_block() {
+            return self.frames.room(blocks);
+        }
+        let mut blocks = blocks();
+        self.assembler.take_block(&mut blocks);
+        self.frames.room(|| blocks)
     }
 
     /// So many bytes were put into [`Self::room`]. Drain [`Self::poll_event`], and see whether there is a
@@ -139,7 +144,10 @@ impl Incoming {
 
     /// Nothing more has come for now: memory that is not needed is given back.
     pub fn rest<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) {
-        self.frames.rest(blocks);
+        let Some(spare) = self.assembler.rest() else { return self.frames.rest(blocks) };
+        let mut blocks = blocks();
+        blocks.give(spare);
+        self.frames.rest(|| blocks);
     }
 
     /// The next signal.
