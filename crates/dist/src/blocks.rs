@@ -10,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 pub const BLOCK_BYTES: usize = 256 * 1024;
 /// So many blocks are kept at most.
 pub const BLOCKS_MAX: usize = 16;
-/// A block with less room is full, in bytes: so much can be read at a time at least.
-pub const READ_BYTES: usize = 64 * 1024;
+/// A block with less room is full, in bytes: so much can be read at a time at least. It is a fragment with its head and what
+/// is before it: the end of one that were left for another read would look like a stream of small signals.
+pub const READ_BYTES: usize = 68 * 1024;
 
 /// Blocks that have been read into.
 #[derive(Debug, Default)]
