@@ -34,7 +34,7 @@ const READS_PER_TURN: usize = 4;
 const LONG_READ_BYTES: usize = READ_BYTES / 2;
 /// So many signals of one read are work for more than one worker. Others have their turn then, and one that has nothing to
 /// do takes the connection over: it writes the first answers while the rest is worked at.
-const MANY_SIGNALS: usize = 24;
+const MANY_SIGNALS: usize = 16;
 /// Turns in which what came on other streams is read after the end of the main one.
 const LAST_TURNS: usize = 1024;
 /// How long the last bytes of a handshake may take to be written.
