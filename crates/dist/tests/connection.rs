@@ -197,6 +197,21 @@ fn what_fits_into_a_block_or_not_or_is_longer_than_announced_arrives_whole() {
     }
 }
 
+/// A binary that a process keeps keeps no more of what it came in than of a message that came by itself.
+#[test]
+fn what_is_kept_of_a_small_message_does_not_keep_the_block_it_was_read_into() {
+    for (len, keeps) in [(BLOCK_BYTES / 64 - 1, false), (BLOCK_BYTES / 64, true)] {
+        let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+        let bytes = wire::normal(&send_bytes(1), &binary(len, 8));
+        let received = read(&mut back, &mut blocks, &bytes);
+        let [Received { payload: Some(payload), .. }] = &received[..] else { panic!("{received:?}") };
+        let term = payload.term().unwrap();
+        let kept = term.as_binary().unwrap();
+        let is_inside = payload.bytes().as_ptr_range().contains(&kept.as_ptr());
+        assert_eq!(is_inside, keeps, "{len} bytes");
+    }
+}
+
 #[test]
 fn without_fragments_a_large_payload_goes_whole() {
     for flags in [HEADERLESS, HEADERLESS | Flags::DIST_HDR_ATOM_CACHE] {
