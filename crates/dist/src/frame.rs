@@ -76,14 +76,15 @@ impl FrameReader {
         if room >= READ_BYTES && (room >= missing || missing > BLOCK_BYTES / 2) {
             return &mut self.buffer;
         }
-        if self.buffer.len().saturating_add(missing.max(READ_BYTES)) > BLOCK_BYTES {
+        let needed = self.buffer.len().saturating_add(missing.max(READ_BYTES));
+        if needed > BLOCK_BYTES {
             // Its memory follows what arrives: at most a block's length more at a time, whatever is announced.
             self.whole = None;
             self.buffer.reserve(missing.clamp(READ_BYTES, BLOCK_BYTES));
             return &mut self.buffer;
         }
         let mut blocks = blocks();
-        let (mut buffer, whole) = blocks.take(READ_BYTES).into_parts();
+        let (mut buffer, whole) = blocks.take(needed).into_parts();
         buffer.extend_from_slice(&self.buffer);
         let full = core::mem::replace(&mut self.buffer, buffer);
         if let Some(whole) = self.whole.replace(whole) {
@@ -203,6 +204,35 @@ mod tests {
         }
         assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
         most
+    }
+
+    #[test]
+    fn a_frame_that_has_begun_gets_its_room_although_a_block_with_less_is_kept() {
+        let mut blocks = Blocks::new();
+        // Two that are left with little more than a read each.
+        let mut used = [(); 2].map(|()| FrameReader::new(FRAME_BYTES_MAX_DEFAULT));
+        let body = BLOCK_BYTES - READ_BYTES - 1_000;
+        for reader in &mut used {
+            let room = reader.room(|| &mut blocks);
+            room.extend_from_slice(&u32::try_from(body).unwrap().to_be_bytes());
+            room.extend_from_slice(&vec![7; body]);
+        }
+        let kept = used.each_mut().map(FrameReader::poll_frame);
+        used.iter_mut().for_each(|reader| reader.rest(|| &mut blocks));
+
+        let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+        let (body, mut most) = (BLOCK_BYTES - READ_BYTES - 4, 0);
+        let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+        bytes.resize(4 + body, 5);
+        for part in bytes.chunks(1_000) {
+            let room = reader.room(|| &mut blocks);
+            assert!(room.capacity() - room.len() >= READ_BYTES);
+            room.extend_from_slice(part);
+            most = most.max(blocks.len());
+        }
+        assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
+        assert!(most <= 3, "{most} blocks");
+        assert_eq!(kept, [(); 2].map(|()| Ok(Some(Frame::Body(vec![7; BLOCK_BYTES - READ_BYTES - 1_000].into())))));
     }
 
     #[test]
