@@ -43,6 +43,9 @@ pub(super) struct Assembler {
 /// A spare block with less room is of no use: so much most signals in fragments need at least.
 const SPARE_BYTES: usize = BLOCK_BYTES / 2;
 
+/// So many fragments like the first one are believed to come, where more are announced.
+const ANNOUNCED_MAX: usize = 4;
+
 #[derive(Debug)]
 struct Sequence {
     control: Control,
@@ -149,8 +152,8 @@ impl Assembler {
         let announced = len.saturating_mul(usize::try_from(fragments).unwrap_or(usize::MAX));
         match self.spare.take_if(|spare| spare.room_left() >= announced) {
             Some(spare) => Joined::Inside(spare),
-            // Whatever is announced, it is not much more than what has arrived.
-            None => Joined::Own(Vec::with_capacity(announced.min(len.saturating_add(BLOCK_BYTES)))),
+            // Whatever is announced, it follows what has arrived.
+            None => Joined::Own(Vec::with_capacity(announced.min(len.saturating_mul(ANNOUNCED_MAX)))),
         }
     }
 
@@ -222,5 +225,25 @@ impl Assembler {
             return Err(ConnectionError::FragmentsTooLarge { limit: self.limits.bytes_max });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests {
+    use super::{ANNOUNCED_MAX, Assembler, FragmentLimits, Joined};
+    use core::time::Duration;
+
+    #[test]
+    fn memory_for_a_signal_follows_what_has_come_of_it_not_what_it_claims() {
+        let limits = FragmentLimits { sequences_max: 1, bytes_max: usize::MAX, idle_max: Duration::MAX };
+        let mut assembler = Assembler::new(limits);
+        for len in [0, 1, 1_000, 65_536] {
+            for fragments in [2, 3, 4, 5, 1_000, u64::MAX] {
+                let Joined::Own(memory) = assembler.memory_for(len, fragments) else { panic!("no block") };
+                let believed = len * usize::try_from(fragments).unwrap().min(ANNOUNCED_MAX);
+                assert_eq!(memory.capacity(), believed, "{len} of {fragments}");
+            }
+        }
     }
 }
