@@ -5,7 +5,7 @@ mod wire;
 use bytes::Bytes;
 use core::time::Duration;
 use engset_dist::Flags;
-use engset_dist::blocks::{BLOCK_BYTES, BLOCKS_MAX, Blocks, READ_BYTES};
+use engset_dist::blocks::{BLOCK_BYTES, BLOCKS_MAX, Blocks, LITTLE_BYTES_MAX, READ_BYTES};
 use engset_dist::connection::{
     ConnectionError, FRAGMENT_BYTES, Incoming, IncomingConfig, Outgoing, OutgoingConfig, POLL_BYTES_MAX,
     Received, SendError, WHOLE_BYTES_MAX,
@@ -193,6 +193,27 @@ fn what_fits_into_a_block_or_not_or_is_longer_than_announced_arrives_whole() {
             let payload = Bytes::from([[5; 10], [6; 10]].concat());
             assert_eq!(received, [Received { control: send(2), payload: Some(payload.into()) }]);
         }
+        assert_eq!(back.held_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_signal_of_which_little_has_come_keeps_no_block_while_nothing_comes() {
+    for (len, is_little) in [(0, true), (1, true), (LITTLE_BYTES_MAX, true), (LITTLE_BYTES_MAX + 1, false)] {
+        let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+        let whole = [wire::first(1, 2, &send_bytes(1), &[1; 9]), wire::next(1, 1, &[1; 9])].concat();
+        assert_eq!(read(&mut back, &mut blocks, &whole).len(), 1);
+        back.room(|| &mut blocks);
+        back.rest(|| &mut blocks);
+        let all = blocks.len();
+        // What follows one in fragments is joined in a block.
+        assert_eq!(read(&mut back, &mut blocks, &whole).len(), 1);
+        let first = wire::first(2, 2, &send_bytes(1), &vec![2; len]);
+        assert_eq!(read(&mut back, &mut blocks, &first), []);
+        assert_eq!(blocks.len(), if is_little { all } else { all - 1 }, "{len} bytes");
+        let received = read(&mut back, &mut blocks, &wire::next(2, 1, &[3; 40_000]));
+        let payload = Bytes::from([vec![2; len], vec![3; 40_000]].concat());
+        assert_eq!(received, [Received { control: send(1), payload: Some(payload.into()) }]);
         assert_eq!(back.held_bytes(), 0);
     }
 }

@@ -1,11 +1,11 @@
 //! Joining the fragments of large signals, within limits on their number, their bytes and their patience.
 //!
 //! Where signals in fragments come one after the other, those that fit into a block are joined in one that the node keeps
-//! ([`Blocks`]): at most one of a connection's incomplete signals has a block. The others have memory of their own, which
-//! follows what has arrived.
+//! ([`Blocks`]): at most one of a connection's incomplete signals has a block, and not for long with little in it. The others
+//! have memory of their own, which follows what has arrived.
 
 use super::error::ConnectionError;
-use crate::blocks::{BLOCK_BYTES, Block, Blocks};
+use crate::blocks::{BLOCK_BYTES, Block, Blocks, LITTLE_BYTES_MAX};
 use crate::control::Control;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -89,6 +89,19 @@ impl Joined {
         }
     }
 
+    /// Its block, where little has come into that: it goes on in memory of its own.
+    fn leave_block(&mut self) -> Option<Block> {
+        let Self::Inside(block) = self else { return None };
+        if block.room.len() > LITTLE_BYTES_MAX {
+            return None;
+        }
+        let own = Self::Own(block.room.to_vec());
+        match core::mem::replace(self, own) {
+            Self::Inside(block) => Some(block),
+            Self::Own(_) => None,
+        }
+    }
+
     /// The whole payload, and the block that has more room.
     fn finish(self) -> (Bytes, Option<Block>) {
         match self {
@@ -119,7 +132,8 @@ impl Assembler {
     /// The stream has nothing for now; whether there is a block to give back.
     pub(super) fn rest(&mut self) -> Option<Block> {
         self.follows = core::mem::take(&mut self.began);
-        self.spare.take()
+        let little = || self.open.values_mut().find_map(|open| open.payload.leave_block());
+        self.spare.take().or_else(little)
     }
 
     /// A first fragment, more than one: `number` counts down to one.
