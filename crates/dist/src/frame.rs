@@ -260,7 +260,10 @@ mod tests {
         }
         assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
         assert!(most <= 3, "{most} blocks");
-        assert_eq!(kept, [(); 2].map(|()| Ok(Some(Frame::Body(vec![7; BLOCK_BYTES - READ_BYTES - 1_000].into())))));
+        assert_eq!(
+            kept,
+            [(); 2].map(|()| Ok(Some(Frame::Body(vec![7; BLOCK_BYTES - READ_BYTES - 1_000].into()))))
+        );
     }
 
     #[test]
