@@ -1,9 +1,10 @@
-//! What has come is read, however the connection ended meanwhile.
+//! What has come is read, however the connection ended meanwhile, and no more at a time than lets others have their turn.
 
 use super::super::certs::Authority;
 use super::super::settings::Settings;
 use super::{Beside, Farewell, Groups};
 use crate::carrier::TlsConfig;
+use engset_dist::blocks::READ_BYTES;
 use engset_dist::connection::SENDER_GROUPS;
 use engset_dist::handshake::{Cookie, Framing};
 use engset_node::{Channel, CloseReason, Dial, Network, Node, NodeConfig};
@@ -94,5 +95,37 @@ fn what_came_on_one_stream_acts_although_others_saw_the_end_of_the_connection() 
         let closed = groups.poll(&mut channel, Instant::ZERO, &mut task);
         assert!(matches!(closed, Err(CloseReason::ClosedByPeer)), "{closed:?}");
         assert_eq!(node.bytes().0, before + 4);
+    });
+}
+
+/// A peer that sends more than is taken in at a time does not keep the connection from writing, nor others from their turn.
+#[test]
+fn streams_that_are_full_are_read_in_turns() {
+    const BYTES: usize = 5 * READ_BYTES;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (node, mut channel) = connected();
+        let (near, far) = quic().await;
+        let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
+        let mut groups = Groups::new(near, farewell);
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
+        let before = node.bytes().0;
+        for _ in 0..SENDER_GROUPS {
+            let mut stream = far.open_uni().await.unwrap();
+            // Ticks.
+            stream.write_all(&vec![0; BYTES]).await.unwrap();
+            stream.finish().unwrap();
+            // All of it is there.
+            stream.stopped().await.unwrap();
+        }
+        let (mut known, mut turns) = (before, 0);
+        while groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap() {
+            let read = node.bytes().0 - known;
+            assert!(read <= (SENDER_GROUPS * READ_BYTES) as u64, "{read} bytes in one turn");
+            (known, turns) = (known + read, turns + 1);
+        }
+        assert_eq!(node.bytes().0 - before, (SENDER_GROUPS * BYTES) as u64);
+        assert!(turns >= 5, "{turns} turns");
     });
 }
