@@ -135,9 +135,11 @@ impl Groups {
                         if self.connection.close_reason().is_none() {
                             return Err(closed(channel, ended));
                         }
-                        // Nothing more comes, but something may be there on other streams.
+                        // Nothing more comes, but something may be there on other streams, also those that were not to be read.
                         *receiving = None;
                         self.ended.get_or_insert(ended);
+                        has_read = true;
+                        channel.handle_group_end(now, group);
                     }
                     Poll::Ready(Ok(0)) => {
                         *receiving = None;
