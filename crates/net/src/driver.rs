@@ -36,7 +36,7 @@ pub(crate) const LONG_READ_BYTES: usize = READ_BYTES / 2;
 /// do takes the connection over: it writes the first answers while the rest is worked at.
 pub(crate) const MANY_SIGNALS: usize = 16;
 /// Writes in one turn: a peer that takes all that this node's processes send would keep others from theirs for as long.
-const WRITES_PER_TURN: usize = 16;
+pub(crate) const WRITES_PER_TURN: usize = 16;
 /// Turns in which what came on other streams is read after the end of the main one.
 const LAST_TURNS: usize = 256;
 /// How long the last bytes of a handshake may take to be written.

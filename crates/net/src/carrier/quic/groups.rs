@@ -10,7 +10,7 @@ use super::error::Ended;
 use super::farewell::Farewell;
 use super::knock::Watch;
 use super::settings::WINDOW_BYTES;
-use crate::driver::{Beside, LONG_READ_BYTES, MANY_SIGNALS, failed};
+use crate::driver::{Beside, LONG_READ_BYTES, MANY_SIGNALS, WRITES_PER_TURN, failed};
 use bytes::{BufMut, Bytes};
 use engset_dist::blocks::READ_BYTES;
 use engset_dist::connection::SENDER_GROUPS;
@@ -168,6 +168,7 @@ impl Groups {
     fn write(&mut self, channel: &mut Channel, task: &mut Context<'_>) -> Result<(), CloseReason> {
         let scheduler = self.farewell.scheduler();
         for (group, Sending { stream, unwritten }) in self.sending.iter_mut().enumerate() {
+            let mut writes = 0..WRITES_PER_TURN;
             loop {
                 if unwritten.is_empty() {
                     let mut pieces = Vec::new();
@@ -175,6 +176,11 @@ impl Groups {
                     unwritten.extend(pieces);
                 }
                 if unwritten.is_empty() {
+                    break;
+                }
+                if writes.next().is_none() {
+                    // Others first.
+                    task.waker().wake_by_ref();
                     break;
                 }
                 let written = pin!(stream.write_chunks(unwritten.make_contiguous())).poll(task);
@@ -207,6 +213,9 @@ impl Beside for Groups {
         let accepted = self.poll_accept(task);
         // What has come before the end of the connection acts.
         let has_more = self.read(channel, now, task)?;
+        if has_more && self.connection.close_reason().is_some() {
+            return Ok(true);
+        }
         let watched = self.poll_watch(channel, task);
         opened.and(accepted).and(watched).map_err(|ended| closed(channel, ended))?;
         self.write(channel, task)?;

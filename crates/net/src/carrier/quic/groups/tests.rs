@@ -140,15 +140,20 @@ fn what_came_on_a_stream_that_was_not_to_be_read_acts_before_the_end_of_the_conn
 }
 
 /// A peer that sends more than is taken in at a time does not keep the connection from writing, nor others from their turn.
+/// All of it is taken in, also where the connection has ended.
 #[test]
 fn streams_that_are_full_are_read_in_turns() {
+    [false, true].into_iter().for_each(full_streams_are_read_in_turns);
+}
+
+fn full_streams_are_read_in_turns(is_closed: bool) {
     const BYTES: usize = 5 * READ_BYTES;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (node, mut channel) = connected();
         let (near, far) = quic().await;
         let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
-        let mut groups = Groups::new(near, farewell);
+        let mut groups = Groups::new(near.clone(), farewell);
         let mut task = Context::from_waker(Waker::noop());
         assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
         let before = node.bytes().0;
@@ -160,13 +165,22 @@ fn streams_that_are_full_are_read_in_turns() {
             // All of it is there.
             stream.stopped().await.unwrap();
         }
+        if is_closed {
+            far.close(0_u32.into(), b"");
+            near.closed().await;
+        }
         let (mut known, mut turns) = (before, 0);
-        while groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap() {
+        let end = loop {
+            let more = groups.poll(&mut channel, Instant::ZERO, &mut task);
             let read = node.bytes().0 - known;
             assert!(read <= (SENDER_GROUPS * READ_BYTES) as u64, "{read} bytes in one turn");
             (known, turns) = (known + read, turns + 1);
-        }
+            if !matches!(more, Ok(true)) {
+                break more;
+            }
+        };
         assert_eq!(node.bytes().0 - before, (SENDER_GROUPS * BYTES) as u64);
-        assert!(turns >= 5, "{turns} turns");
+        assert_eq!(end.is_err(), is_closed, "{end:?}");
+        assert!(turns > 5, "{turns} turns");
     });
 }
