@@ -492,15 +492,19 @@ impl Processes {
         let bytes = encoded.payload.memory();
         let mut encoded = Some(Marked::signal(encoded, mark));
         let has_guard = self.table.visit(pid, |visit| {
-            let verdict = visit
-                .any()
-                .map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.messages_in(), bytes));
+            let decided = visit.any().map(|(process, inbox)| {
+                (process.admit(inbox.messages_in(), bytes), process.guard().is_some())
+            });
+            let (verdict, has_guard) = decided.unwrap_or((Verdict::Take, false));
             if let Verdict::Take | Verdict::DropOldest = verdict
-                && let Some(encoded) = encoded.take()
+                && let Some(mut encoded) = encoded.take()
             {
+                if has_guard {
+                    Marked::keep_apart(&mut encoded);
+                }
                 visit.push_untyped(encoded);
             }
-            visit.any().is_some_and(|(process, _)| process.guard().is_some())
+            has_guard
         });
         if encoded.is_none() && has_guard == Some(true) {
             self.watch_queue(pid);
