@@ -593,18 +593,20 @@ impl Node {
         self.peers.lock().contains_key(&peer)
     }
 
-    /// Notes that a process needs not be told of anything any more.
-    pub(crate) fn forget_process(&self, pid: Pid) {
-        let mut peers = self.peers.lock();
-        for peer in peers.values_mut() {
-            match peer {
-                Peer::Connecting(connecting) => {
-                    connecting.concerned.pids.remove(&pid);
-                }
-                Peer::Up(link) => {
-                    link.state.lock().concerned.pids.remove(&pid);
-                }
+    /// Notes that a process needs not be told of anything any more, or not by this peer.
+    pub(crate) fn forget_process(&self, pid: Pid, peer: Option<NodeName>) {
+        let forget = |peer: &mut Peer| match peer {
+            Peer::Connecting(connecting) => {
+                connecting.concerned.pids.remove(&pid);
             }
+            Peer::Up(link) => {
+                link.state.lock().concerned.pids.remove(&pid);
+            }
+        };
+        let mut peers = self.peers.lock();
+        match peer {
+            Some(peer) => peers.get_mut(&peer).into_iter().for_each(forget),
+            None => peers.values_mut().for_each(forget),
         }
     }
 

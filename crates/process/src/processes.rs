@@ -526,7 +526,7 @@ impl Processes {
             && from.node() != self.here.node
             && let Dest::Pid(pid) = to
         {
-            self.forget(*pid);
+            self.forget(*pid, Some(from.node()));
         }
         if let ControlSignal::Spawned { request, pid, linked, monitored, .. } = &signal
             && let Dest::Pid(ended) = to
@@ -538,7 +538,7 @@ impl Processes {
 
     /// Who asked for a process has ended before it was there: its link fires, its monitor is taken back.
     fn spawned_for_nobody(&self, ended: Pid, pid: Pid, linked: bool, monitor: Option<Reference>) {
-        self.forget(ended);
+        self.forget(ended, Some(pid.node()));
         if linked {
             let exit = ControlSignal::LinkExit { from: ended, reason: ExitReason::NoProc };
             self.signal(ended, &Dest::Pid(pid), exit);
@@ -666,9 +666,9 @@ impl Processes {
         self.counters.dropped();
     }
 
-    pub(crate) fn forget(&self, pid: Pid) {
+    pub(crate) fn forget(&self, pid: Pid, peer: Option<NodeName>) {
         if let Some(router) = self.router() {
-            router.forget(pid);
+            router.forget(pid, peer);
         }
     }
 

@@ -29,10 +29,10 @@ impl Network for Wishes {
 
 /// A node, and its end of a connection whose handshake is over.
 fn connected() -> (Arc<Node>, Channel) {
-    connected_with(IncomingConfig::default())
+    connected_with(&IncomingConfig::default())
 }
 
-fn connected_with(incoming: IncomingConfig) -> (Arc<Node>, Channel) {
+fn connected_with(incoming: &IncomingConfig) -> (Arc<Node>, Channel) {
     let wishes = Arc::<Wishes>::default();
     let node = |name: &str| {
         let cookie = Cookie::new("a cookie of tests").unwrap();
@@ -109,7 +109,7 @@ fn what_came_on_a_stream_that_was_not_to_be_read_acts_before_the_end_of_the_conn
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (node, mut channel) =
-            connected_with(IncomingConfig { fragments_bytes_max: 2_000, ..IncomingConfig::default() });
+            connected_with(&IncomingConfig { fragments_bytes_max: 2_000, ..IncomingConfig::default() });
         let (near, far) = quic().await;
         let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
         let mut groups = Groups::new(near.clone(), farewell);
