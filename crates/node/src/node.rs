@@ -15,6 +15,7 @@ use crate::own_name::{OwnName, outward};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
+use crate::refusals::Refusals;
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
 use engset_dist::blocks::Blocks;
@@ -78,6 +79,7 @@ pub struct Node {
     is_closed: AtomicBool,
     /// For a node that gets its name from a peer.
     pub(crate) own_name: Option<OwnName>,
+    pub(crate) refusals: Mutex<Refusals>,
     _name: engset_term::PinnedNodeName,
 }
 
@@ -118,6 +120,7 @@ impl Node {
             global,
             is_closed: AtomicBool::new(false),
             own_name,
+            refusals: Mutex::default(),
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -628,7 +631,7 @@ impl Node {
             }
             if is_new && let Err(error) = self.check_demand().and_then(|()| self.check_new(&peers, peer)) {
                 drop(peers);
-                tracing::warn!(%peer, "{error}");
+                self.tell_refusal(peer, &error);
                 if let Some(signal) = signal.take() {
                     self.refused(&signal.control);
                 }
