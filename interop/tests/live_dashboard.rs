@@ -148,7 +148,7 @@ fn applications() {
         "[:started]",
     );
     stage.check(
-        &format!("{}", call("\"begun\", :name, :asc, 50")),
+        &call("\"begun\", :name, :asc, 50"),
         "{[[name: :spare, description: \"not begun\", version: \"\", state: :loaded, tree?: false]], 1}",
     );
     let tree = "{{:master, _, []}, [{{:supervisor, top, :shop_sup}, []}]} = D.call($N, :app_tree_callback, [:shop]); node(top) == $N";

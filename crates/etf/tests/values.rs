@@ -18,6 +18,7 @@ struct Sparse {
 
 /// As large, in a variant.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "this is what it is for")]
 enum Kind {
     #[expect(dead_code, reason = "makes the type large")]
     Whole(Sparse),
