@@ -45,7 +45,8 @@ pub(crate) fn explain(peer: NodeName, error: &ConnectError) -> Failure {
         }
         ConnectError::Tcp { at, error } => unreachable(format!("{peer} does not accept connections at {at}"))
             .step(Step::Tcp)
-            .check(format!("the operating system says: {error}; EPMD says that the node listens there"))
+            .check(format!("the operating system says: {error}"))
+            .check("EPMD says that the node listens there")
             .remedy(
                 "open that port in the firewall; if the node has just ended, wait until EPMD has noticed",
             ),

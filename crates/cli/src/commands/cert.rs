@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
         folder.write(&folder.authority(), &authority.pem()?)?;
         authority
     } else {
-        Authority::from_key(&folder.read_authority_key()?)?
+        Authority::from_key(&folder.read_authority_key()?, &folder.read_authority()?)?
     };
     for files in &made {
         let issued = authority.issue(files.node, options.days)?;
