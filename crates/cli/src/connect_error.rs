@@ -131,7 +131,7 @@ fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: &Cookie) ->
             Failure::new(Status::Refused, format!("{peer} speaks TLS only"))
                 .step(Step::Handshake)
                 .check("its answer is a record of TLS")
-                .remedy("give certificates by --tls-dir and --name; `engset cert` makes them")
+                .remedy("give certificates by --tls-dir and --name, of a name that no node has; `engset cert add` makes them")
         }
         HandshakeError::MissingFlags(flags) => {
             Failure::new(Status::Refused, format!("{peer} cannot do what every node must: {flags}"))

@@ -280,6 +280,7 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
 
 /// A hidden node of our own.
 pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
+    let (is_tls, another_name) = (tls.is_some(), "give another name by --name");
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
     with_tls(builder, tls).start().map_err(|error| {
         let failure = not_started(&error);
@@ -287,7 +288,10 @@ pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> 
             StartNodeError::Cookie(_) => failure.check(cookie.to_string()).remedy(
                 "give the cookie of the other node by --cookie-file or ENGSET_COOKIE; on it, `erlang:get_cookie()` shows it",
             ),
-            StartNodeError::Epmd(_) => failure.remedy("give another name by --name, or leave it out"),
+            StartNodeError::Epmd(_) if is_tls => {
+                failure.remedy(format!("{another_name}; `engset cert add` makes certificates for it"))
+            }
+            StartNodeError::Epmd(_) => failure.remedy(format!("{another_name}, or leave it out")),
             _ => failure,
         }
     })

@@ -155,9 +155,10 @@ impl fmt::Display for ConnectError {
                     "no EPMD answers at {at}: {error}; is a node running there, and is ERL_EPMD_PORT the same on both sides?"
                 )
             }
-            Self::Epmd { at, error: error @ EpmdError::NameTaken } => {
-                write!(f, "the EPMD at {at} refuses it: {error}; choose another name, or end that node")
-            }
+            Self::Epmd { at, error: error @ EpmdError::NameTaken } => write!(
+                f,
+                "the EPMD at {at} refuses it: {error}; stop that node, or choose another name (`engset names` lists those it knows)"
+            ),
             Self::Epmd { at, error } => write!(
                 f,
                 "the EPMD at {at} answered wrongly: {error}; if something else listens there, set ERL_EPMD_PORT on both sides"
