@@ -99,6 +99,8 @@ struct Peer {
     is_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
+    /// Nodes that the peer has left meanwhile: what it has told of them is no more.
+    left: BTreeMap<NodeName, PinnedNodeName>,
 }
 
 /// How far the exchange of names is.
@@ -179,6 +181,10 @@ impl State {
     /// The visible nodes that are connected.
     pub(super) fn up(&self) -> Vec<NodeName> {
         self.up.keys().copied().collect()
+    }
+
+    pub(super) fn is_up(&self, node: NodeName) -> bool {
+        self.up.contains_key(&node)
     }
 
     /// The nodes that agree with this one on names, without itself.
@@ -363,6 +369,7 @@ impl State {
                 }
             }
             PlainFromPeer::LostConnection { nodes, incarnation, number } => {
+                self.has_left(sender, &nodes);
                 if self.prevents_overlap && self.lost.is_news(now, nodes.clone(), incarnation, number) {
                     self.lost_connection(&nodes, message);
                 }
@@ -397,7 +404,9 @@ impl State {
             // For an earlier beginning of his, and given back meanwhile.
             return;
         }
-        let names = self.tables.entries();
+        let left = self.left();
+        let mut names = self.tables.entries();
+        names.retain(|entry| !left.contains(&entry.pid.node()));
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let his_tag = peer.his_tag.clone().unwrap_or(Term::atom("undefined"));
         peer.requester = Some(requester);
@@ -463,6 +472,11 @@ impl State {
     /// Whether a tag is that of the agreement in the making; where it is not, there is none any more.
     fn is_current(&self, node: NodeName, tag: Option<i64>) -> bool {
         tag.is_some() && self.peers.get(&node).is_some_and(|peer| peer.tag == tag)
+    }
+
+    /// The nodes whose connection is about to end, as this side has asked for: their names are not told any more.
+    pub(super) fn left(&self) -> BTreeSet<NodeName> {
+        self.peers.iter().filter(|(_, peer)| peer.is_removing).map(|(node, _)| *node).collect()
     }
 
     fn members(&self) -> Vec<Member> {

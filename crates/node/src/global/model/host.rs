@@ -185,6 +185,14 @@ impl Host {
         asking.left.is_empty()
     }
 
+    pub(super) fn node_up(&mut self, node: NodeName) {
+        self.server.node_up(node);
+        // Theirs gives nothing back again.
+        if !self.is_erlang() {
+            self.tell_locker(LockerMsg::NodeUp(node));
+        }
+    }
+
     pub(super) fn node_down(&mut self, place: usize, node: NodeName, epoch: u32) {
         self.watchers.retain(|(_, by, over)| *by != place || *over > epoch);
         let is_lost = |(pid, over): &(&Pid, &u32)| pid.node() == node && **over <= epoch;

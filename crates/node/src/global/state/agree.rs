@@ -69,7 +69,11 @@ impl State {
         let had_tag = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
         self.cancel(node, Vec::new());
         self.reset(node);
-        if had_tag {
+        if had_tag && self.known.contains_key(&node) {
+            // Known from others, and agreed with once more since it began: where it gives that up, nothing more comes of it.
+            self.go_on_without(node);
+            self.synced.insert(node);
+        } else if had_tag {
             self.begin(node);
         }
     }
@@ -106,14 +110,18 @@ impl State {
     pub(super) fn resolved(
         &mut self,
         node: NodeName,
-        his: Vec<Op>,
+        mut his: Vec<Op>,
         his_known: &[Member],
         externals: &[External],
     ) {
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let Outcome::Ours(mut ops) = std::mem::take(&mut peer.outcome) else { return };
         let (requester, version) = (peer.requester.clone(), peer.pending.unwrap_or(peer.version));
-        ops.extend(his);
+        ops.append(&mut his);
+        let left = std::mem::take(&mut peer.left);
+        ops.retain(|op| !matches!(op, Op::Insert(entry) if left.contains_key(&entry.pid.node())));
+        let his_known: Vec<Member> =
+            his_known.iter().copied().filter(|(node, _)| !left.contains_key(node)).collect();
         let mut new = vec![(node, version)];
         new.extend(his_known.iter().copied());
         self.join(his_known.iter().map(|(node, _)| *node));
@@ -147,6 +155,11 @@ impl State {
         if self.known.contains_key(&node) {
             self.finish(node, Vec::new());
         } else {
+            // He may have heard of this side in the middle of the agreement with it, which an Erlang node then leaves without
+            // a word: the lock that is set for it would stay. One that begins anew such a node does not answer.
+            if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
+                self.restart_connect(node);
+            }
             self.peers.entry(node).or_default().is_in_sync = true;
         }
     }
