@@ -97,6 +97,8 @@ struct Peer {
     outcome: Outcome,
     /// The peer knows this side from others, which this side has not heard yet.
     is_in_sync: bool,
+    /// This side knows the peer from others, and says so when the agreement with it is given up.
+    owes_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
     /// Nodes that the peer has left meanwhile: what it has told of them is no more.
@@ -453,8 +455,7 @@ impl State {
         // One that could not be reached from here may have connected from its side meanwhile.
         if is_connected || self.up.contains_key(&node) {
             if self.known.contains_key(&node) {
-                let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
-                self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+                self.say_that_it_is_known(node);
             }
         } else {
             tracing::warn!(peer = %node, "a node that others are connected to cannot be reached");

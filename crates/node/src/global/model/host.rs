@@ -215,7 +215,7 @@ impl Host {
     pub(super) fn holds_nothing(&self) -> bool {
         let queues = self.compared.is_empty() && self.joined.is_empty() && self.ended.is_empty();
         let asks_nobody = self.own.iter().all(VecDeque::is_empty) && self.asking.iter().all(Option::is_none);
-        queues && asks_nobody && self.registrar.is_idle() && self.is_synced && self.server.lock().is_none()
+        queues && asks_nobody && self.registrar.is_idle() && self.server.lock().is_none()
     }
 
     /// Whether nothing is under way on this host.
@@ -320,6 +320,14 @@ impl Server {
         match self {
             Self::Ours(state) => state.known(),
             Self::Otp(otp) => otp.known(),
+        }
+    }
+
+    /// Whom an Erlang node waits for.
+    pub(super) const fn waits_for(&self) -> Option<&BTreeSet<NodeName>> {
+        match self {
+            Self::Ours(_) => None,
+            Self::Otp(otp) => otp.waiting.as_ref(),
         }
     }
 

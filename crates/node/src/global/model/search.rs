@@ -36,8 +36,21 @@ impl World {
         // Of three, an Erlang node may know one from another that does not know it, and does not answer where that one
         // begins: what has to hold then is that nobody waits, and that no lock is left.
         let is_rough = self.hosts.len() > 2 && self.hosts.iter().any(super::Host::is_erlang);
-        let is_at_rest = if is_rough { super::Host::holds_nothing } else { super::Host::is_quiet };
+        let is_at_rest = |host: &super::Host| {
+            let is_synced = host.is_synced || (is_rough && self.waits_for_strangers(host));
+            is_synced && if is_rough { host.holds_nothing() } else { host.is_quiet() }
+        };
         is_connected && is_empty && self.hosts.iter().all(is_at_rest) && (is_rough || self.agrees())
+    }
+
+    /// Whether an Erlang node waits to be in sync with nodes that it knows from another one, which had lost them before they
+    /// heard of it: it answers nothing that they begin, so that no word of theirs can end it but the loss of the connection.
+    fn waits_for_strangers(&self, host: &super::Host) -> bool {
+        let known = host.server.known();
+        let is_stranger = |node: &engset_term::NodeName| {
+            known.contains(node) && !self.hosts[self.place(*node)].server.known().contains(&host.name)
+        };
+        host.server.waits_for().is_some_and(|nodes| nodes.iter().all(is_stranger))
     }
 
     fn agrees(&self) -> bool {
