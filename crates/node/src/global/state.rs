@@ -97,8 +97,6 @@ struct Peer {
     outcome: Outcome,
     /// The peer knows this side from others, which this side has not heard yet.
     is_in_sync: bool,
-    /// This side knows the peer from others, and says so when the agreement with it is given up.
-    owes_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
     /// Nodes that the peer has left meanwhile: what it has told of them is no more.

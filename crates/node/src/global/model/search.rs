@@ -6,8 +6,13 @@
 //! same names for the same processes, no lock is set, nothing is under way, and nobody waits.
 //!
 //! Two hosts are searched to the end, for a few losses and changes; with more of them, and with three hosts, walks are
-//! drawn by a seed. `ENGSET_MODEL_WALKS` says how many seeds, `ENGSET_SEED` runs one, `ENGSET_MODEL_DEEP` (1 to 4) searches
-//! further and tells of it.
+//! drawn by a seed; one that fails is told as short as it was found to be. `ENGSET_MODEL_WALKS` says how many seeds,
+//! `ENGSET_MODEL_FIRST` from which one on, `ENGSET_SEED` runs one, `ENGSET_MODEL_DEEP` (1 to 4) searches further and tells of
+//! it.
+//!
+//! Two nodes of Erlang are no pair here: where a connection is lost and made anew before either name server has heard of the
+//! first, each takes the other's second beginning for one out of step and begins a third, and so on. A node of ours goes on
+//! from its own beginning then.
 
 use super::host::Who;
 use super::shrink::shrink;
@@ -321,11 +326,6 @@ fn walks(kinds: &[Kind], budget: &Budget, seeds: u64) {
     }
     let walks = number_of("ENGSET_MODEL_WALKS").unwrap_or(seeds);
     let first = number_of("ENGSET_MODEL_FIRST").unwrap_or(0);
-    if number_of("ENGSET_MODEL_ALL").is_some() {
-        let failed = |seed: &u64| std::panic::catch_unwind(|| walk(*seed, kinds, budget)).is_err();
-        let failed: Vec<u64> = (first..first + walks).filter(failed).collect();
-        panic!("failed: {failed:?}");
-    }
     let steps: usize = (first..first + walks).map(|seed| walk(seed, kinds, budget)).sum();
     report(&format!("{kinds:?}: {walks} walks, {steps} steps"));
 }
@@ -369,30 +369,44 @@ fn two_meet_with_names() {
     }
 }
 
+/// What may happen in a walk.
+const OFTEN: Budget = Budget { cuts: 6, registers: 4, unregisters: 2, deaths: 2, syncs: 3, losses: 1 };
+
 #[test]
 fn two_that_lose_each_other_often_agree_in_the_end() {
-    let budget = Budget { cuts: 6, registers: 4, unregisters: 2, deaths: 2, syncs: 3, losses: 1 };
     for kinds in pairs() {
-        walks(&kinds, &budget, 150);
+        walks(&kinds, &OFTEN, 150);
     }
 }
 
 #[test]
 fn three_that_lose_each_other_often_agree_in_the_end() {
     use Kind::{Otp, Ours};
-    // A name that is freed on its own node while a third one is told of it by a second one, which has just lost the first,
-    // is left there, with OTP's name servers as with ours: so names go by the end of their holders alone.
-    let budget = Budget { cuts: 6, registers: 4, unregisters: 0, deaths: 2, syncs: 3, losses: 1 };
     for kinds in [[Ours, Ours, Ours], [Ours, Ours, Otp], [Otp, Ours, Ours], [Ours, Otp, Ours]] {
-        walks(&kinds, &budget, 60);
+        walks(&kinds, &OFTEN, 60);
     }
 }
 
+/// Walks that did not end before what is said here was done.
 #[test]
-fn x_any() {
-    let Ok(kinds) = std::env::var("X_KINDS") else { return };
-    let kinds: Vec<Kind> = kinds.chars().map(|c| if c == 'o' { Kind::Ours } else { Kind::Otp }).collect();
-    let n = |v: &str, d: u8| std::env::var(v).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let budget = Budget { cuts: n("X_CUTS", 6), registers: n("X_REG", 4), unregisters: n("X_UNREG", 2), deaths: n("X_DEATHS", 2), syncs: n("X_SYNCS", 3), losses: 1 };
-    walks(&kinds, &budget, 1);
+fn walks_that_failed_once_end() {
+    use Kind::{Otp, Ours};
+    // A registrar, or a locker, gives a lock back again where that was not answered.
+    for seed in [2_717, 10_164] {
+        walk(seed, &GREATER, &OFTEN);
+    }
+    // What a peer told of a node that it has lost since is not taken; of one that is left nothing is told; who else may have
+    // lost it is told with the others.
+    for seed in [2_307, 16_234] {
+        walk(seed, &[Ours, Ours, Ours], &OFTEN);
+    }
+    // Who is told that a node knows it begins with that anew, and takes its lock back; who knows one and hears that it has
+    // given up waits for it no more.
+    for seed in [12_356, 16_480] {
+        walk(seed, &[Ours, Ours, Otp], &OFTEN);
+    }
+    // Who agrees with a node does not tell it meanwhile that it knows it from others.
+    for seed in [11_446, 14_859, 15_384] {
+        walk(seed, &[Otp, Ours, Ours], &OFTEN);
+    }
 }

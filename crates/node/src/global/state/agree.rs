@@ -57,8 +57,8 @@ impl State {
     /// Forgets how far an agreement was, except for its beginning on this side.
     fn start_over_with(&mut self, node: NodeName) {
         let Some(peer) = self.peers.get_mut(&node) else { return };
-        let Peer { tag, is_removing, is_in_sync, owes_in_sync, .. } = *peer;
-        *peer = Peer { tag, is_removing, is_in_sync, owes_in_sync, ..Peer::default() };
+        let Peer { tag, is_removing, is_in_sync, .. } = *peer;
+        *peer = Peer { tag, is_removing, is_in_sync, ..Peer::default() };
         if let Some(tag) = tag {
             self.effects.push_back(Effect::Locker(LockerMsg::Cancel { node, tag, casts: Vec::new() }));
         }
@@ -67,16 +67,12 @@ impl State {
     /// Begins with a node anew.
     pub(super) fn restart_connect(&mut self, node: NodeName) {
         let had_tag = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
-        let owes = self.owes_in_sync(node);
         self.cancel(node, Vec::new());
         self.reset(node);
         if had_tag && self.known.contains_key(&node) {
             // Known from others, and agreed with once more since it began: where it gives that up, nothing more comes of it.
             self.go_on_without(node);
             self.synced.insert(node);
-            if owes {
-                self.say_that_it_is_known(node);
-            }
         } else if had_tag {
             self.begin(node);
         }
@@ -151,19 +147,19 @@ impl State {
         in_sync.into_iter().for_each(|node| self.in_sync(node));
     }
 
-    /// A node that is known from others is told so, where nothing is agreed on with it: an Erlang node would leave the
-    /// agreement without a word, and a lock that this side sets for it would stay.
+    /// Tells a node that it is known from others. In the middle of an agreement an Erlang node leaves that then without a word,
+    /// also where it does not know this side: it is asked whether it has, so that no lock is set for it any more, and nobody
+    /// waits. It answers by a `cancel_connect`.
     pub(super) fn say_that_it_is_known(&mut self, node: NodeName) {
-        if let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.pending.is_some()) {
-            peer.owes_in_sync = true;
-            return;
-        }
-        let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
+        let me = wire::node_term(self.me.node());
+        let in_sync = [Term::atom("in_sync"), me.clone(), Term::from(true)];
         self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
-    }
-
-    fn owes_in_sync(&self, node: NodeName) -> bool {
-        self.peers.get(&node).is_some_and(|peer| peer.owes_in_sync)
+        if let Some(peer) = self.peers.get(&node)
+            && peer.pending.is_some_and(|version| version >= 8)
+            && let (Some(tag), Some(his_tag)) = (peer.tag, peer.his_tag.clone())
+        {
+            self.tell(node, Term::tuple([Term::atom("init_connect_ack"), me, his_tag, Term::Int(tag)]));
+        }
     }
 
     /// A node knows this one from others. Until this one has heard from others, too, the agreement that was begun is not
@@ -172,11 +168,7 @@ impl State {
         self.go_on_without(node);
         self.synced.insert(node);
         if self.known.contains_key(&node) {
-            let owes = self.owes_in_sync(node);
             self.finish(node, Vec::new());
-            if owes {
-                self.say_that_it_is_known(node);
-            }
         } else {
             // He may have heard of this side in the middle of the agreement with it, which an Erlang node then leaves without
             // a word: the lock that is set for it would stay. One that begins anew such a node does not answer.
