@@ -65,12 +65,7 @@ pub(super) async fn del_lock(
 
 /// Takes a lock back at all `nodes`, at the greatest at last: who asks there for it next finds all others free. Those that
 /// did not answer are told.
-pub(super) async fn release(
-    me: Pid,
-    resource: &Term,
-    requester: &Term,
-    nodes: &[NodeName],
-) -> Vec<NodeName> {
+pub(super) async fn release(me: Pid, resource: &Term, requester: &Term, nodes: &[NodeName]) -> Vec<NodeName> {
     let Some(boss) = nodes.iter().copied().reduce(NodeName::max) else { return Vec::new() };
     let others: Vec<NodeName> = nodes.iter().copied().filter(|node| *node != boss).collect();
     let mut silent = del_lock(me, resource, requester, &others).await;

@@ -123,7 +123,10 @@ enum Then {
     /// As before, since both agree now.
     Synced(Him),
     /// Others that this node did not answer are given back, so many at most.
-    Pay { node: NodeName, times: usize },
+    Pay {
+        node: NodeName,
+        times: usize,
+    },
 }
 
 impl Locking {

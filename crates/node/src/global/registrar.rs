@@ -37,12 +37,8 @@ pub(super) enum RegistrarMsg {
 impl Protocol for RegistrarMsg {}
 
 pub(super) async fn run(mut cx: Cx<RegistrarMsg>, server: Addr<GlobalMsg>, shared: Arc<Shared>) {
-    let mut registrar = Registrar {
-        server,
-        draw: fastrand::Rng::with_seed(shared.seed ^ 2),
-        shared,
-        owed: Owed::default(),
-    };
+    let mut registrar =
+        Registrar { server, draw: fastrand::Rng::with_seed(shared.seed ^ 2), shared, owed: Owed::default() };
     loop {
         registrar.pay_before_waiting(&cx).await;
         let Mail::Message(message) = cx.recv().await else { continue };

@@ -262,7 +262,10 @@ mod tests {
         assert_eq!(steps, [Step::TellThere(mine.clone()), Step::TellHere(his.clone())]);
         // The peer has freed it meanwhile, and gets it back: so do those that did.
         assert_eq!(planned(std::slice::from_ref(&his), &[]), [Step::TellHere(his)]);
-        assert_eq!(planned(&[], std::slice::from_ref(&mine)), [Step::TellThere(mine.clone()), Step::Take(mine)]);
+        assert_eq!(
+            planned(&[], std::slice::from_ref(&mine)),
+            [Step::TellThere(mine.clone()), Step::Take(mine)]
+        );
         assert_eq!(planned(std::slice::from_ref(&other), &[]), []);
     }
 }

@@ -315,7 +315,9 @@ impl NameServer {
             }
             Effect::Compare { node, tag, his_tag, names } => {
                 let me = cx.node();
-                let steps = self.shared.read(|state| resolve::plan(names, (&state.tables, &state.left()), (me, node)));
+                let steps = self
+                    .shared
+                    .read(|state| resolve::plan(names, (&state.tables, &state.left()), (me, node)));
                 let server = cx.addr();
                 let compare = move |cx: Cx<Term>| async move {
                     let (here, there) = resolve::compare(cx.processes(), cx.pid(), steps).await;

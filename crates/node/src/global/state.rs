@@ -318,6 +318,8 @@ impl State {
                     self.his_outcome(sender, ops, known, externals);
                 }
             }
+            // A hidden node may set locks, and is of no mesh whose names it could tell of.
+            FromPeer::NewNodes { .. } if !self.up.contains_key(&sender) => return Err(Garbage),
             // What was agreed on elsewhere, under a lock that was lost here together with the connection: it will be
             // agreed on anew.
             FromPeer::NewNodes { requester, .. }

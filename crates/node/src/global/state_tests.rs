@@ -500,6 +500,14 @@ fn hidden_nodes_say_nothing_of_the_mesh() {
     assert_eq!(effects(&mut state), Vec::<String>::new());
     let synced = state.handle_request(NOW, locker(), &term("get_synced"));
     assert_eq!(synced, Some(term("[b@g]")));
+    // Nor does the lock, which any process may set, make its word of names one of the mesh.
+    let (holder, requester) = (Pid::new(h, 1, 9, 0), Term::Int(5));
+    state.handle_ended(locker());
+    let set_lock = Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester])]);
+    assert_eq!(state.handle_request(NOW, holder, &set_lock), Some(Term::from(true)));
+    let told = term("{new_nodes, h@g, [{delete, n}], [], [{e@g, 8}], [{lock, {global, 5}}]}");
+    assert_eq!(state.handle_cast(h, &told), Err(Garbage));
+    assert!(!state.known().contains(&node("e@g")));
 }
 
 /// A node that this one could not connect to has connected to this one meanwhile: it is not taken for lost.
@@ -543,8 +551,7 @@ fn what_was_told_of_a_node_that_the_peer_leaves_is_not_taken() {
     for is_lost in [false, true] {
         let mut state = met();
         let requester = Term::list([Term::Pid(locker())]);
-        let set_lock =
-            Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester.clone()])]);
+        let set_lock = Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester.clone()])]);
         assert_eq!(state.handle_request(NOW, locker(), &set_lock), Some(Term::from(true)));
         let me = Pid::new(node("a@g"), 1, 2, 0);
         assert_eq!(state.handle_request(NOW, me, &set_lock), Some(Term::from(true)));
@@ -622,4 +629,26 @@ fn names_of_a_node_that_is_left_are_not_told() {
     state.handle_lock_is_set(d, (2, &Term::int(60)), Term::Nil);
     assert_eq!(effects(&mut state).last().map(String::as_str), Some("cast d@g {exchange,a@g,[],[],60}"));
     assert_eq!(state.tables.whereis(&term("n")), Some(holder), "until the connection has ended");
+}
+
+/// A node that this side comes to know from another one, in the middle of an agreement with it, is asked whether it has left
+/// that: an Erlang node does so without a word when it is told that it is known.
+#[test]
+fn who_is_told_that_it_is_known_is_asked_whether_it_has_left() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = met();
+    state.handle_node_up(c);
+    let his = super::wire::init_connect(c, 60, &[], Pid::new(c, 1, 2, 0));
+    assert_eq!(state.handle_cast(c, &his), Ok(()));
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
+    assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
+    effects(&mut state);
+    state.handle_joined(c, true);
+    let expected = ["cast c@g {in_sync,a@g,true}", "tell c@g {init_connect_ack,a@g,60,2}"];
+    assert_eq!(effects(&mut state), expected);
+    assert_eq!(state.handle_plain(NOW, c, &term("{cancel_connect, c@g, 2}")), Ok(()));
+    assert_eq!(effects(&mut state), ["cancel c@g 2 0", "tell c@g {cancel_connect,a@g,60}"]);
+    assert_eq!(state.known(), [b, c]);
 }

@@ -66,7 +66,9 @@ impl World {
             .map(|other| self.hosts[other].name)
             .collect();
         let again = self.hosts[at].registrar.is_wanting();
-        let Some(node) = self.hosts[at].registrar.take_owed(|node| links.contains(&node)) else { return false };
+        let Some(node) = self.hosts[at].registrar.take_owed(|node| links.contains(&node)) else {
+            return false;
+        };
         self.free(at, VecDeque::from([vec![node]]), again);
         true
     }

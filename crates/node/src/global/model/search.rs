@@ -286,7 +286,11 @@ fn wander(draw: &mut fastrand::Rng, mut world: World, path: &mut Vec<Action>) ->
 }
 
 /// Draws what happens next; time passes slower than messages go, and losses are rarer than either.
-pub(super) fn pick(draw: &mut fastrand::Rng, world: &World, may_be: impl Fn(Action) -> bool) -> Option<Action> {
+pub(super) fn pick(
+    draw: &mut fastrand::Rng,
+    world: &World,
+    may_be: impl Fn(Action) -> bool,
+) -> Option<Action> {
     let actions: Vec<Action> = world.actions().into_iter().filter(|action| may_be(*action)).collect();
     let is_slow = |action: &Action| matches!(action, Action::Turn(_) | Action::Try(_) | Action::Connect(..));
     let (slow, fast): (Vec<Action>, Vec<Action>) =
