@@ -24,43 +24,51 @@ pub(super) async fn ask(me: Pid, nodes: &[NodeName], request: &Term) -> Vec<(Nod
     answers
 }
 
-/// Sets a lock at all `nodes`, or at none. At a node that is lost meanwhile nobody can set it.
+/// Sets a lock at all `nodes`, or at none: where it may have been set all the same, since there was no answer, is told then.
+/// At a node that is lost meanwhile nobody can set it.
 pub(super) async fn set_lock(
     me: Pid,
     resource: &Term,
     requester: &Term,
     nodes: &[NodeName],
     shared: &Shared,
-) -> bool {
+) -> Result<(), Vec<NodeName>> {
     if nodes.is_empty() {
-        return true;
+        return Ok(());
     }
     let is_hopeless = nodes.len() > 1 && nodes.contains(&me.node()) && !shared.can_lock(resource, requester);
     if is_hopeless {
         shared.want_lock(resource, requester);
-        return false;
+        return Err(Vec::new());
     }
     let answers = ask(me, nodes, &wire::lock_request("set_lock", resource, requester)).await;
     if answers.iter().all(|(_, answer)| answer.is_atom("true")) {
-        return true;
+        return Ok(());
     }
     // Also where there was no answer: it may have been set, and a node of OTP may keep it over the next connection.
     let is_refused =
         |node: &NodeName| answers.iter().any(|(of, answer)| of == node && !answer.is_atom("true"));
     let set: Vec<NodeName> = nodes.iter().copied().filter(|node| !is_refused(node)).collect();
-    del_lock(me, resource, requester, &set).await;
-    false
+    Err(del_lock(me, resource, requester, &set).await)
 }
 
-/// Takes a lock back at all `nodes`.
-pub(super) async fn del_lock(me: Pid, resource: &Term, requester: &Term, nodes: &[NodeName]) {
-    ask(me, nodes, &wire::lock_request("del_lock", resource, requester)).await;
+/// Takes a lock back at all `nodes`; those that did not answer, where it may still be set.
+pub(super) async fn del_lock(
+    me: Pid,
+    resource: &Term,
+    requester: &Term,
+    nodes: &[NodeName],
+) -> Vec<NodeName> {
+    let answers = ask(me, nodes, &wire::lock_request("del_lock", resource, requester)).await;
+    nodes.iter().copied().filter(|node| !answers.iter().any(|(of, _)| of == node)).collect()
 }
 
-/// Takes a lock back at all `nodes`, at the greatest at last: who asks there for it next finds all others free.
-pub(super) async fn release(me: Pid, resource: &Term, requester: &Term, nodes: &[NodeName]) {
-    let Some(boss) = nodes.iter().copied().reduce(NodeName::max) else { return };
+/// Takes a lock back at all `nodes`, at the greatest at last: who asks there for it next finds all others free. Those that
+/// did not answer are told.
+pub(super) async fn release(me: Pid, resource: &Term, requester: &Term, nodes: &[NodeName]) -> Vec<NodeName> {
+    let Some(boss) = nodes.iter().copied().reduce(NodeName::max) else { return Vec::new() };
     let others: Vec<NodeName> = nodes.iter().copied().filter(|node| *node != boss).collect();
-    del_lock(me, resource, requester, &others).await;
-    del_lock(me, resource, requester, &[boss]).await;
+    let mut silent = del_lock(me, resource, requester, &others).await;
+    silent.extend(del_lock(me, resource, requester, &[boss]).await);
+    silent
 }

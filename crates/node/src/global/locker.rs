@@ -41,6 +41,8 @@ pub(super) enum LockerMsg {
     AddKnown(Vec<NodeName>),
     /// This node does not any more.
     RemoveKnown(NodeName),
+    /// This node is connected: what it did not answer is said again.
+    NodeUp(NodeName),
 }
 
 impl Protocol for LockerMsg {
@@ -117,6 +119,7 @@ impl Locker {
                 let body = engset_etf::Body::of(&message);
                 self.cx.processes().send_encoded_noconnect(self.cx.pid(), &Dest::Pid(to), body);
             }
+            LockerEffect::Forgotten => self.cx.processes().count_dropped(),
             LockerEffect::Want(requester) => {
                 self.shared.want_lock(&GLOBAL, &requester);
             }

@@ -4,9 +4,11 @@
 //! the peer's locker does the same under the same requester, the two lockers in order. Then both hold it until their name
 //! servers are through. Races: who cannot have all locks at once gives back those that it has, and tries again later; what
 //! arrives in the middle of a step waits for its end, but for news of known nodes; of a peer that is told of and taken
-//! back meanwhile nothing is left.
+//! back meanwhile nothing is left; a node that was lost before it answered that the lock is given back is told again when
+//! it is connected again ([`Owed`]).
 
 use super::locker::{Him, LockerMsg};
+use super::owed::Owed;
 use super::wire;
 use engset_term::{NodeName, Pid, Term};
 use std::collections::{BTreeSet, VecDeque};
@@ -27,6 +29,8 @@ pub(super) enum LockerEffect {
     Send(Pid, Term),
     /// The lock is set here by somebody else: this node's own table is told who waits for it.
     Want(Term),
+    /// A lock that is to be given back once more is forgotten for another one.
+    Forgotten,
     /// The name server is told that both sides have set the lock.
     LockIsSet { node: NodeName, tag: i64, his_tag: Term, requester: Term },
 }
@@ -53,6 +57,8 @@ pub(super) struct Locking {
     step: Step,
     /// What arrived in the middle of a step: at most a few messages of each node.
     postponed: VecDeque<LockerMsg>,
+    /// Where the lock may still be set.
+    owed: Owed,
     effects: VecDeque<LockerEffect>,
 }
 
@@ -69,6 +75,7 @@ enum Step {
     /// It is given back, at one group of nodes after the other.
     GivingBack {
         requester: Term,
+        asked: Vec<NodeName>,
         groups: VecDeque<Vec<NodeName>>,
         then: Then,
     },
@@ -115,6 +122,11 @@ enum Then {
     Forget(Him),
     /// As before, since both agree now.
     Synced(Him),
+    /// Others that this node did not answer are given back, so many at most.
+    Pay {
+        node: NodeName,
+        times: usize,
+    },
 }
 
 impl Locking {
@@ -124,6 +136,7 @@ impl Locking {
             waiting: Waiting::new(me.node()),
             step: Step::Idle,
             postponed: VecDeque::new(),
+            owed: Owed::default(),
             effects: VecDeque::new(),
         }
     }
@@ -189,7 +202,15 @@ impl Locking {
                     self.not_set(setting);
                 }
             }
-            Step::GivingBack { requester, groups, then } => self.give_back(requester, groups, then),
+            Step::GivingBack { requester, asked, groups, then } => {
+                let is_silent = |node: &NodeName| !answers.iter().any(|(of, _)| of == node);
+                for node in asked.into_iter().filter(is_silent) {
+                    if !self.owed.add(node, &requester) {
+                        self.effects.push_back(LockerEffect::Forgotten);
+                    }
+                }
+                self.give_back(requester, groups, then);
+            }
             step => self.step = step,
         }
         self.go_on_if_idle(can_lock);
@@ -201,6 +222,7 @@ impl Locking {
             LockerMsg::Cancel { node, tag, .. } => self.waiting.remove(node, tag),
             LockerMsg::AddKnown(nodes) => self.waiting.add_known(nodes),
             LockerMsg::RemoveKnown(node) => self.waiting.remove_known(node),
+            LockerMsg::NodeUp(node) => self.pay(node, self.owed.len()),
             LockerMsg::LockSet { set: false, .. } => {}
             // A peer's locker has set the lock: it is set from here, too.
             LockerMsg::LockSet { locker, set: true, tag } => match self.waiting.find(locker.node(), tag) {
@@ -299,7 +321,7 @@ impl Locking {
         while let Some(nodes) = groups.pop_front() {
             if !nodes.is_empty() {
                 self.ask("del_lock", &requester, &nodes);
-                self.step = Step::GivingBack { requester, groups, then };
+                self.step = Step::GivingBack { requester, asked: nodes, groups, then };
                 return;
             }
         }
@@ -308,6 +330,18 @@ impl Locking {
             Then::Tell(him) => self.tell_lock_set(&him, false),
             Then::Forget(him) => self.waiting.remove(him.node, him.tag),
             Then::Synced(him) => self.waiting.synced(&him),
+            Then::Pay { node, times } => self.pay(node, times),
+        }
+    }
+
+    /// Gives a lock back at a node that did not answer that and is connected again. Nothing is locked from here now: it is no
+    /// later one.
+    fn pay(&mut self, node: NodeName, times: usize) {
+        if times > 0
+            && let Some((_, requester)) = self.owed.take(|of| of == node)
+        {
+            let then = Then::Pay { node, times: times - 1 };
+            self.give_back(requester, VecDeque::from([vec![node]]), then);
         }
     }
 
@@ -380,6 +414,12 @@ impl Locking {
                     return;
                 }
                 let is_same = |old: &LockerMsg| matches!(old, LockerMsg::Cancel { node: of, tag: with, .. } if (*of, *with) == (node, tag));
+                if self.postponed.iter().any(is_same) {
+                    return;
+                }
+            }
+            LockerMsg::NodeUp(node) => {
+                let is_same = |old: &LockerMsg| matches!(old, LockerMsg::NodeUp(of) if of == node);
                 if self.postponed.iter().any(is_same) {
                     return;
                 }
@@ -601,5 +641,45 @@ mod tests {
             locking.handle_answers(&[], &free);
         }
         assert_eq!(given_back, [[pid("b@l").node()], [pid("d@l").node()]]);
+    }
+
+    /// A name server of Erlang that is lost before it answers may watch this locker over the next connection, and keep the
+    /// lock as long as that lasts.
+    #[test]
+    fn what_was_not_answered_is_given_back_again() {
+        let mut locking = holding();
+        let free = |_: &Term| true;
+        let (a, b) = (pid("a@l").node(), pid("b@l").node());
+        let cancel = LockerMsg::Cancel { node: b, tag: 1, casts: Vec::new() };
+        locking.handle_message(cancel, &free);
+        locking.handle_answers(&[(a, Term::from(true))], &free);
+        effects(&mut locking);
+        locking.handle_message(LockerMsg::NodeUp(b), &free);
+        assert_eq!(effects(&mut locking), [], "in the middle of a step");
+        locking.handle_answers(&[], &free);
+        let given_back = |effects: &[LockerEffect]| matches!(effects, [LockerEffect::Ask { word: "del_lock", nodes, .. }] if *nodes == [b]);
+        assert!(given_back(&effects(&mut locking)));
+        locking.handle_answers(&[], &free);
+        assert_eq!(effects(&mut locking), [], "once for each connection");
+        locking.handle_message(LockerMsg::NodeUp(a), &free);
+        assert_eq!(effects(&mut locking), []);
+        locking.handle_message(LockerMsg::NodeUp(b), &free);
+        assert!(given_back(&effects(&mut locking)));
+        locking.handle_answers(&[(b, Term::from(true))], &free);
+        locking.handle_message(LockerMsg::NodeUp(b), &free);
+        assert_eq!(effects(&mut locking), []);
+        assert!(locking.is_quiet());
+    }
+
+    /// The oldest of too many that are to be given back again is forgotten, and that is told.
+    #[test]
+    fn what_is_forgotten_is_told() {
+        let mut locking = Locking::new(pid("a@l"));
+        for number in 0..=super::super::owed::OWED_MAX {
+            locking.release(Term::int(number), vec![pid("b@l").node()], Then::Nothing);
+            locking.handle_answers(&[], &|_| true);
+            let forgets = effects(&mut locking).contains(&LockerEffect::Forgotten);
+            assert_eq!(forgets, number == super::super::owed::OWED_MAX);
+        }
     }
 }

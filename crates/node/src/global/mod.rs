@@ -16,6 +16,7 @@ mod locking;
 mod lost;
 #[cfg(test)]
 mod model;
+mod owed;
 mod registrar;
 mod resolve;
 mod server;
@@ -43,7 +44,7 @@ use state::{Effect, State};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tables::Entry;
@@ -178,6 +179,8 @@ pub(crate) struct Shared {
     seed: u64,
     state: RwLock<Option<State>>,
     registrar: OnceLock<Addr<RegistrarMsg>>,
+    /// Whether the registrar is to be told of the next node that is connected.
+    wakes_registrar: AtomicBool,
     /// How many calls of [`Global::sync`] there were.
     syncs: AtomicU64,
 }
@@ -189,6 +192,7 @@ impl Global {
             seed,
             state: RwLock::new(None),
             registrar: OnceLock::new(),
+            wakes_registrar: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
@@ -268,7 +272,7 @@ impl Global {
         let mut draw = fastrand::Rng::with_seed(self.shared.seed ^ me.number());
         let mut times = 0;
         loop {
-            if calls::set_lock(me, &id.resource, &id.requester, &nodes, &self.shared).await {
+            if calls::set_lock(me, &id.resource, &id.requester, &nodes, &self.shared).await.is_ok() {
                 return Ok(true);
             }
             if retries == Retries::Times(times) {
@@ -397,6 +401,10 @@ impl Shared {
         let pid = self.read(|state| state.tables.whereis(name))?;
         let is_gone = pid.node() == self.processes.node() && !self.processes.is_alive(pid);
         if is_gone { None } else { Some(pid) }
+    }
+
+    fn is_up(&self, node: NodeName) -> bool {
+        self.read(|state| state.is_up(node))
     }
 
     fn is_locked(&self, resource: &Term) -> bool {

@@ -8,7 +8,8 @@ use super::tables::{Entry, Tables};
 use super::wire::Op;
 use engset_otp::{Call, Calls, Dynamic};
 use engset_process::{ControlSignal, Dest, ExitReason, Processes, Service};
-use engset_term::{Atom, Pid, Term};
+use engset_term::{Atom, NodeName, Pid, Term};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,16 +69,41 @@ pub(super) enum Step {
     Take(Entry),
     /// Both have it, for different processes, and this side decides.
     Decide { his: Entry, ours: Entry },
+    /// It is known already, for a process of the peer: others of this part may not know it.
+    TellHere(Entry),
+    /// It is of this node: others of the peer's part may not know it.
+    TellThere(Entry),
 }
 
-/// Pure: what is to be done about a peer's names. The lesser node decides where both have one.
-pub(super) fn plan(names: Vec<Entry>, tables: &Tables, decides: bool) -> Vec<Step> {
-    let step = |his: Entry| match tables.entry(&his.name) {
-        None => Some(Step::Take(his)),
-        Some(ours) if ours.pid != his.pid && decides => Some(Step::Decide { his, ours }),
-        Some(_) => None,
-    };
-    names.into_iter().filter_map(step).collect()
+/// Pure: what is to be done about the names of `peer`. The lesser node decides where both have one.
+///
+/// Names of processes of one of both are new to the other, as a rule. Where they are not, a third node told of them, which
+/// had lost that one; who else of a part lost it, and has the name no more, is not known, so all of the part are told.
+/// Of nodes that were `left` the peer is told no names: they are nobody's.
+pub(super) fn plan(
+    names: Vec<Entry>,
+    (tables, left): (&Tables, &BTreeSet<NodeName>),
+    (me, peer): (NodeName, NodeName),
+) -> Vec<Step> {
+    let told: HashSet<&Term> = names.iter().map(|his| &his.name).collect();
+    let mut ours_of_his = tables.entries_of(peer);
+    ours_of_his.retain(|ours| !told.contains(&ours.name));
+    let mut steps: Vec<Step> = ours_of_his.into_iter().map(Step::TellHere).collect();
+    for his in names {
+        match tables.entry(&his.name).filter(|ours| !left.contains(&ours.pid.node())) {
+            None => {
+                let is_mine = his.pid.node() == me;
+                steps.extend(is_mine.then(|| Step::TellThere(his.clone())));
+                steps.push(Step::Take(his));
+            }
+            Some(ours) if ours.pid != his.pid && me < peer => steps.push(Step::Decide { his, ours }),
+            Some(ours) if ours.pid != his.pid => {}
+            Some(ours) if ours.pid.node() == peer => steps.push(Step::TellHere(ours)),
+            Some(ours) if ours.pid.node() == me => steps.push(Step::TellThere(ours)),
+            Some(_) => {}
+        }
+    }
+    steps
 }
 
 /// Does what was planned; what is to be changed here, and at the peer.
@@ -86,7 +112,8 @@ pub(super) async fn compare(processes: &Arc<Processes>, me: Pid, steps: Vec<Step
     let mut asked = Calls::new().timeout(PATIENCE_IN_ALL);
     for step in steps {
         match step {
-            Step::Take(his) => changes.here.push(Op::Insert(his)),
+            Step::Take(entry) | Step::TellHere(entry) => changes.here.push(Op::Insert(entry)),
+            Step::TellThere(ours) => changes.there.push(Op::Insert(ours)),
             Step::Decide { his, ours } => match decider(&ours, me) {
                 Some(resolve) => {
                     let kept = apply(processes, me, resolve, &his.name, his.pid, ours.pid);
@@ -187,5 +214,58 @@ fn apply(
             tell(second, Term::tuple([conflict, name.clone(), Term::Pid(first)]));
             Term::atom("none")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::{GLOBAL, Says};
+    use super::*;
+    use engset_term::Instant;
+
+    fn pid(node: &str, number: u32) -> Pid {
+        Pid::new(NodeName::new(node).expect("a name"), 1, number, 0)
+    }
+
+    fn entry(name: i64, pid: Pid) -> Entry {
+        Entry { name: Term::Int(name), pid, method: Term::Nil }
+    }
+
+    /// The names of `a@r`, as it meets `b@r`.
+    fn planned(ours: &[Entry], his: &[Entry]) -> Vec<Step> {
+        let mut tables = Tables::new(super::super::GlobalLimits::default());
+        let me = pid("a@r", 1);
+        tables.set_lock(Instant::ZERO, &GLOBAL, &Term::Nil, me);
+        for ours in ours {
+            assert!(tables.insert(ours.clone(), None, Says::Process(me)));
+        }
+        let left = BTreeSet::from([pid("d@r", 1).node()]);
+        plan(his.to_vec(), (&tables, &left), (me.node(), pid("b@r", 1).node()))
+    }
+
+    #[test]
+    fn a_name_is_new_or_decided_about_by_the_lesser() {
+        let (ours, his) = (entry(1, pid("a@r", 5)), entry(1, pid("b@r", 5)));
+        assert_eq!(planned(&[], std::slice::from_ref(&his)), [Step::Take(his.clone())]);
+        assert_eq!(planned(std::slice::from_ref(&ours), &[]), []);
+        let decide = Step::Decide { his: his.clone(), ours: ours.clone() };
+        assert_eq!(planned(std::slice::from_ref(&ours), std::slice::from_ref(&his)), [decide]);
+    }
+
+    /// A node in between told of it, which had lost the holder's node, and may have the name no more.
+    #[test]
+    fn what_was_known_too_early_is_told_to_all() {
+        let (mine, his) = (entry(1, pid("a@r", 5)), entry(2, pid("b@r", 5)));
+        let other = entry(3, pid("c@r", 5));
+        let both = [mine.clone(), his.clone(), other.clone()];
+        let steps = planned(&both, &both);
+        assert_eq!(steps, [Step::TellThere(mine.clone()), Step::TellHere(his.clone())]);
+        // The peer has freed it meanwhile, and gets it back: so do those that did.
+        assert_eq!(planned(std::slice::from_ref(&his), &[]), [Step::TellHere(his)]);
+        assert_eq!(
+            planned(&[], std::slice::from_ref(&mine)),
+            [Step::TellThere(mine.clone()), Step::Take(mine)]
+        );
+        assert_eq!(planned(std::slice::from_ref(&other), &[]), []);
     }
 }

@@ -20,6 +20,7 @@ use engset_process::{
 };
 use engset_term::{NodeName, Pid, Reference, Term};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// What a name server is sent.
@@ -249,11 +250,28 @@ impl NameServer {
             |pair: &Term| pair.as_tuple().is_some_and(|pair| pair.iter().any(|part| part.is_atom("visible")));
         let is_visible = info.as_proper_list()?.iter().any(is_type);
         match (event.as_atom()?.as_str(), is_visible) {
-            ("nodeup", true) => self.change(cx, |state| state.handle_node_up(peer)),
+            ("nodeup", true) => {
+                self.change(cx, |state| state.handle_node_up(peer));
+                self.tell_of_node_up(cx, peer);
+                Some(())
+            }
             ("nodedown", true) => self.change(cx, |state| state.handle_node_down(peer)),
             ("nodedown", false) => self.change(cx, |state| state.handle_hidden_node_down(peer)),
             ("nodeup", false) => Some(()),
             _ => None,
+        }
+    }
+
+    /// Those who may have a lock to give back there once more.
+    fn tell_of_node_up(&self, cx: &mut Cx<GlobalMsg>, peer: NodeName) {
+        // Both end together with this process.
+        if let Some(locker) = self.locker {
+            drop(cx.send(locker, LockerMsg::NodeUp(peer)));
+        }
+        if self.shared.wakes_registrar.swap(false, Ordering::SeqCst)
+            && let Some(registrar) = self.shared.registrar.get()
+        {
+            drop(cx.send(*registrar, RegistrarMsg::NodeUp));
         }
     }
 
@@ -296,8 +314,10 @@ impl NameServer {
                 }
             }
             Effect::Compare { node, tag, his_tag, names } => {
-                let decides = cx.node() < node;
-                let steps = self.shared.read(|state| resolve::plan(names, &state.tables, decides));
+                let me = cx.node();
+                let steps = self
+                    .shared
+                    .read(|state| resolve::plan(names, (&state.tables, &state.left()), (me, node)));
                 let server = cx.addr();
                 let compare = move |cx: Cx<Term>| async move {
                     let (here, there) = resolve::compare(cx.processes(), cx.pid(), steps).await;

@@ -99,6 +99,8 @@ struct Peer {
     is_in_sync: bool,
     /// This side has asked for the end of the connection.
     is_removing: bool,
+    /// Nodes that the peer has left meanwhile: what it has told of them is no more.
+    left: BTreeMap<NodeName, PinnedNodeName>,
 }
 
 /// How far the exchange of names is.
@@ -179,6 +181,10 @@ impl State {
     /// The visible nodes that are connected.
     pub(super) fn up(&self) -> Vec<NodeName> {
         self.up.keys().copied().collect()
+    }
+
+    pub(super) fn is_up(&self, node: NodeName) -> bool {
+        self.up.contains_key(&node)
     }
 
     /// The nodes that agree with this one on names, without itself.
@@ -312,6 +318,8 @@ impl State {
                     self.his_outcome(sender, ops, known, externals);
                 }
             }
+            // A hidden node may set locks, and is of no mesh whose names it could tell of.
+            FromPeer::NewNodes { .. } if !self.up.contains_key(&sender) => return Err(Garbage),
             // What was agreed on elsewhere, under a lock that was lost here together with the connection: it will be
             // agreed on anew.
             FromPeer::NewNodes { requester, .. }
@@ -363,6 +371,7 @@ impl State {
                 }
             }
             PlainFromPeer::LostConnection { nodes, incarnation, number } => {
+                self.has_left(sender, &nodes);
                 if self.prevents_overlap && self.lost.is_news(now, nodes.clone(), incarnation, number) {
                     self.lost_connection(&nodes, message);
                 }
@@ -397,7 +406,9 @@ impl State {
             // For an earlier beginning of his, and given back meanwhile.
             return;
         }
-        let names = self.tables.entries();
+        let left = self.left();
+        let mut names = self.tables.entries();
+        names.retain(|entry| !left.contains(&entry.pid.node()));
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let his_tag = peer.his_tag.clone().unwrap_or(Term::atom("undefined"));
         peer.requester = Some(requester);
@@ -444,8 +455,7 @@ impl State {
         // One that could not be reached from here may have connected from its side meanwhile.
         if is_connected || self.up.contains_key(&node) {
             if self.known.contains_key(&node) {
-                let in_sync = [Term::atom("in_sync"), wire::node_term(self.me.node()), Term::from(true)];
-                self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+                self.say_that_it_is_known(node);
             }
         } else {
             tracing::warn!(peer = %node, "a node that others are connected to cannot be reached");
@@ -463,6 +473,11 @@ impl State {
     /// Whether a tag is that of the agreement in the making; where it is not, there is none any more.
     fn is_current(&self, node: NodeName, tag: Option<i64>) -> bool {
         tag.is_some() && self.peers.get(&node).is_some_and(|peer| peer.tag == tag)
+    }
+
+    /// The nodes whose connection is about to end, as this side has asked for: their names are not told any more.
+    pub(super) fn left(&self) -> BTreeSet<NodeName> {
+        self.peers.iter().filter(|(_, peer)| peer.is_removing).map(|(node, _)| *node).collect()
     }
 
     fn members(&self) -> Vec<Member> {

@@ -56,6 +56,7 @@ fn effects(state: &mut State) -> Vec<String> {
         Effect::Locker(LockerMsg::LockSet { set, .. }) => format!("lock_set {set}"),
         Effect::Locker(LockerMsg::AddKnown(nodes)) => format!("add {nodes:?}"),
         Effect::Locker(LockerMsg::RemoveKnown(node)) => format!("remove {node}"),
+        Effect::Locker(LockerMsg::NodeUp(node)) => format!("up {node}"),
         Effect::Compare { node, tag, names, .. } => format!("compare {node} {tag} {}", names.len()),
         Effect::Join(node) => format!("join {node}"),
         Effect::Disconnect(node) => format!("disconnect {node}"),
@@ -379,12 +380,19 @@ fn who_was_left_before_it_was_connected_is_lost_like_any_other() {
 #[test]
 fn word_of_a_lost_connection_ends_no_agreement() {
     let b = node("b@g");
-    // The peer speaks of a connection before.
+    // The peer speaks of a connection before, or has heard of this side from others: an Erlang node has left the agreement.
     let mut state = met();
     assert_eq!(state.handle_cast(b, &term("{in_sync, b@g, true}")), Ok(()));
-    assert_eq!(effects(&mut state), Vec::<String>::new());
-    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
-    assert_eq!(effects(&mut state), ["cast b@g {exchange,a@g,[],[],40}"]);
+    let expected = [
+        "cancel b@g 1 0",
+        "tell b@g {cancel_connect,a@g,40}",
+        "cast b@g {init_connect,{8,2},a@g,{locker,no_longer_a_pid,#{},<a@g.2.0>}}",
+    ];
+    assert_eq!(effects(&mut state), expected);
+    assert_eq!(state.known(), []);
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    state.handle_lock_is_set(b, (2, &Term::int(41)), Term::Nil);
+    assert_eq!(effects(&mut state).last().map(String::as_str), Some("cast b@g {exchange,a@g,[],[],41}"));
     // This side was to join the node.
     let mut state = agreed();
     let c = node("c@g");
@@ -492,6 +500,14 @@ fn hidden_nodes_say_nothing_of_the_mesh() {
     assert_eq!(effects(&mut state), Vec::<String>::new());
     let synced = state.handle_request(NOW, locker(), &term("get_synced"));
     assert_eq!(synced, Some(term("[b@g]")));
+    // Nor does the lock, which any process may set, make its word of names one of the mesh.
+    let (holder, requester) = (Pid::new(h, 1, 9, 0), Term::Int(5));
+    state.handle_ended(locker());
+    let set_lock = Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester])]);
+    assert_eq!(state.handle_request(NOW, holder, &set_lock), Some(Term::from(true)));
+    let told = term("{new_nodes, h@g, [{delete, n}], [], [{e@g, 8}], [{lock, {global, 5}}]}");
+    assert_eq!(state.handle_cast(h, &told), Err(Garbage));
+    assert!(!state.known().contains(&node("e@g")));
 }
 
 /// A node that this one could not connect to has connected to this one meanwhile: it is not taken for lost.
@@ -524,4 +540,115 @@ fn what_was_compared_before_is_nothing_now() {
     assert_eq!(effects(&mut state), Vec::<String>::new());
     state.handle_compared(b, (1, Some(&Term::int(41))), Vec::new(), &[]);
     assert_eq!(effects(&mut state), ["cast b@g {resolved,a@g,[],[],unused,[],41}"]);
+}
+
+/// The peer loses a third node in the middle of an agreement: it has the names of that node no more, and this side would
+/// keep what it was told before, also when the name is freed meanwhile.
+#[test]
+fn what_was_told_of_a_node_that_the_peer_leaves_is_not_taken() {
+    let (b, c) = (node("b@g"), node("c@g").pin());
+    let holder = Pid::new(node("c@g"), 1, 9, 0);
+    for is_lost in [false, true] {
+        let mut state = met();
+        let requester = Term::list([Term::Pid(locker())]);
+        let set_lock = Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester.clone()])]);
+        assert_eq!(state.handle_request(NOW, locker(), &set_lock), Some(Term::from(true)));
+        let me = Pid::new(node("a@g"), 1, 2, 0);
+        assert_eq!(state.handle_request(NOW, me, &set_lock), Some(Term::from(true)));
+        state.handle_lock_is_set(b, (1, &Term::int(40)), requester);
+        assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
+        if is_lost {
+            let lost = term("{lost_connection, b@g, 1, 3, c@g}");
+            assert_eq!(state.handle_plain(NOW, b, &lost), Ok(()));
+        }
+        let his = Entry { name: term("n"), pid: holder, method: Term::Nil };
+        state.handle_compared(b, (1, Some(&Term::int(40))), vec![Op::Insert(his)], &[]);
+        let resolved = term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}");
+        assert_eq!(state.handle_cast(b, &resolved), Ok(()));
+        assert_eq!(state.tables.whereis(&term("n")), (!is_lost).then_some(holder));
+        assert_eq!(state.known(), if is_lost { vec![b] } else { vec![b, node("c@g")] });
+        let joins = effects(&mut state).contains(&"join c@g".to_owned());
+        assert_eq!(joins, !is_lost);
+    }
+    drop(c);
+}
+
+/// A node that this one knows from others begins with it, and takes that back: an Erlang node does when it is told that
+/// both are in sync. It says nothing more, and nobody waits for it.
+#[test]
+fn who_is_known_and_takes_its_beginning_back_is_waited_for_no_more() {
+    let mut state = agreed();
+    let c = node("c@g");
+    state.handle_node_up(c);
+    assert!(state.handle_sync(5, BTreeSet::from([c])));
+    let his = super::wire::init_connect(c, 60, &[], Pid::new(c, 1, 2, 0));
+    assert_eq!(state.handle_cast(c, &his), Ok(()));
+    assert!(!effects(&mut state).contains(&"synced 5".to_owned()));
+    assert_eq!(state.handle_plain(NOW, c, &term("{cancel_connect, c@g, 2}")), Ok(()));
+    assert!(effects(&mut state).contains(&"synced 5".to_owned()));
+    assert!(!state.is_agreeing());
+}
+
+/// A third node of this part is lost when its names have been told to a peer, but not yet what came of it: they are told
+/// anew, without those.
+#[test]
+fn names_that_are_no_more_are_not_left_with_a_peer() {
+    let (b, c) = (node("b@g"), node("c@g").pin());
+    let holder = Pid::new(node("c@g"), 1, 9, 0);
+    let mut state = met();
+    let requester = Term::list([Term::Pid(locker())]);
+    let set_lock = Term::tuple([Term::atom("set_lock"), Term::tuple([GLOBAL, requester.clone()])]);
+    let me = Pid::new(node("a@g"), 1, 3, 0);
+    assert_eq!(state.handle_request(NOW, me, &set_lock), Some(Term::from(true)));
+    let register = Term::tuple([Term::atom("register"), term("n"), Term::Pid(holder), Term::Nil]);
+    assert_eq!(state.handle_request(NOW, me, &register), Some(Term::atom("yes")));
+    state.handle_lock_is_set(b, (1, &Term::int(40)), requester);
+    assert!(effects(&mut state).last().is_some_and(|told| told.contains("{n,<c@g.9.0>,[]}")));
+    state.handle_node_down(node("c@g"));
+    let told = effects(&mut state);
+    assert!(told.contains(&"tell b@g {cancel_connect,a@g,40}".to_owned()), "{told:?}");
+    assert!(told.iter().any(|told| told.starts_with("cast b@g {init_connect,{8,3}")), "{told:?}");
+    drop(c);
+}
+
+/// As long as a connection that this side wants to be ended lasts, its names are told nobody.
+#[test]
+fn names_of_a_node_that_is_left_are_not_told() {
+    let mut state = agreed();
+    let (b, c, d) = (node("b@g"), node("c@g"), node("d@g"));
+    state.handle_node_up(c);
+    let holder = Pid::new(c, 1, 9, 0);
+    let register = Term::tuple([Term::atom("register"), term("n"), Term::Pid(holder), Term::Nil]);
+    assert_eq!(state.handle_request(NOW, locker(), &register), Some(Term::atom("yes")));
+    let remove = term("{remove_connection, c@g}");
+    assert_eq!(state.handle_plain(NOW, c, &remove), Ok(()));
+    assert_eq!(state.known(), [b]);
+    state.handle_node_up(d);
+    let his = super::wire::init_connect(d, 60, &[], Pid::new(d, 1, 2, 0));
+    assert_eq!(state.handle_cast(d, &his), Ok(()));
+    state.handle_lock_is_set(d, (2, &Term::int(60)), Term::Nil);
+    assert_eq!(effects(&mut state).last().map(String::as_str), Some("cast d@g {exchange,a@g,[],[],60}"));
+    assert_eq!(state.tables.whereis(&term("n")), Some(holder), "until the connection has ended");
+}
+
+/// A node that this side comes to know from another one, in the middle of an agreement with it, is asked whether it has left
+/// that: an Erlang node does so without a word when it is told that it is known.
+#[test]
+fn who_is_told_that_it_is_known_is_asked_whether_it_has_left() {
+    let (b, c) = (node("b@g"), node("c@g"));
+    let mut state = met();
+    state.handle_node_up(c);
+    let his = super::wire::init_connect(c, 60, &[], Pid::new(c, 1, 2, 0));
+    assert_eq!(state.handle_cast(c, &his), Ok(()));
+    state.handle_lock_is_set(b, (1, &Term::int(40)), Term::Nil);
+    assert_eq!(state.handle_cast(b, &term("{exchange, b@g, [], [], 1}")), Ok(()));
+    state.handle_compared(b, (1, Some(&Term::int(40))), Vec::new(), &[]);
+    assert_eq!(state.handle_cast(b, &term("{resolved, b@g, [], [{c@g, 8}], unused, [], 1}")), Ok(()));
+    effects(&mut state);
+    state.handle_joined(c, true);
+    let expected = ["cast c@g {in_sync,a@g,true}", "tell c@g {init_connect_ack,a@g,60,2}"];
+    assert_eq!(effects(&mut state), expected);
+    assert_eq!(state.handle_plain(NOW, c, &term("{cancel_connect, c@g, 2}")), Ok(()));
+    assert_eq!(effects(&mut state), ["cancel c@g 2 0", "tell c@g {cancel_connect,a@g,60}"]);
+    assert_eq!(state.known(), [b, c]);
 }

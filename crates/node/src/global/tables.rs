@@ -111,6 +111,16 @@ impl Tables {
         Some(Entry { name: name.clone(), pid: held.pid, method: held.method.clone() })
     }
 
+    pub(super) fn has_names_of(&self, node: NodeName) -> bool {
+        self.of_pid.keys().any(|pid| pid.node() == node)
+    }
+
+    /// The names of the processes of one node.
+    pub(super) fn entries_of(&self, node: NodeName) -> Vec<Entry> {
+        let of_node = self.of_pid.iter().filter(|(pid, _)| pid.node() == node);
+        of_node.flat_map(|(_, names)| names).filter_map(|name| self.entry(name)).collect()
+    }
+
     /// Names of processes outside the mesh, with the node that registered each.
     pub(super) fn externals(&self) -> Vec<(Term, Pid, NodeName)> {
         let external = |(name, held): (&Term, &Held)| Some((name.clone(), held.pid, held.external?));

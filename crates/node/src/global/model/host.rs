@@ -185,6 +185,14 @@ impl Host {
         asking.left.is_empty()
     }
 
+    pub(super) fn node_up(&mut self, node: NodeName) {
+        self.server.node_up(node);
+        // Theirs gives nothing back again.
+        if !self.is_erlang() {
+            self.tell_locker(LockerMsg::NodeUp(node));
+        }
+    }
+
     pub(super) fn node_down(&mut self, place: usize, node: NodeName, epoch: u32) {
         self.watchers.retain(|(_, by, over)| *by != place || *over > epoch);
         let is_lost = |(pid, over): &(&Pid, &u32)| pid.node() == node && **over <= epoch;
@@ -207,7 +215,7 @@ impl Host {
     pub(super) fn holds_nothing(&self) -> bool {
         let queues = self.compared.is_empty() && self.joined.is_empty() && self.ended.is_empty();
         let asks_nobody = self.own.iter().all(VecDeque::is_empty) && self.asking.iter().all(Option::is_none);
-        queues && asks_nobody && self.registrar.is_idle() && self.is_synced && self.server.lock().is_none()
+        queues && asks_nobody && self.registrar.is_idle() && self.server.lock().is_none()
     }
 
     /// Whether nothing is under way on this host.
@@ -312,6 +320,14 @@ impl Server {
         match self {
             Self::Ours(state) => state.known(),
             Self::Otp(otp) => otp.known(),
+        }
+    }
+
+    /// Whom an Erlang node waits for.
+    pub(super) const fn waits_for(&self) -> Option<&BTreeSet<NodeName>> {
+        match self {
+            Self::Ours(_) => None,
+            Self::Otp(otp) => otp.waiting.as_ref(),
         }
     }
 

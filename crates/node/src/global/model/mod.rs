@@ -8,6 +8,7 @@ mod host;
 mod otp;
 mod registrar;
 mod search;
+mod shrink;
 
 use super::locking::LockerEffect;
 use super::resolve::{Step, plan};
@@ -186,7 +187,10 @@ impl World {
     fn arrive(&mut self, from: usize, to: usize, packet: Packet) {
         let sender = self.hosts[from].name;
         match packet {
-            Packet::Up => self.hosts[to].server.node_up(sender),
+            Packet::Up => {
+                self.hosts[to].node_up(sender);
+                self.pay(to);
+            }
             Packet::Down(epoch) => {
                 for who in [Who::Locker, Who::Registrar] {
                     if self.hosts[to].lose_answer(who, sender, epoch) {
@@ -330,7 +334,7 @@ impl World {
             LockerEffect::Send(pid, term) => {
                 self.send(at, self.place(pid.node()), Packet::ToLocker(term), false);
             }
-            LockerEffect::Want(_) => {}
+            LockerEffect::Want(_) | LockerEffect::Forgotten => {}
             LockerEffect::LockIsSet { node, tag, his_tag, requester } => {
                 let told = Own::LockIsSet { node, tag, his_tag, requester };
                 self.hosts[at].own[Who::Locker as usize].push_back(told);
@@ -340,22 +344,23 @@ impl World {
 
     /// The lesser node keeps a name that both have, as by OTP's own method.
     fn compare(&mut self, at: usize, node: NodeName, tags: (i64, Option<Term>), names: Vec<Entry>) {
-        let decides = self.hosts[at].name < node;
+        let me = self.hosts[at].name;
         let (mut here, mut there) = (Vec::new(), Vec::new());
         let steps = match &self.hosts[at].server {
-            Server::Ours(state) => plan(names, &state.tables, decides),
+            Server::Ours(state) => plan(names, (&state.tables, &state.left()), (me, node)),
             Server::Otp(otp) => names
                 .into_iter()
                 .filter_map(|his| match otp.entry(&his.name) {
                     None => Some(Step::Take(his)),
-                    Some(ours) if ours.pid != his.pid && decides => Some(Step::Decide { his, ours }),
+                    Some(ours) if ours.pid != his.pid && me < node => Some(Step::Decide { his, ours }),
                     Some(_) => None,
                 })
                 .collect(),
         };
         for step in steps {
             match step {
-                Step::Take(his) => here.push(Op::Insert(his)),
+                Step::Take(entry) | Step::TellHere(entry) => here.push(Op::Insert(entry)),
+                Step::TellThere(ours) => there.push(Op::Insert(ours)),
                 Step::Decide { his, ours } => {
                     let keeps_his = his.pid.node() < ours.pid.node();
                     let killed = if keeps_his { ours.pid } else { his.pid };

@@ -26,7 +26,7 @@ pub(super) struct Otp {
     /// The last lock was lost, not given back.
     is_lock_down: bool,
     watched: BTreeSet<Pid>,
-    waiting: Option<BTreeSet<NodeName>>,
+    pub(super) waiting: Option<BTreeSet<NodeName>>,
     lost: BTreeMap<(Term, Term), i64>,
     last_number: i64,
     effects: VecDeque<Effect>,

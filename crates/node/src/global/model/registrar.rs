@@ -2,6 +2,7 @@
 
 use super::host::{Server, Who};
 use super::{NAME, World};
+use crate::global::owed::Owed;
 use crate::global::tables::{Entry, GLOBAL};
 use crate::global::wire;
 use engset_term::{NodeName, Pid, Term};
@@ -16,6 +17,8 @@ pub(super) struct Registrar {
     known: Vec<NodeName>,
     /// Where it sets the lock.
     nodes: Vec<NodeName>,
+    asked: Vec<NodeName>,
+    owed: Owed,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -43,6 +46,12 @@ impl Registrar {
         (self.pid, self.step) = (pid, Step::Wanting);
     }
 
+    /// Takes a node where the lock is to be given back once more, while it is not set.
+    fn take_owed(&mut self, is_up: impl Fn(NodeName) -> bool) -> Option<NodeName> {
+        let may_pay = self.is_idle() || self.is_wanting();
+        may_pay.then(|| self.owed.take(is_up)).flatten().map(|(node, _)| node)
+    }
+
     /// Where it has the lock, while it changes names.
     pub(super) fn held(&self) -> Option<&[NodeName]> {
         matches!(self.step, Step::Telling).then_some(self.nodes.as_slice())
@@ -50,7 +59,24 @@ impl Registrar {
 }
 
 impl World {
+    /// Gives the lock back where that was not answered, and the node is connected again.
+    pub(super) fn pay(&mut self, at: usize) -> bool {
+        let links: Vec<NodeName> = (0..self.hosts.len())
+            .filter(|other| *other != at && self.link(at, *other).1)
+            .map(|other| self.hosts[other].name)
+            .collect();
+        let again = self.hosts[at].registrar.is_wanting();
+        let Some(node) = self.hosts[at].registrar.take_owed(|node| links.contains(&node)) else {
+            return false;
+        };
+        self.free(at, VecDeque::from([vec![node]]), again);
+        true
+    }
+
     pub(super) fn try_registrar(&mut self, at: usize) {
+        if self.pay(at) {
+            return;
+        }
         let host = &mut self.hosts[at];
         if host.registrar.pid.is_none() && host.server.holder().is_none() {
             host.registrar.step = Step::Idle;
@@ -65,13 +91,13 @@ impl World {
 
     pub(super) fn registrar_answered(&mut self, at: usize, answers: &[(NodeName, Term)]) {
         let is_set = answers.iter().all(|(_, answer)| answer.is_atom("true"));
+        self.note_owed(at, answers);
         let me = Term::Pid(self.hosts[at].pid_of(Who::Registrar));
         let nodes = self.hosts[at].registrar.nodes.clone();
-        let boss = boss(&nodes);
         match std::mem::take(&mut self.hosts[at].registrar.step) {
             Step::Boss if !is_set => self.hosts[at].registrar.step = Step::Wanting,
             Step::Boss if nodes.len() > 1 && self.hosts[at].server.lock().is_some_and(|of| *of != me) => {
-                self.free(at, VecDeque::from([vec![boss]]), true);
+                self.free(at, VecDeque::from([vec![boss(&nodes)]]), true);
             }
             Step::Boss => {
                 self.hosts[at].registrar.step = Step::All;
@@ -84,7 +110,7 @@ impl World {
                 let is_ours = matches!(self.hosts[at].server, Server::Ours(_));
                 let is_set = |node: &NodeName| answer(node).map_or(is_ours, |answer| answer.is_atom("true"));
                 let set = nodes.iter().copied().filter(is_set).collect();
-                self.free(at, VecDeque::from([set, vec![boss]]), true);
+                self.free(at, VecDeque::from([set, vec![boss(&nodes)]]), true);
             }
             Step::All => self.locked(at, &nodes),
             Step::Telling => self.free_all(at, &nodes, false),
@@ -129,13 +155,31 @@ impl World {
                 self.registrar_asks(at, "del_lock", &nodes);
             }
             None if again => self.hosts[at].registrar.step = Step::Wanting,
-            None => self.hosts[at].registrar = Registrar::default(),
+            None => {
+                let owed = std::mem::take(&mut self.hosts[at].registrar.owed);
+                self.hosts[at].registrar = Registrar { owed, ..Registrar::default() };
+                self.pay(at);
+            }
+        }
+    }
+
+    /// Of those that were asked to free the lock and did not answer it is remembered; a registrar of Erlang does not care.
+    fn note_owed(&mut self, at: usize, answers: &[(NodeName, Term)]) {
+        let host = &mut self.hosts[at];
+        let me = Term::Pid(host.pid_of(Who::Registrar));
+        if matches!(host.server, Server::Ours(_)) && matches!(host.registrar.step, Step::Freeing(..)) {
+            for node in std::mem::take(&mut host.registrar.asked) {
+                if !answers.iter().any(|(of, _)| *of == node) {
+                    host.registrar.owed.add(node, &me);
+                }
+            }
         }
     }
 
     fn registrar_asks(&mut self, at: usize, word: &'static str, nodes: &[NodeName]) {
         let requester = Term::Pid(self.hosts[at].pid_of(Who::Registrar));
         let request = wire::lock_request(word, &GLOBAL, &requester);
+        self.hosts[at].registrar.asked = nodes.to_vec();
         self.ask(at, Who::Registrar, nodes, &request);
     }
 }

@@ -6,10 +6,16 @@
 //! same names for the same processes, no lock is set, nothing is under way, and nobody waits.
 //!
 //! Two hosts are searched to the end, for a few losses and changes; with more of them, and with three hosts, walks are
-//! drawn by a seed. `ENGSET_MODEL_WALKS` says how many seeds, `ENGSET_SEED` runs one, `ENGSET_MODEL_DEEP` (1 to 4) searches
-//! further and tells of it.
+//! drawn by a seed; one that fails is told as short as it was found to be. `ENGSET_MODEL_WALKS` says how many seeds,
+//! `ENGSET_MODEL_FIRST` from which one on, `ENGSET_SEED` runs one, `ENGSET_MODEL_DEEP` (1 to 4) searches further and tells of
+//! it.
+//!
+//! Two nodes of Erlang are no pair here: where a connection is lost and made anew before either name server has heard of the
+//! first, each takes the other's second beginning for one out of step and begins a third, and so on. A node of ours goes on
+//! from its own beginning then.
 
 use super::host::Who;
+use super::shrink::shrink;
 use super::{Action, Budget, Kind, World};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,14 +35,27 @@ const GREATER: [Kind; 2] = [Kind::Otp, Kind::Ours];
 
 impl World {
     /// Whether all is as it is to be in the end.
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         let is_connected = self.links.values().all(|(_, is_up)| *is_up);
         let is_empty = self.wires.iter().flatten().all(VecDeque::is_empty);
         // Of three, an Erlang node may know one from another that does not know it, and does not answer where that one
         // begins: what has to hold then is that nobody waits, and that no lock is left.
         let is_rough = self.hosts.len() > 2 && self.hosts.iter().any(super::Host::is_erlang);
-        let is_at_rest = if is_rough { super::Host::holds_nothing } else { super::Host::is_quiet };
+        let is_at_rest = |host: &super::Host| {
+            let is_synced = host.is_synced || (is_rough && self.waits_for_strangers(host));
+            is_synced && if is_rough { host.holds_nothing() } else { host.is_quiet() }
+        };
         is_connected && is_empty && self.hosts.iter().all(is_at_rest) && (is_rough || self.agrees())
+    }
+
+    /// Whether an Erlang node waits to be in sync with nodes that it knows from another one, which had lost them before they
+    /// heard of it: it answers nothing that they begin, so that no word of theirs can end it but the loss of the connection.
+    fn waits_for_strangers(&self, host: &super::Host) -> bool {
+        let known = host.server.known();
+        let is_stranger = |node: &engset_term::NodeName| {
+            known.contains(node) && !self.hosts[self.place(*node)].server.known().contains(&host.name)
+        };
+        host.server.waits_for().is_some_and(|nodes| nodes.iter().all(is_stranger))
     }
 
     fn agrees(&self) -> bool {
@@ -51,7 +70,7 @@ impl World {
     }
 
     /// What must never be.
-    fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&self) -> Option<String> {
         for (at, host) in self.hosts.iter().enumerate() {
             if let Some(crashed) = host.server.crashed() {
                 return Some(format!("{} would have ended: {crashed}", host.name));
@@ -78,7 +97,7 @@ impl World {
         None
     }
 
-    fn digest(&self) -> u64 {
+    pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
         hasher.finish()
@@ -87,7 +106,7 @@ impl World {
 
 impl Action {
     /// Whether it follows of itself, or may be waited for.
-    const fn is_calm(self) -> bool {
+    pub(super) const fn is_calm(self) -> bool {
         !matches!(
             self,
             Self::Cut(..) | Self::Register(_) | Self::Unregister(_) | Self::Die(_) | Self::Sync(_)
@@ -220,54 +239,58 @@ fn walk(seed: u64, kinds: &[Kind], budget: &Budget) -> usize {
     // Who watches or asks makes a connection, always on real nodes: else a watch that began too early is over too early.
     let connects = draw.bool() || kinds != OURS;
     let start = World::new(kinds, budget.clone(), connects);
-    let mut world = start.clone();
     let mut path = Vec::new();
-    let fail = |what: &str, path: &[Action]| {
-        panic!("seed {seed}, {kinds:?}: {what}\n{}", tell(start.clone(), path));
-    };
+    if let Err(what) = wander(&mut draw, start.clone(), &mut path) {
+        let path = shrink(&start, &path);
+        panic!("seed {seed}, {kinds:?}: {what}\n{}", tell(start, &path));
+    }
+    path.len()
+}
+
+/// Goes on until all is quiet; what went wrong.
+fn wander(draw: &mut fastrand::Rng, mut world: World, path: &mut Vec<Action>) -> Result<(), String> {
     let go = |world: &mut World, path: &mut Vec<Action>, action: Action| {
         path.push(action);
         world.act(action);
-        if let Some(fault) = world.fault() {
-            fail(&fault, path);
-        }
+        world.fault().map_or(Ok(()), Err)
     };
     for _ in 0..draw.usize(0..400) {
-        let action = pick(&mut draw, &world, |_| true);
+        let action = pick(draw, &world, |_| true);
         let Some(action) = action else { break };
-        go(&mut world, &mut path, action);
+        go(&mut world, path, action)?;
     }
     let takes_turns = draw.bool();
     let mut round = 0;
-    loop {
+    while !world.is_quiet() {
         round += 1;
-        if world.is_quiet() {
-            return path.len();
-        }
         if takes_turns {
             if round >= ROUNDS_MAX {
-                fail("all take turns, and it does not end", &path);
+                return Err("all take turns, and it does not end".into());
             }
             for action in turns(&world, round) {
-                if world.actions().contains(&action) {
-                    go(&mut world, &mut path, action);
+                if world.may(action) {
+                    go(&mut world, path, action)?;
                 }
             }
         } else {
             if round >= CALM_STEPS_MAX {
-                fail("it does not end", &path);
+                return Err("it does not end".into());
             }
-            let action = pick(&mut draw, &world, Action::is_calm);
-            match action {
-                Some(action) => go(&mut world, &mut path, action),
-                None => fail("nothing happens any more", &path),
-            }
+            let Some(action) = pick(draw, &world, Action::is_calm) else {
+                return Err("nothing happens any more".into());
+            };
+            go(&mut world, path, action)?;
         }
     }
+    Ok(())
 }
 
 /// Draws what happens next; time passes slower than messages go, and losses are rarer than either.
-fn pick(draw: &mut fastrand::Rng, world: &World, may_be: impl Fn(Action) -> bool) -> Option<Action> {
+pub(super) fn pick(
+    draw: &mut fastrand::Rng,
+    world: &World,
+    may_be: impl Fn(Action) -> bool,
+) -> Option<Action> {
     let actions: Vec<Action> = world.actions().into_iter().filter(|action| may_be(*action)).collect();
     let is_slow = |action: &Action| matches!(action, Action::Turn(_) | Action::Try(_) | Action::Connect(..));
     let (slow, fast): (Vec<Action>, Vec<Action>) =
@@ -282,7 +305,7 @@ fn pick(draw: &mut fastrand::Rng, world: &World, may_be: impl Fn(Action) -> bool
 
 /// What happens in one round where nobody is faster than another: one packet each way, all that waits inside of nodes,
 /// and now and then the time of each locker and registrar.
-fn turns(world: &World, round: usize) -> Vec<Action> {
+pub(super) fn turns(world: &World, round: usize) -> Vec<Action> {
     let mut turns = Vec::new();
     let hosts = world.hosts.len();
     for at in 0..hosts {
@@ -306,7 +329,8 @@ fn walks(kinds: &[Kind], budget: &Budget, seeds: u64) {
         return;
     }
     let walks = number_of("ENGSET_MODEL_WALKS").unwrap_or(seeds);
-    let steps: usize = (0..walks).map(|seed| walk(seed, kinds, budget)).sum();
+    let first = number_of("ENGSET_MODEL_FIRST").unwrap_or(0);
+    let steps: usize = (first..first + walks).map(|seed| walk(seed, kinds, budget)).sum();
     report(&format!("{kinds:?}: {walks} walks, {steps} steps"));
 }
 
@@ -349,21 +373,44 @@ fn two_meet_with_names() {
     }
 }
 
+/// What may happen in a walk.
+const OFTEN: Budget = Budget { cuts: 6, registers: 4, unregisters: 2, deaths: 2, syncs: 3, losses: 1 };
+
 #[test]
 fn two_that_lose_each_other_often_agree_in_the_end() {
-    let budget = Budget { cuts: 6, registers: 4, unregisters: 2, deaths: 2, syncs: 3, losses: 1 };
     for kinds in pairs() {
-        walks(&kinds, &budget, 150);
+        walks(&kinds, &OFTEN, 150);
     }
 }
 
 #[test]
 fn three_that_lose_each_other_often_agree_in_the_end() {
     use Kind::{Otp, Ours};
-    // A name that is freed on its own node while a third one is told of it by a second one, which has just lost the first,
-    // is left there, with OTP's name servers as with ours: so names go by the end of their holders alone.
-    let budget = Budget { cuts: 6, registers: 4, unregisters: 0, deaths: 2, syncs: 3, losses: 1 };
     for kinds in [[Ours, Ours, Ours], [Ours, Ours, Otp], [Otp, Ours, Ours], [Ours, Otp, Ours]] {
-        walks(&kinds, &budget, 60);
+        walks(&kinds, &OFTEN, 60);
+    }
+}
+
+/// Walks that did not end before what is said here was done.
+#[test]
+fn walks_that_failed_once_end() {
+    use Kind::{Otp, Ours};
+    // A registrar, or a locker, gives a lock back again where that was not answered.
+    for seed in [2_717, 10_164] {
+        walk(seed, &GREATER, &OFTEN);
+    }
+    // What a peer told of a node that it has lost since is not taken; of one that is left nothing is told; who else may have
+    // lost it is told with the others.
+    for seed in [2_307, 16_234] {
+        walk(seed, &[Ours, Ours, Ours], &OFTEN);
+    }
+    // Who is told that a node knows it begins with that anew, and takes its lock back; who knows one and hears that it has
+    // given up waits for it no more.
+    for seed in [12_356, 16_480] {
+        walk(seed, &[Ours, Ours, Otp], &OFTEN);
+    }
+    // Who agrees with a node does not tell it meanwhile that it knows it from others.
+    for seed in [11_446, 14_859, 15_384] {
+        walk(seed, &[Otp, Ours, Ours], &OFTEN);
     }
 }

@@ -69,7 +69,11 @@ impl State {
         let had_tag = self.peers.get(&node).is_some_and(|peer| peer.tag.is_some());
         self.cancel(node, Vec::new());
         self.reset(node);
-        if had_tag {
+        if had_tag && self.known.contains_key(&node) {
+            // Known from others, and agreed with once more since it began: where it gives that up, nothing more comes of it.
+            self.go_on_without(node);
+            self.synced.insert(node);
+        } else if had_tag {
             self.begin(node);
         }
     }
@@ -106,14 +110,18 @@ impl State {
     pub(super) fn resolved(
         &mut self,
         node: NodeName,
-        his: Vec<Op>,
+        mut his: Vec<Op>,
         his_known: &[Member],
         externals: &[External],
     ) {
         let Some(peer) = self.peers.get_mut(&node) else { return };
         let Outcome::Ours(mut ops) = std::mem::take(&mut peer.outcome) else { return };
         let (requester, version) = (peer.requester.clone(), peer.pending.unwrap_or(peer.version));
-        ops.extend(his);
+        ops.append(&mut his);
+        let left = std::mem::take(&mut peer.left);
+        ops.retain(|op| !matches!(op, Op::Insert(entry) if left.contains_key(&entry.pid.node())));
+        let his_known: Vec<Member> =
+            his_known.iter().copied().filter(|(node, _)| !left.contains_key(node)).collect();
         let mut new = vec![(node, version)];
         new.extend(his_known.iter().copied());
         self.join(his_known.iter().map(|(node, _)| *node));
@@ -139,6 +147,21 @@ impl State {
         in_sync.into_iter().for_each(|node| self.in_sync(node));
     }
 
+    /// Tells a node that it is known from others. In the middle of an agreement an Erlang node leaves that then without a word,
+    /// also where it does not know this side: it is asked whether it has, so that no lock is set for it any more, and nobody
+    /// waits. It answers by a `cancel_connect`.
+    pub(super) fn say_that_it_is_known(&mut self, node: NodeName) {
+        let me = wire::node_term(self.me.node());
+        let in_sync = [Term::atom("in_sync"), me.clone(), Term::from(true)];
+        self.effects.push_back(Effect::Cast(node, Term::tuple(in_sync)));
+        if let Some(peer) = self.peers.get(&node)
+            && peer.pending.is_some_and(|version| version >= 8)
+            && let (Some(tag), Some(his_tag)) = (peer.tag, peer.his_tag.clone())
+        {
+            self.tell(node, Term::tuple([Term::atom("init_connect_ack"), me, his_tag, Term::Int(tag)]));
+        }
+    }
+
     /// A node knows this one from others. Until this one has heard from others, too, the agreement that was begun is not
     /// over: those may have been lost in the middle of theirs.
     pub(super) fn in_sync(&mut self, node: NodeName) {
@@ -147,6 +170,11 @@ impl State {
         if self.known.contains_key(&node) {
             self.finish(node, Vec::new());
         } else {
+            // He may have heard of this side in the middle of the agreement with it, which an Erlang node then leaves without
+            // a word: the lock that is set for it would stay. One that begins anew such a node does not answer.
+            if self.peers.get(&node).is_some_and(|peer| peer.pending.is_some()) {
+                self.restart_connect(node);
+            }
             self.peers.entry(node).or_default().is_in_sync = true;
         }
     }

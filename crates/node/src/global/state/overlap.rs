@@ -1,6 +1,6 @@
 //! Pure: what follows of a lost connection, here or between others, so that no two parts of a cluster overlap.
 
-use super::{Down, Effect, Peer, State};
+use super::{Down, Effect, Outcome, Peer, State};
 use crate::global::locker::LockerMsg;
 use crate::global::wire;
 use engset_term::{NodeName, Term};
@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 impl State {
     pub(super) fn down(&mut self, node: NodeName, why: Down) {
+        let had_names = self.tables.has_names_of(node);
         if why == Down::Lost {
             self.tables.handle_node_down(node);
         }
@@ -33,6 +34,36 @@ impl State {
         }
         self.known.remove(&node);
         self.synced.remove(&node);
+        if had_names {
+            self.take_back_what_was_told();
+        }
+    }
+
+    /// Names that were told to others in the middle of an agreement are no more: it begins anew, unless its outcome was told,
+    /// too.
+    fn take_back_what_was_told(&mut self) {
+        let is_told = |peer: &Peer| {
+            let is_over = matches!(peer.outcome, Outcome::Ours(_));
+            peer.requester.is_some() && !is_over && peer.pending.is_some_and(|version| version >= 8)
+        };
+        let told: Vec<NodeName> =
+            self.peers.iter().filter(|(_, peer)| is_told(peer)).map(|(node, _)| *node).collect();
+        told.into_iter().for_each(|node| self.restart_connect(node));
+    }
+
+    /// A peer that names are exchanged with tells of a lost connection, and leaves one of both nodes, or has lost it itself.
+    /// What it told of that node before is not to be taken: it does not have its names any more, and would not hear that
+    /// they are freed.
+    pub(super) fn has_left(&mut self, sender: NodeName, (a, b): &(Term, Term)) {
+        let (first, second) = (wire::known_node(a), wire::known_node(b));
+        let left = if second == Some(sender) { first } else { second };
+        let (me, max) = (self.me.node(), self.limits.nodes);
+        let Some(peer) = self.peers.get_mut(&sender).filter(|peer| peer.pending.is_some()) else { return };
+        if let Some(left) = left.filter(|left| *left != me && *left != sender)
+            && peer.left.len() < max
+        {
+            peer.left.insert(left, left.pin());
+        }
     }
 
     /// Another node lost a connection: the one of both that is not this one is left, so that nobody sees half of a part.
