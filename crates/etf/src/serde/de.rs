@@ -9,7 +9,9 @@ use serde::de::{self, Error as _, Visitor};
 
 use super::DeError;
 use super::case;
-use super::de_access::{Behind, Bytes, Content, Elements, Entries, EnumTerm, Part, Place, Variant, parts};
+use super::de_access::{
+    Behind, Bytes, Content, Elements, Entries, EnumTerm, INSIDE, NEW, Part, Variant, parts,
+};
 use super::scope::{self, Form};
 use crate::DecodeErrorKind as Kind;
 use crate::reader::{AtomText, latin1, little_endian};
@@ -169,11 +171,11 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         Ok(self.reader.take(usize::from(len))?)
     }
 
-    pub(super) fn elements<V: Visitor<'de>>(
+    pub(super) fn elements<V: Visitor<'de>, const PLACE: bool>(
         mut self,
         visitor: V,
         count: u32,
-        (behind, place): (Behind, Place),
+        behind: Behind,
     ) -> Result<V::Value, DeError> {
         self.make_room::<V::Value>()?;
         let depth = self.inside()?;
@@ -181,7 +183,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         // Behind `[]` is nothing.
         let behind = if count == 0 { Behind::Nothing } else { behind };
         let atoms = self.atoms;
-        let mut elements = Elements { reader: self.reader, depth, left: count, atoms, behind, place };
+        let mut elements = Elements::<PLACE> { reader: self.reader, depth, left: count, atoms, behind };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer elements"));
@@ -192,18 +194,17 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         Ok(value)
     }
 
-    pub(super) fn entries<V: Visitor<'de>>(
+    pub(super) fn entries<V: Visitor<'de>, const PLACE: bool>(
         mut self,
         visitor: V,
         is_struct: bool,
-        place: Place,
     ) -> Result<V::Value, DeError> {
         self.make_room::<V::Value>()?;
         let depth = self.inside()?;
         let count = self.reader.map_header()?;
         let count = self.reader.check_count(count, 2)?;
         let atoms = self.atoms;
-        let mut entries = Entries { reader: self.reader, depth, left: count, atoms, is_struct, place };
+        let mut entries = Entries::<PLACE> { reader: self.reader, depth, left: count, atoms, is_struct };
         let value = visitor.visit_map(&mut entries)?;
         if entries.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer pairs"));
@@ -336,9 +337,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             tags::NIL | tags::LIST | tags::STRING => self.deserialize_seq(visitor),
             tags::SMALL_TUPLE | tags::LARGE_TUPLE => {
                 let count = self.reader.tuple_header()?;
-                self.elements(visitor, count, (Behind::Nothing, Place::New))
+                self.elements::<_, NEW>(visitor, count, Behind::Nothing)
             }
-            tags::MAP => self.entries(visitor, false, Place::New),
+            tags::MAP => self.entries::<_, NEW>(visitor, false),
             tags::SMALL_ATOM_UTF8
             | tags::ATOM_UTF8
             | tags::SMALL_ATOM
@@ -447,7 +448,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             names::EXPORT => tag == tags::EXPORT,
             names::IMPROPER_LIST if tag == tags::LIST => {
                 let count = self.reader.list_header()?;
-                return self.elements(visitor, count.saturating_add(1), (Behind::TailAsElement, Place::New));
+                return self.elements::<_, NEW>(visitor, count.saturating_add(1), Behind::TailAsElement);
             }
             names::IMPROPER_LIST => false,
             scope::ATOM_TEXT => return visitor.visit_newtype_struct(Self { atoms: true, ..self }),
@@ -468,7 +469,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             }
             _ => {
                 let count = self.reader.list_header()?;
-                self.elements(visitor, count, (Behind::Tail, Place::New))
+                self.elements::<_, NEW>(visitor, count, Behind::Tail)
             }
         }
     }
@@ -479,7 +480,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         if usize::try_from(count) != Ok(len) {
             return Err(DecodeError { offset: start, kind: Kind::UnexpectedType }.into());
         }
-        self.elements(visitor, count, (Behind::Nothing, Place::Inside))
+        self.elements::<_, INSIDE>(visitor, count, Behind::Nothing)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -492,7 +493,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.entries(visitor, false, Place::New)
+        self.entries::<_, NEW>(visitor, false)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -502,7 +503,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         match Form::of(name) {
-            Form::Map => self.entries(visitor, false, Place::Inside),
+            Form::Map => self.entries::<_, INSIDE>(visitor, false),
             Form::Elixir(module) => self.elixir_struct(module, visitor),
             Form::Record(tag) => self.record(tag, fields, visitor),
             Form::Keyword => self.keyword(fields, visitor),

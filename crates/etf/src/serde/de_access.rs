@@ -16,34 +16,27 @@ use super::scope::STRUCT;
 use crate::{DecodeError, DecodeErrorKind, Reader, tags};
 
 /// Elements of a tuple or list.
-pub(super) struct Elements<'r, 'de> {
+pub(super) struct Elements<'r, 'de, const PLACE: bool> {
     pub(super) reader: &'r mut Reader<'de>,
     pub(super) depth: usize,
     pub(super) left: usize,
     pub(super) atoms: bool,
     pub(super) behind: Behind,
-    pub(super) place: Place,
 }
 
-/// Where the values of a container's elements are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the value that the container is: a struct, a tuple, an array.
-    Inside,
-    /// In memory that is taken for them: a vector, a map.
-    New,
-}
+/// Where the values of a container's elements are: in the value that the container is (a struct, a tuple, an array).
+pub(super) const INSIDE: bool = false;
+/// In memory that is taken for them (a vector, a map).
+pub(super) const NEW: bool = true;
 
-impl Place {
-    /// Takes the memory of one more value, where it has no place yet, from the budget.
-    #[inline]
-    fn one_more<T>(self, reader: &mut Reader<'_>) -> Result<(), DeError> {
-        // A byte for each that came, or none, is never too much.
-        if self == Self::New && size_of::<T>() > 1 {
-            reader.charge_value(size_of::<T>())?;
-        }
-        Ok(())
+/// Takes the memory of one more value, where it has no place yet, from the budget.
+#[inline]
+fn one_more<T, const PLACE: bool>(reader: &mut Reader<'_>) -> Result<(), DeError> {
+    // A byte for each that came, or none, is never too much.
+    if PLACE == NEW && size_of::<T>() > 1 {
+        reader.charge_value(size_of::<T>())?;
     }
+    Ok(())
 }
 
 /// What comes behind the elements.
@@ -58,14 +51,13 @@ pub(super) enum Behind {
 }
 
 /// Pairs of a map.
-pub(super) struct Entries<'r, 'de> {
+pub(super) struct Entries<'r, 'de, const PLACE: bool> {
     pub(super) reader: &'r mut Reader<'de>,
     pub(super) depth: usize,
     pub(super) left: usize,
     pub(super) atoms: bool,
     /// The pair that names the module of a struct is passed over.
     pub(super) is_struct: bool,
-    pub(super) place: Place,
 }
 
 /// Bytes one by one.
@@ -113,7 +105,7 @@ pub(super) fn parts<const N: usize>(
     SeqDeserializer::new(parts.into_iter())
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de, const PLACE: bool> SeqAccess<'de> for Elements<'_, 'de, PLACE> {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
@@ -124,7 +116,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         }
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        self.place.one_more::<T::Value>(self.reader)?;
+        one_more::<T::Value, PLACE>(self.reader)?;
         let (depth, atoms, room) = (self.depth, self.atoms, size_of::<T::Value>());
         let element = Deserializer { reader: self.reader, depth, is_name: false, atoms, room };
         seed.deserialize(element).map(Some)
@@ -135,7 +127,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+impl<'de, const PLACE: bool> MapAccess<'de> for Entries<'_, 'de, PLACE> {
     type Error = DeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
@@ -147,13 +139,13 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
             }
             self.reader.skip_term()?;
         }
-        self.place.one_more::<K::Value>(self.reader)?;
+        one_more::<K::Value, PLACE>(self.reader)?;
         let (depth, atoms, room) = (self.depth, self.atoms, size_of::<K::Value>());
         seed.deserialize(Deserializer { reader: self.reader, depth, is_name: true, atoms, room }).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        self.place.one_more::<V::Value>(self.reader)?;
+        one_more::<V::Value, PLACE>(self.reader)?;
         let (depth, atoms, room) = (self.depth, self.atoms, size_of::<V::Value>());
         seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms, room })
     }
@@ -169,7 +161,7 @@ impl<'de> SeqAccess<'de> for Bytes<'_, 'de> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
         let Some((byte, rest)) = self.bytes.split_first() else { return Ok(None) };
         self.bytes = rest;
-        Place::New.one_more::<T::Value>(self.reader)?;
+        one_more::<T::Value, NEW>(self.reader)?;
         seed.deserialize(byte.into_deserializer()).map(Some)
     }
 
@@ -242,8 +234,9 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DeError> {
         self.expect_values(len)?;
         let Content { depth, atoms } = self.content;
-        let (reader, behind, place) = (self.reader, Behind::Nothing, Place::Inside);
-        let mut elements = Elements { reader, depth, left: self.values, atoms, behind, place };
+        let behind = Behind::Nothing;
+        let mut elements =
+            Elements::<INSIDE> { reader: self.reader, depth, left: self.values, atoms, behind };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left == 0 { Ok(value) } else { Err(DeError::invalid_length(len, &"fewer values")) }
     }
@@ -254,7 +247,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         self.expect_values(1)?;
-        self.content(size_of::<V::Value>()).entries(visitor, false, Place::Inside)
+        self.content(size_of::<V::Value>()).entries::<_, INSIDE>(visitor, false)
     }
 }
 
@@ -287,7 +280,7 @@ impl<'de> VariantAccess<'de> for EnumTerm<'_, 'de> {
             }
             _ => (content.reader.tuple_header()?, Behind::Nothing),
         };
-        content.elements(visitor, count, (behind, Place::New))
+        content.elements::<_, NEW>(visitor, count, behind)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, DeError> {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 
 use super::DeError;
 use super::de::Deserializer;
-use super::de_access::{Behind, Place};
+use super::de_access::{Behind, INSIDE};
 use super::scope::{STRUCT, elixir_module};
 use crate::{Reader, tags};
 
@@ -35,7 +35,7 @@ impl<'de> Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         self.expect_module(module)?;
-        self.entries(visitor, true, Place::Inside)
+        self.entries::<_, INSIDE>(visitor, true)
     }
 
     /// Fails unless the map that comes next is a struct of this module; goes past nothing.
@@ -81,7 +81,7 @@ impl<'de> Deserializer<'_, 'de> {
                 "expected a record #{tag}{{}} of {wanted} fields, found {found}"
             )));
         }
-        self.elements(visitor, found, (Behind::Nothing, Place::Inside))
+        self.elements::<_, INSIDE>(visitor, found, Behind::Nothing)
     }
 
     /// A list of pairs, or a map with atom keys.
@@ -91,7 +91,7 @@ impl<'de> Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         if self.reader.peek_tag()? == tags::MAP {
-            return self.entries(visitor, true, Place::Inside);
+            return self.entries::<_, INSIDE>(visitor, true);
         }
         self.make_room::<V::Value>()?;
         let depth = self.inside()?;
