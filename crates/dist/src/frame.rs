@@ -277,7 +277,7 @@ mod tests {
             let mut long = None;
             for part in bytes.chunks(READ_BYTES) {
                 reader.room(|| &mut blocks).extend_from_slice(part);
-                long = long.or(reader.poll_frame().unwrap());
+                long = long.or_else(|| reader.poll_frame().unwrap());
             }
             let Some(Frame::Body(long)) = long else { panic!("a frame") };
             // What is behind it in the same memory, or is not.

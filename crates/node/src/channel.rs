@@ -565,4 +565,5 @@ impl Drop for Channel {
 }
 
 #[cfg(test)]
+#[path = "channel/tests/ended.rs"]
 mod tests;

@@ -243,7 +243,6 @@ impl Assembler {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use super::{ANNOUNCED_MAX, Assembler, FragmentLimits, Joined};
     use core::time::Duration;

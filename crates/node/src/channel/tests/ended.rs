@@ -59,17 +59,16 @@ fn what_is_asked_of_an_ended_process_touches_one_connection() {
     let ended = Pid::new(node.name(), 7, 1_000, 0);
     let (done, is_done) = mpsc::channel();
     let busy = other.state.lock();
-    let asking = {
-        let (node, asks) = (Arc::clone(&node), Arc::clone(&asks));
-        std::thread::spawn(move || {
+    let waited = std::thread::scope(|scope| {
+        scope.spawn(|| {
             let received = Received { control: Control::Link { from, to: ended }, payload: None };
             node.deliver(&asks, received).unwrap();
             done.send(()).unwrap();
-        })
-    };
-    let waited = is_done.recv_timeout(Duration::from_secs(5));
-    drop(busy);
-    asking.join().unwrap();
+        });
+        let waited = is_done.recv_timeout(Duration::from_secs(5));
+        drop(busy);
+        waited
+    });
     assert_eq!(waited, Ok(()), "it waits for another connection");
     assert_eq!(node.concerned(), 0);
 }
