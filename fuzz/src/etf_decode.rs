@@ -12,6 +12,7 @@ const SMALL: Limits = Limits {
     integer_bits_max: 256,
     memory_bytes_max: 4_096,
     memory_ratio_max: 24,
+    values_ratio_max: 24,
     inflated_bytes_max: 1_024,
     inflated_ratio_max: 10,
     node_names_new_max: 4,

@@ -1,10 +1,11 @@
 //! The assembler of fragments, against a model of it: signals of many sequences, begun, gone on with, abandoned, too many
-//! and too large, with time in between.
+//! and too large, with time in between; joined in blocks or not.
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use core::time::Duration;
 use engset_dist::Flags;
+use engset_dist::blocks::Blocks;
 use engset_dist::connection::{ConnectionError as E, Incoming, IncomingConfig};
 use engset_term::Instant;
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ fn play(input: &mut Unstructured<'_>) -> Result<()> {
     let mut now = Instant::ZERO;
     let mut incoming = Incoming::new(now, Flags::OURS, &config);
     let mut model = Model::default();
+    let (mut blocks, in_blocks) = (Blocks::new(), input.arbitrary()?);
     for _ in 0..200 {
         if input.is_empty() {
             break;
@@ -78,12 +80,21 @@ fn play(input: &mut Unstructured<'_>) -> Result<()> {
             }
         }
         let (frame, expected) = step(input, &mut model, now)?;
-        let read = incoming.handle_bytes(now, &frame);
-        assert_eq!(read.as_ref().err(), expected.as_ref().err(), "what is wrong is what is told");
-        if read.is_err() {
-            return Ok(());
+        if in_blocks {
+            incoming.room(|| &mut blocks).extend_from_slice(&frame);
+            incoming.handle_read(now, frame.len());
+        } else {
+            // What is wrong with them is told below, too.
+            incoming.handle_bytes(now, &frame).unwrap_or_default();
         }
         let arrived = incoming.poll_event().map(|signal| signal.payload.expect("a message").bytes().clone());
+        assert_eq!(incoming.fault(), expected.as_ref().err(), "what is wrong is what is told");
+        if incoming.fault().is_some() {
+            return Ok(());
+        }
+        if in_blocks && input.ratio(1_u8, 4_u8)? {
+            incoming.rest(|| &mut blocks);
+        }
         assert_eq!(arrived, expected.unwrap_or_default(), "a signal arrives with its last fragment, whole");
         assert_eq!(incoming.held_bytes(), model.held(), "what is held is what is open");
         assert!(incoming.held_bytes() <= BYTES_MAX, "what is held is bounded");

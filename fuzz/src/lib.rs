@@ -2,6 +2,7 @@
 //!
 //! A target panics when something that must always hold does not. Bytes that are refused are no finding.
 
+pub mod blocks;
 pub mod connection;
 pub mod control;
 pub mod epmd;
@@ -28,7 +29,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "etf_decode", run: etf_decode::run, seeds: etf_decode::seeds },
     Target { name: "etf_round_trip", run: etf_round_trip::run, seeds: etf_round_trip::seeds },
     Target { name: "handshake", run: handshake::run, seeds: handshake::seeds },
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "etf_erlang", run: etf_erlang::run, seeds: etf_erlang::seeds },
     Target { name: "header", run: header::run, seeds: header::seeds },
     Target { name: "fragments", run: fragments::run, seeds: fragments::seeds },
+    Target { name: "blocks", run: blocks::run, seeds: blocks::seeds },
     Target { name: "handshake_server", run: handshake_server::run, seeds: handshake_server::seeds },
     Target { name: "handshake_client", run: handshake_client::run, seeds: handshake_client::seeds },
     Target { name: "epmd_client", run: epmd_client::run, seeds: epmd_client::seeds },

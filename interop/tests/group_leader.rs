@@ -104,6 +104,24 @@ fn init_and_net_kernel_answer() {
     assert_eq!(*stopped.lock().unwrap(), Some(engset::StopWish::Restart));
 }
 
+/// Characters that are none, and those that are not in the encoding, by the words of an Erlang node without a shell.
+#[test]
+fn the_node_s_user_refuses_what_erlang_s_does() {
+    let Some(stage) = Stage::new() else { return };
+    stage.eval("U = rpc:call($N, erlang, whereis, [user]).");
+    stage.eval("Ask = fun(To, Request) -> R = make_ref(), To ! {io_request, self(), R, Request}, receive {io_reply, R, A} -> A after 5000 -> timeout end end.");
+    stage.check(
+        "[Request || Request <- [{put_chars, unicode, {a}}, {put_chars, unicode, a}, {put_chars, unicode, [a]}, {put_chars, unicode, [-1]}, {put_chars, unicode, 17}, \
+            {put_chars, unicode, [16#D800]}, {put_chars, unicode, [16#110000]}, {put_chars, unicode, [\"ab\", <<255>>]}, \
+            {put_chars, unicode, [<<195>>, 164]}, {put_chars, unicode, [97 | b]}, {put_chars, unicode, [97 | 98]}, {put_chars, latin1, [300]}, {put_chars, latin1, {a}}, \
+            {put_chars, [300]}, {put_chars, {a}}, {requests, [{put_chars, unicode, {a}}, {put_chars, unicode, \"y\"}]}, \
+            {put_chars, unicode, [<<195>>, <<164>>]}, {put_chars, latin1, <<255>>}, {put_chars, <<228>>}, {put_chars, unicode, [[[\"a\"], <<\"b\">>] | <<\"c\">>]}], \
+            Ask(U, Request) =/= Ask(user, Request)].",
+        "[]",
+    );
+    stage.check("{'EXIT', {badarg, _}} = (catch io:put_chars(U, [16#110000])), ok.", "ok");
+}
+
 /// `erlang:group_leader(Leader, Pid)` sends the leader's pid alone, of whatever node it is.
 #[test]
 fn the_leader_may_be_of_any_node() {

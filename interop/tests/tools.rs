@@ -249,7 +249,7 @@ fn names_and_live_dashboard() {
         "{file, _} = erpc:call($N, code, is_loaded, ['Elixir.Phoenix.LiveDashboard.SystemInfo']), ok.",
         "ok",
     );
-    stage.check("#{'dashboard_running?' := R} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', capabilities_callback, [#{}]), R.", "true");
+    stage.check("#{'dashboard_running?' := R} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', capabilities_callback, [[]]), R.", "false");
     stage.check("#{system_info := _, system_limits := _, system_usage := _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', info_callback, [[], []]), ok.", "ok");
     stage.check("{Ps, Total, _} = erpc:call($N, 'Elixir.Phoenix.LiveDashboard.SystemInfo', processes_callback, [<<>>, memory, desc, 5, undefined]), {length(Ps), Total > 5}.", "{5,true}");
     // The forms of its version 0.8: processes are structs, applications are trees.

@@ -45,7 +45,8 @@ pub(crate) fn explain(peer: NodeName, error: &ConnectError) -> Failure {
         }
         ConnectError::Tcp { at, error } => unreachable(format!("{peer} does not accept connections at {at}"))
             .step(Step::Tcp)
-            .check(format!("the operating system says: {error}; EPMD says that the node listens there"))
+            .check(format!("the operating system says: {error}"))
+            .check("EPMD says that the node listens there")
             .remedy(
                 "open that port in the firewall; if the node has just ended, wait until EPMD has noticed",
             ),
@@ -130,7 +131,7 @@ fn explain_handshake(peer: NodeName, error: &HandshakeError, cookie: &Cookie) ->
             Failure::new(Status::Refused, format!("{peer} speaks TLS only"))
                 .step(Step::Handshake)
                 .check("its answer is a record of TLS")
-                .remedy("give certificates by --tls-dir and --name; `engset cert` makes them")
+                .remedy("give certificates by --tls-dir and --name, of a name that no node has; `engset cert add` makes them")
         }
         HandshakeError::MissingFlags(flags) => {
             Failure::new(Status::Refused, format!("{peer} cannot do what every node must: {flags}"))

@@ -4,6 +4,7 @@ use crate::failure::{Failure, Status};
 use std::env;
 use std::fmt;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The variable that may hold the cookie.
@@ -57,13 +58,14 @@ impl CookieFlags {
             });
         }
         if let Some(text) = variable.filter(|text| !text.is_empty()) {
-            return Cookie::new(&text, Origin::Variable);
+            // Where it was made of a file, that one's line end came along.
+            return Cookie::new(without_line_end(&text), Origin::Variable);
         }
         let file = home.map(|home| home.join(".erlang.cookie"));
         let found = file.as_deref().map(read).transpose()?.flatten();
         found.ok_or_else(|| {
             Failure::new(Status::Usage, "there is no cookie to show to the other node")
-                .check(format!("neither --cookie, --cookie-file nor {COOKIE_VARIABLE} is given, and ~/.erlang.cookie is not there"))
+                .check(format!("neither --cookie, --cookie-file nor {COOKIE_VARIABLE} is given and not empty, and ~/.erlang.cookie is not there"))
                 .remedy("give the other node's cookie in one of these ways; on it, `erlang:get_cookie()` shows it")
         })
     }
@@ -72,7 +74,17 @@ impl CookieFlags {
 impl Cookie {
     fn new(text: &str, origin: Origin) -> Result<Self, Failure> {
         if text.is_empty() {
-            return Err(Failure::new(Status::Usage, format!("the cookie from {origin} is empty")));
+            return Err(Failure::new(Status::Usage, format!("the cookie from {origin} is empty"))
+                .remedy("put the other node's cookie there; on it, `erlang:get_cookie()` shows it"));
+        }
+        if text.contains(char::is_control) {
+            let lines = text.lines().count();
+            let found =
+                if lines > 1 { format!("{lines} lines") } else { "a control character in it".to_owned() };
+            let summary = format!("the cookie from {origin} has {found}: no node takes such a one");
+            return Err(
+                Failure::new(Status::Usage, summary).remedy("leave the cookie there, and nothing else")
+            );
         }
         Ok(Self { text: text.to_owned(), origin })
     }
@@ -101,7 +113,11 @@ impl fmt::Debug for CookieFlags {
 
 impl fmt::Display for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "our cookie is from {} and has the fingerprint {}", self.origin, self.fingerprint())
+        write!(f, "our cookie is from {} and has the fingerprint {}", self.origin, self.fingerprint())?;
+        if self.text.trim() == self.text {
+            return Ok(());
+        }
+        f.write_str("; it begins or ends with a space, which is part of it")
     }
 }
 
@@ -123,20 +139,33 @@ impl fmt::Display for Origin {
 
 /// The cookie in a file, or `None` where there is no such file.
 fn read(file: &Path) -> Result<Option<Cookie>, Failure> {
-    let unreadable = |error: &dyn std::error::Error| {
-        Failure::new(Status::Usage, format!("the cookie file {} cannot be read: {error}", file.display()))
+    let unreadable = |error: &io::Error| {
+        let summary = format!("the cookie file {} cannot be read: {error}", file.display());
+        Failure::new(Status::Usage, summary).remedy(match error.kind() {
+            ErrorKind::PermissionDenied => {
+                "run the command as the user that the file belongs to, or give a file that this user may read by --cookie-file"
+            }
+            ErrorKind::InvalidData => "give the file that has the cookie as text, and nothing else, by --cookie-file",
+            _ => "give the path of the file that has the cookie by --cookie-file",
+        })
     };
     match fs::metadata(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(&error)),
         Ok(found) if found.len() > COOKIE_FILE_BYTES_MAX => {
             let summary = format!("{} is too long for a cookie file", file.display());
-            return Err(Failure::new(Status::Usage, summary));
+            return Err(Failure::new(Status::Usage, summary)
+                .check("a cookie has 255 characters at most")
+                .remedy("give the path of the file that has the cookie by --cookie-file"));
         }
         Ok(_) => {}
     }
     let text = fs::read_to_string(file).map_err(|error| unreadable(&error))?;
-    Cookie::new(text.trim_end_matches(['\r', '\n']), Origin::File(file.to_owned())).map(Some)
+    Cookie::new(without_line_end(&text), Origin::File(file.to_owned())).map(Some)
+}
+
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
 }
 
 #[cfg(test)]

@@ -77,6 +77,17 @@ impl Failure {
         self.fact("step", step.to_string())
     }
 
+    /// Whether it happened at this step, and not for want of time.
+    pub(crate) fn is_at(&self, step: Step) -> bool {
+        self.facts.first().is_some_and(|(label, at)| *label == "step" && *at == step.to_string())
+    }
+
+    /// Only with the first of its facts.
+    pub(crate) fn first_facts(mut self, count: usize) -> Self {
+        self.facts.truncate(count);
+        self
+    }
+
     /// A time limit passed at this step.
     pub(crate) fn timeout(self, step: Step) -> Self {
         self.fact("step", format!("timeout ({step})"))

@@ -4,13 +4,13 @@ use crate::connect_error::{explain, explain_dial, step_of};
 use crate::cookie::{Cookie, CookieFlags};
 use crate::failure::{Failure, Status, Step};
 use crate::{flags, random};
-use engset::net::{ConnectError, DialError, StartNodeError, TlsConfig, epmd};
+use engset::net::{ConnectError, DialError, StartNodeError, TlsConfig, TlsConfigError, epmd};
 use engset::{Cx, Instant, Node, NodeBuilder, NodeName, Scheduler, Term};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// So many of a host's addresses are tried.
@@ -98,7 +98,14 @@ impl PeerFlags {
     fn connected(&self, node: Node, cookie: &Cookie, gone: Duration) -> Result<Reached, Failure> {
         let scheduler = node.processes().scheduler().clone();
         let began = scheduler.now();
-        connect(&node, self.node, self.timeout.saturating_sub(gone), cookie, self.timeout)?;
+        let connected = connect(&node, self.node, self.timeout.saturating_sub(gone), cookie, self.timeout);
+        connected.map_err(|failure| match self.port {
+            // Not EPMD has said so: its step and what the system says are left.
+            Some(port) if failure.is_at(Step::Tcp) => failure.first_facts(2).check(format!("--port says that the node listens at port {port}")).remedy(
+                "start the node there, or correct --port; open that port in the firewall, or leave --port out where the node is in an EPMD",
+            ),
+            _ => failure,
+        })?;
         let took = gone.saturating_add(scheduler.now().saturating_duration_since(began));
         let deadline = scheduler.now().saturating_add(self.timeout.saturating_sub(took));
         Ok(Reached { peer: self.node, took, limit: self.timeout, node, deadline })
@@ -129,10 +136,7 @@ impl PeerFlags {
     /// The certificates to speak TLS with.
     fn tls(&self) -> Result<Option<TlsConfig>, Failure> {
         let (Some(dir), Some(name)) = (&self.tls_dir, self.name) else { return Ok(None) };
-        TlsConfig::from_dir(dir, &name.text()).map(Some).map_err(|error| {
-            Failure::new(Status::Usage, error.to_string())
-                .remedy(format!("`engset cert add --dir {} {name}` makes them", dir.display()))
-        })
+        TlsConfig::from_dir(dir, &name.text()).map(Some).map_err(|error| no_certificates(dir, name, &error))
     }
 }
 
@@ -156,6 +160,31 @@ impl Reached {
 impl fmt::Debug for Reached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reached").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// The files of a node's certificate cannot be used.
+fn no_certificates(dir: &Path, name: NodeName, error: &TlsConfigError) -> Failure {
+    let failure = Failure::new(Status::Usage, error.to_string());
+    let shown = dir.display();
+    let files = || format!("looked at: ca.pem, {name}.pem and {name}.key in {shown}");
+    match error {
+        TlsConfigError::File { path, error } if error.kind() == io::ErrorKind::NotFound => {
+            let has_authority = path.file_name().is_none_or(|file| file != "ca.pem");
+            let command = if has_authority { "add" } else { "init" };
+            failure.remedy(format!(
+                "give the directory of the cluster's certificates by --tls-dir, and a name that has one by --name; `engset cert {command} --dir {shown} {name}` makes them"
+            ))
+        }
+        TlsConfigError::File { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+            failure.remedy("run the command as the user that the file belongs to, or make certificates for this user by `engset cert add`")
+        }
+        TlsConfigError::Certificate(_) | TlsConfigError::Key(_) | TlsConfigError::Authority(_) => {
+            failure.check(files()).remedy(format!(
+                "put the right files there; or remove those of {name} and make new ones by `engset cert add --dir {shown} {name}`"
+            ))
+        }
+        _ => failure.check(files()),
     }
 }
 
@@ -251,12 +280,18 @@ fn out_of_time(peer: NodeName, step: Step, limit: Duration) -> Failure {
 
 /// A hidden node of our own.
 pub(crate) fn start(own_name: &str, cookie: &Cookie, tls: Option<TlsConfig>) -> Result<Node, Failure> {
+    let (is_tls, another_name) = (tls.is_some(), "give another name by --name");
     let builder = Node::builder().workers(1).name(own_name).cookie(cookie.secret());
     with_tls(builder, tls).start().map_err(|error| {
         let failure = not_started(&error);
         match error {
-            StartNodeError::Cookie(_) => failure.check(cookie.to_string()),
-            StartNodeError::Epmd(_) => failure.remedy("give another name by --name, or leave it out"),
+            StartNodeError::Cookie(_) => failure.check(cookie.to_string()).remedy(
+                "give the cookie of the other node by --cookie-file or ENGSET_COOKIE; on it, `erlang:get_cookie()` shows it",
+            ),
+            StartNodeError::Epmd(_) if is_tls => {
+                failure.remedy(format!("{another_name}; `engset cert add` makes certificates for it"))
+            }
+            StartNodeError::Epmd(_) => failure.remedy(format!("{another_name}, or leave it out")),
             _ => failure,
         }
     })

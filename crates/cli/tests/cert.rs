@@ -177,3 +177,34 @@ fn what_cannot_be_made_is_refused_before_anything_is_written() {
     assert_eq!(folder.run("init", &["--days", "3650", "a@host"]).status, Some(0));
     assert_eq!(folder.run("add", &["--days", "1", "b@host"]).status, Some(0));
 }
+
+/// What would make certificates that no node takes, or none, says so, and what to do.
+#[test]
+fn a_directory_that_cannot_be_used_is_told_of() {
+    let folder = Folder::new("wrong");
+    let told = |command: &str, status: i32| {
+        let done = folder.run(command, &["new@host"]);
+        assert_eq!(done.status, Some(status), "{done:?}");
+        assert!(done.stderr.contains("\n  do     "), "{done:?}");
+        done.stderr
+    };
+    assert!(told("add", 1).contains("`engset cert init` makes a new one"));
+    fs::write(&folder.0, "").unwrap();
+    assert!(told("init", 1).contains("is a file"));
+    fs::remove_file(&folder.0).unwrap();
+    assert_eq!(folder.run("init", &["a@host"]).status, Some(0));
+    // The certificate of another authority, none, and no certificate.
+    let other = Folder::new("other");
+    assert_eq!(other.run("init", &["b@host"]).status, Some(0));
+    let authority = folder.0.join("ca.pem");
+    let own = fs::read(&authority).unwrap();
+    fs::copy(other.0.join("ca.pem"), &authority).unwrap();
+    assert!(told("add", 2).starts_with("error: ca.pem and ca.key are not of the same CA"));
+    fs::write(&authority, "nothing").unwrap();
+    assert!(told("add", 2).starts_with("error: ca.pem is no certificate of a CA"));
+    fs::remove_file(&authority).unwrap();
+    assert!(told("add", 2).starts_with("error: there is no certificate of a CA at"));
+    assert!(!folder.files().iter().any(|name| name.starts_with("new@")), "nothing is left half done");
+    fs::write(&authority, own).unwrap();
+    assert_eq!(folder.run("add", &["new@host"]).status, Some(0));
+}

@@ -61,6 +61,26 @@ fn nothing_found_and_no_answer_have_codes_of_their_own() {
 }
 
 #[test]
+fn what_is_wrong_on_the_command_line_is_told_with_what_to_do() {
+    let told = |args: &[&str]| {
+        let done = Engset::new(1).args(["discover"]).args(args).run();
+        assert_eq!(done.status, Some(2), "{done:?}");
+        assert!(done.stderr.contains("\n  do     "), "{done:?}");
+        done.stderr
+    };
+    let k8s = told(&["k8s", "--basename", "a", "--selector", "b=c", "--api", "nonsense"]);
+    assert!(k8s.starts_with("error: --api is not of the form host:port: nonsense\n"), "{k8s}");
+    let gossip = told(&["gossip", "--multicast-addr", "10.0.0.1"]);
+    assert!(gossip.starts_with("error: 10.0.0.1 is no address of a multicast group\n"), "{gossip}");
+    let path = std::env::temp_dir().join(format!("engset-secret-{}", std::process::id()));
+    let path_text = path.to_str().unwrap();
+    assert!(told(&["gossip", "--secret-file", path_text]).contains("cannot be read"));
+    fs::write(&path, "\nsecret\n").unwrap();
+    assert!(told(&["gossip", "--secret-file", path_text]).contains("has nothing in its first line"));
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn watch_shows_changes_of_a_file_until_a_signal() {
     let port = free_port().unwrap();
     let path = std::env::temp_dir().join(format!("engset-discover-{}", std::process::id()));

@@ -84,6 +84,19 @@ fn a_second_epmd_says_that_one_is_running() {
     assert!(second.stderr.starts_with(&said), "{second:?}");
 }
 
+/// Whoever has the port and says nothing is no reason to say nothing oneself.
+#[test]
+fn a_port_that_something_silent_has_is_told_of() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let done = Engset::new(port).args(["epmd"]).run();
+    assert_eq!(done.status, Some(1), "{done:?}");
+    assert!(done.stderr.contains("what listens there is no EPMD"), "{done:?}");
+    let done = Engset::new(port).args(["epmd", "--address", "203.0.113.9"]).run();
+    assert_eq!(done.status, Some(1), "{done:?}");
+    assert!(done.stderr.contains("  do     give an address of this machine by --address"), "{done:?}");
+}
+
 #[test]
 fn an_output_that_nobody_reads_is_no_error() {
     let port = free_port().unwrap();

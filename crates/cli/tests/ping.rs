@@ -191,6 +191,57 @@ fn an_erlang_node_without_epmd_is_reached_by_its_port() {
     assert!(wrong.stderr.contains("lone@127.0.0.1"), "{wrong:?}");
 }
 
+/// With --port no EPMD was asked, and none is to blame.
+#[test]
+fn a_port_at_which_nobody_listens_is_told_of() {
+    let port = free_port().unwrap().to_string();
+    let said = failure(ping(free_port().unwrap(), &["a@127.0.0.1", "--port", &port]), 4, "tcp");
+    assert!(said.contains(&format!("  check  --port says that the node listens at port {port}\n")), "{said}");
+    assert!(
+        said.contains("  do     start the node there, or correct --port") && !said.contains("EPMD says"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_name_that_another_node_has_is_told_of() {
+    let port = free_port().unwrap();
+    let node = ::engset::Node::builder().name("a@127.0.0.1").cookie("secret").epmd_tcp_port(port).workers(1);
+    let _node = node.start().expect("it starts");
+    let done = ping(port, &["a@127.0.0.1", "--name", "a@127.0.0.1"]);
+    assert_eq!(done.status, Some(1), "{done:?}");
+    assert!(done.stderr.contains("refuses it: a node of this name is already registered"), "{done:?}");
+    assert!(done.stderr.contains("  do     give another name by --name, or leave it out"), "{done:?}");
+}
+
+#[test]
+fn certificates_that_are_not_there_are_told_of() {
+    let port = free_port().unwrap();
+    let dir = std::env::temp_dir().join(format!("engset-ping-tls-{}", std::process::id()));
+    let dir_text = dir.to_str().expect("a path in UTF-8");
+    let tls = |name: &str| {
+        let done = ping(port, &["a@127.0.0.1", "--tls-dir", dir_text, "--name", name]);
+        assert_eq!(done.status, Some(2), "{done:?}");
+        done.stderr
+    };
+    let said = tls("b@127.0.0.1");
+    assert!(said.contains("ca.pem cannot be read") && said.contains("`engset cert init --dir"), "{said}");
+    let made =
+        Engset::new(port).args(["cert", "init", "--dir", dir_text, "b@127.0.0.1", "c@127.0.0.1"]).run();
+    assert_eq!(made.status, Some(0), "{made:?}");
+    let said = tls("d@127.0.0.1");
+    assert!(
+        said.contains("d@127.0.0.1.pem cannot be read") && said.contains("`engset cert add --dir"),
+        "{said}"
+    );
+    // The key of another node.
+    std::fs::copy(dir.join("c@127.0.0.1.key"), dir.join("b@127.0.0.1.key")).expect("both are ours");
+    let said = tls("b@127.0.0.1");
+    assert!(said.contains("  check  looked at: ca.pem, b@127.0.0.1.pem and b@127.0.0.1.key in"), "{said}");
+    assert!(said.contains("  do     put the right files there"), "{said}");
+    std::fs::remove_dir_all(&dir).expect("it is ours");
+}
+
 #[test]
 fn an_engset_node_is_reached_by_its_unix_socket() {
     let dir = std::env::temp_dir().join(format!("engset-ping-{}", std::process::id()));

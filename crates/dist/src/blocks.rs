@@ -13,6 +13,9 @@ pub const BLOCKS_MAX: usize = 16;
 /// A block with less room is full, in bytes: so much can be read at a time at least. It is a fragment with its head and what
 /// is before it: the end of one that were left for another read would look like a stream of small signals.
 pub const READ_BYTES: usize = 68 * 1024;
+/// So much of what is not complete, in bytes, is put elsewhere while nothing comes, and its block given back: whoever sends
+/// a little and then nothing would keep a block for it.
+pub const LITTLE_BYTES_MAX: usize = BLOCK_BYTES / 16;
 
 /// Blocks that have been read into.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Packets on a stream: a 32-bit length, then the body. A length of zero is a tick.
 
-use crate::blocks::{BLOCK_BYTES, Block, Blocks, READ_BYTES};
+use crate::blocks::{BLOCK_BYTES, Block, Blocks, LITTLE_BYTES_MAX, READ_BYTES};
 use bytes::{Buf, Bytes, BytesMut};
 use core::fmt;
 use core::ops::DerefMut;
@@ -44,6 +44,8 @@ pub struct FrameReader {
     buffer: BytesMut,
     /// The whole of the block that the buffer is the rest of, if it is of one.
     whole: Option<Bytes>,
+    /// Whether frames have been cut from memory that is not a block, and may be much longer than what is left in it.
+    is_rest_of_long: bool,
     limit: usize,
 }
 
@@ -54,6 +56,7 @@ impl FrameReader {
         Self {
             buffer: BytesMut::new(),
             whole: None,
+            is_rest_of_long: false,
             limit: limit.clamp(FRAME_BYTES_MAX_LOWEST, FRAME_BYTES_MAX_HIGHEST),
         }
     }
@@ -76,14 +79,16 @@ impl FrameReader {
         if room >= READ_BYTES && (room >= missing || missing > BLOCK_BYTES / 2) {
             return &mut self.buffer;
         }
-        if self.buffer.len().saturating_add(missing.max(READ_BYTES)) > BLOCK_BYTES {
+        let needed = self.buffer.len().saturating_add(missing.max(READ_BYTES));
+        if needed > BLOCK_BYTES {
             // Its memory follows what arrives: at most a block's length more at a time, whatever is announced.
             self.whole = None;
             self.buffer.reserve(missing.clamp(READ_BYTES, BLOCK_BYTES));
             return &mut self.buffer;
         }
         let mut blocks = blocks();
-        let (mut buffer, whole) = blocks.take(READ_BYTES).into_parts();
+        self.is_rest_of_long = false;
+        let (mut buffer, whole) = blocks.take(needed).into_parts();
         buffer.extend_from_slice(&self.buffer);
         let full = core::mem::replace(&mut self.buffer, buffer);
         if let Some(whole) = self.whole.replace(whole) {
@@ -92,13 +97,16 @@ impl FrameReader {
         &mut self.buffer
     }
 
-    /// Gives the memory of an empty buffer back: the stream has nothing for now.
+    /// Gives memory back of which there is little in use: the stream has nothing for now.
     pub fn rest<B: DerefMut<Target = Blocks>>(&mut self, blocks: impl FnOnce() -> B) {
-        if self.buffer.is_empty() {
-            let buffer = core::mem::take(&mut self.buffer);
-            if let Some(whole) = self.whole.take() {
-                blocks().give(Block::of(buffer, whole));
-            }
+        if self.buffer.len() > LITTLE_BYTES_MAX && !self.is_rest_of_long {
+            return;
+        }
+        let left = if self.buffer.is_empty() { BytesMut::new() } else { BytesMut::from(&self.buffer[..]) };
+        self.is_rest_of_long = false;
+        let buffer = core::mem::replace(&mut self.buffer, left);
+        if let Some(whole) = self.whole.take() {
+            blocks().give(Block::of(buffer, whole));
         }
     }
 
@@ -120,6 +128,7 @@ impl FrameReader {
             return Ok(None);
         }
         self.buffer.advance(4);
+        self.is_rest_of_long |= self.whole.is_none();
         Ok(Some(Frame::Body(self.buffer.split_to(len).freeze())))
     }
 
@@ -140,7 +149,7 @@ impl FrameReader {
 #[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use super::{FRAME_BYTES_MAX_DEFAULT, Frame, FrameReader};
-    use crate::blocks::{BLOCK_BYTES, Blocks, READ_BYTES};
+    use crate::blocks::{BLOCK_BYTES, Blocks, LITTLE_BYTES_MAX, READ_BYTES};
     use alloc::vec;
     use alloc::vec::Vec;
     use bytes::Bytes;
@@ -186,6 +195,26 @@ mod tests {
         assert_eq!((reader.capacity(), blocks.len()), (0, 1));
     }
 
+    #[test]
+    fn a_reader_that_rests_with_little_of_a_frame_gives_its_block_back() {
+        for (len, is_little) in [(1, true), (LITTLE_BYTES_MAX, true), (LITTLE_BYTES_MAX + 1, false)] {
+            let (mut blocks, body) = (Blocks::new(), 2 * LITTLE_BYTES_MAX);
+            let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+            let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+            bytes.resize(4 + body, 6);
+            for part in [&bytes[..len], &bytes[len..]] {
+                reader.room(|| &mut blocks).extend_from_slice(part);
+                if part.len() == len {
+                    assert_eq!(reader.poll_frame(), Ok(None));
+                    reader.rest(|| &mut blocks);
+                    assert_eq!((blocks.len(), reader.held_bytes()), (usize::from(is_little), len));
+                    assert_eq!(reader.capacity() <= 2 * LITTLE_BYTES_MAX, is_little, "{len} bytes");
+                }
+            }
+            assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![6; body].into()))));
+        }
+    }
+
     /// Reads a frame with a body of so many bytes, `at_once` of them at a time; the most memory that the reader had.
     fn long(body: usize, at_once: usize) -> usize {
         let mut blocks = Blocks::new();
@@ -203,6 +232,61 @@ mod tests {
         }
         assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
         most
+    }
+
+    #[test]
+    fn a_frame_that_has_begun_gets_its_room_although_a_block_with_less_is_kept() {
+        let mut blocks = Blocks::new();
+        // Two that are left with little more than a read each.
+        let mut used = [(); 2].map(|()| FrameReader::new(FRAME_BYTES_MAX_DEFAULT));
+        let body = BLOCK_BYTES - READ_BYTES - 1_000;
+        for reader in &mut used {
+            let room = reader.room(|| &mut blocks);
+            room.extend_from_slice(&u32::try_from(body).unwrap().to_be_bytes());
+            room.extend_from_slice(&vec![7; body]);
+        }
+        let kept = used.each_mut().map(FrameReader::poll_frame);
+        used.iter_mut().for_each(|reader| reader.rest(|| &mut blocks));
+
+        let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+        let (body, mut most) = (BLOCK_BYTES - READ_BYTES - 4, 0);
+        let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+        bytes.resize(4 + body, 5);
+        for part in bytes.chunks(1_000) {
+            let room = reader.room(|| &mut blocks);
+            assert!(room.capacity() - room.len() >= READ_BYTES);
+            room.extend_from_slice(part);
+            most = most.max(blocks.len());
+        }
+        assert_eq!(reader.poll_frame(), Ok(Some(Frame::Body(vec![5; body].into()))));
+        assert!(most <= 3, "{most} blocks");
+        assert_eq!(
+            kept,
+            [(); 2].map(|()| Ok(Some(Frame::Body(vec![7; BLOCK_BYTES - READ_BYTES - 1_000].into()))))
+        );
+    }
+
+    #[test]
+    fn what_follows_a_long_frame_does_not_keep_its_memory_while_nothing_comes() {
+        for rest in [1, LITTLE_BYTES_MAX + 1] {
+            let (mut blocks, body) = (Blocks::new(), 3 * BLOCK_BYTES);
+            let mut reader = FrameReader::new(FRAME_BYTES_MAX_DEFAULT);
+            let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+            bytes.resize(4 + body, 5);
+            bytes.extend(vec![1; rest]);
+            let mut long = None;
+            for part in bytes.chunks(READ_BYTES) {
+                reader.room(|| &mut blocks).extend_from_slice(part);
+                long = long.or(reader.poll_frame().unwrap());
+            }
+            let Some(Frame::Body(long)) = long else { panic!("a frame") };
+            // What is behind it in the same memory, or is not.
+            let is_behind = |reader: &FrameReader| long.as_ptr_range().end == reader.buffer.as_ptr();
+            assert!(is_behind(&reader));
+            reader.rest(|| &mut blocks);
+            assert!(!is_behind(&reader) && reader.held_bytes() == rest);
+            assert_eq!(&reader.buffer[..], vec![1; rest]);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod wire;
 use bytes::Bytes;
 use core::time::Duration;
 use engset_dist::Flags;
-use engset_dist::blocks::{BLOCK_BYTES, BLOCKS_MAX, Blocks, READ_BYTES};
+use engset_dist::blocks::{BLOCK_BYTES, BLOCKS_MAX, Blocks, LITTLE_BYTES_MAX, READ_BYTES};
 use engset_dist::connection::{
     ConnectionError, FRAGMENT_BYTES, Incoming, IncomingConfig, Outgoing, OutgoingConfig, POLL_BYTES_MAX,
     Received, SendError, WHOLE_BYTES_MAX,
@@ -194,6 +194,42 @@ fn what_fits_into_a_block_or_not_or_is_longer_than_announced_arrives_whole() {
             assert_eq!(received, [Received { control: send(2), payload: Some(payload.into()) }]);
         }
         assert_eq!(back.held_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_signal_of_which_little_has_come_keeps_no_block_while_nothing_comes() {
+    for (len, is_little) in [(0, true), (1, true), (LITTLE_BYTES_MAX, true), (LITTLE_BYTES_MAX + 1, false)] {
+        let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+        let whole = [wire::first(1, 2, &send_bytes(1), &[1; 9]), wire::next(1, 1, &[1; 9])].concat();
+        assert_eq!(read(&mut back, &mut blocks, &whole).len(), 1);
+        back.room(|| &mut blocks);
+        back.rest(|| &mut blocks);
+        let all = blocks.len();
+        // What follows one in fragments is joined in a block.
+        assert_eq!(read(&mut back, &mut blocks, &whole).len(), 1);
+        let first = wire::first(2, 2, &send_bytes(1), &vec![2; len]);
+        assert_eq!(read(&mut back, &mut blocks, &first), []);
+        assert_eq!(blocks.len(), if is_little { all } else { all - 1 }, "{len} bytes");
+        let received = read(&mut back, &mut blocks, &wire::next(2, 1, &[3; 40_000]));
+        let payload = Bytes::from([vec![2; len], vec![3; 40_000]].concat());
+        assert_eq!(received, [Received { control: send(1), payload: Some(payload.into()) }]);
+        assert_eq!(back.held_bytes(), 0);
+    }
+}
+
+/// A binary that a process keeps keeps no more of what it came in than of a message that came by itself.
+#[test]
+fn what_is_kept_of_a_small_message_does_not_keep_the_block_it_was_read_into() {
+    for (len, keeps) in [(BLOCK_BYTES / 64 - 1, false), (BLOCK_BYTES / 64, true)] {
+        let (mut back, mut blocks) = (incoming(UNCACHED), Blocks::new());
+        let bytes = wire::normal(&send_bytes(1), &binary(len, 8));
+        let received = read(&mut back, &mut blocks, &bytes);
+        let [Received { payload: Some(payload), .. }] = &received[..] else { panic!("{received:?}") };
+        let term = payload.term().unwrap();
+        let kept = term.as_binary().unwrap();
+        let is_inside = payload.bytes().as_ptr_range().contains(&kept.as_ptr());
+        assert_eq!(is_inside, keeps, "{len} bytes");
     }
 }
 

@@ -95,7 +95,8 @@
 //! counter of another node, in Rust, Erlang or Elixir. From Erlang this one is `gen_server:call(counter, {add, 3})`.
 //!
 //! A server that is written elsewhere is described by a trait, and [`macro@client`] makes its client; [`macro@term`] says which
-//! form a type has in Erlang or Elixir. `docs/elixir.md` shows both.
+//! form a type has in Erlang or Elixir. `docs/elixir.md` shows both. `docs/cluster.md` goes through all that makes a node one
+//! of a cluster's own: being seen, found and called, `global`, `pg`, `erpc`, TLS.
 //!
 //! * Messages move as they are between processes of one node, and are Erlang terms between nodes: [`Protocol`].
 //! * Addresses name one process ([`Addr`]) or whoever holds a name ([`Service`]), on any node.
@@ -124,6 +125,7 @@ pub mod terms {
 /// Connecting, EPMD, and their errors.
 pub mod net {
     pub use engset_dist::Flags;
+    pub use engset_dist::connection::{IncomingConfig, OutgoingConfig, TickConfig};
     pub use engset_dist::epmd::EpmdError;
     pub use engset_dist::handshake::{HandshakeError, Step as HandshakeStep};
     pub use engset_etf::Payload;
@@ -210,6 +212,11 @@ pub use engset_term::{
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Runs the example of a node that joins a cluster.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/cluster.md")]
+struct InACluster;
 
 /// Compiles the examples for Elixir teams.
 #[cfg(doctest)]

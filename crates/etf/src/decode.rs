@@ -28,7 +28,7 @@ pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Term, DecodeError> {
     }
 }
 
-/// As [`decode_with`]; the term shares its long binaries with `bytes`: those of 1 KiB and more that are a
+/// As [`decode_with`]; the term shares its long binaries with `bytes`: those of 4 KiB and more that are a
 /// 64th of them or more.
 pub fn decode_bytes(bytes: &Bytes, limits: &Limits) -> Result<Term, DecodeError> {
     let body = bytes.slice_ref(after_version(bytes)?);
@@ -540,8 +540,8 @@ const fn one_byte_later(error: DecodeError) -> DecodeError {
 }
 
 /// Binaries this long may share the buffer they came in; shorter ones would only keep it alive, and the block it was read
-/// into with others.
-const SHARED_BYTES_MIN: usize = 1_024;
+/// into with others: a 64th of which is this.
+const SHARED_BYTES_MIN: usize = 4_096;
 /// They do so if they are no smaller part of it.
 const SHARED_PARTS_MAX: usize = 64;
 /// The counters before shared cells or text.

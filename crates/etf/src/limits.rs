@@ -15,6 +15,10 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Bytes of memory for each byte of input, besides [`Limits::MEMORY_BYTES_FREE`].
     pub memory_ratio_max: usize,
+    /// Bytes of memory for each byte of input, besides [`Limits::VALUES_BYTES_FREE`], that values of the program's own
+    /// types may take in lists, in maps and behind pointers. A value may be much larger than its term: of a struct whose
+    /// fields are all left out there is nothing on the wire but `#{}`.
+    pub values_ratio_max: usize,
     /// Bytes a compressed term may inflate to.
     pub inflated_bytes_max: usize,
     /// How many times its size a compressed term may inflate to.
@@ -32,6 +36,7 @@ impl Limits {
         integer_bits_max: 64 << 10,
         memory_bytes_max: 256 << 20,
         memory_ratio_max: 32,
+        values_ratio_max: 128,
         inflated_bytes_max: 64 << 20,
         inflated_ratio_max: 100,
         node_names_new_max: 1_024,
@@ -44,11 +49,23 @@ impl Limits {
         integer_bits_max: usize::MAX,
         memory_bytes_max: usize::MAX,
         memory_ratio_max: usize::MAX,
+        values_ratio_max: usize::MAX,
         ..Self::DEFAULT
     };
 
     /// Bytes of memory any input may use, however short it is.
     pub const MEMORY_BYTES_FREE: usize = 1_024;
+
+    /// Bytes of memory that values of any input may take, however short it is.
+    pub const VALUES_BYTES_FREE: usize = 1 << 20;
+
+    /// Bytes of memory that the values which a term of `wire_bytes` stands for may take in lists, in maps and behind
+    /// pointers, counted by the size of their types; at most [`Limits::memory_bytes_max`].
+    pub const fn values_for(&self, wire_bytes: usize) -> usize {
+        let by_ratio =
+            wire_bytes.saturating_mul(self.values_ratio_max).saturating_add(Self::VALUES_BYTES_FREE);
+        if by_ratio < self.memory_bytes_max { by_ratio } else { self.memory_bytes_max }
+    }
 
     /// Bytes of memory a term of `wire_bytes` may use.
     pub const fn memory_for(&self, wire_bytes: usize) -> usize {

@@ -81,6 +81,22 @@ impl Payload {
         size_of_val(self.atoms()).saturating_add(self.bytes.len())
     }
 
+    /// The same in memory of its own: without, it keeps all that it was read with from another node.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use engset_etf::Payload;
+    ///
+    /// let read = Bytes::from(vec![97; 65_536]);
+    /// let payload = Payload::from(read.slice(..2)).apart();
+    /// assert_eq!(payload.bytes(), &[97, 97][..]);
+    /// assert!(read.is_unique());
+    /// ```
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), atoms: self.atoms.clone() }
+    }
+
     /// A reader at its beginning, within the default limits.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {

@@ -29,6 +29,8 @@ pub struct Reader<'a> {
     names_left: usize,
     /// How many bytes of cached atoms may still be written out: a reference of two bytes stands for up to 1,020.
     texts_left: usize,
+    /// How many bytes values of the program's types may still take.
+    values_left: usize,
     /// The node atom read last, for pids of one message mostly share theirs.
     last_node: Option<(&'a [u8], NodeName)>,
 }
@@ -52,6 +54,7 @@ impl<'a> Reader<'a> {
         let memory_left = limits.memory_for(body.len());
         let names_left = limits.node_names_new_max;
         let texts_left = limits.memory_bytes_max;
+        let values_left = limits.values_for(body.len());
         Self {
             body,
             at: 0,
@@ -61,6 +64,7 @@ impl<'a> Reader<'a> {
             memory_left,
             names_left,
             texts_left,
+            values_left,
             last_node: None,
         }
     }
@@ -92,8 +96,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn read_part<R>(&mut self, from: usize, to: usize, read: impl FnOnce(&mut Self) -> R) -> R {
         let mut part = Self { body: self.between(from, to), at: 0, shared: None, ..self.clone() };
         let result = read(&mut part);
-        (self.memory_left, self.names_left, self.texts_left) =
-            (part.memory_left, part.names_left, part.texts_left);
+        (self.memory_left, self.names_left) = (part.memory_left, part.names_left);
+        (self.texts_left, self.values_left) = (part.texts_left, part.values_left);
         result
     }
 }
@@ -484,6 +488,18 @@ impl<'a> Reader<'a> {
         let left = self.texts_left.checked_sub(bytes);
         self.texts_left = left.ok_or_else(|| self.error(Kind::TooMuchMemory))?;
         Ok(())
+    }
+
+    /// Takes a value of the program's types from their budget.
+    #[inline]
+    pub(crate) fn charge_value(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        match self.values_left.checked_sub(bytes) {
+            Some(left) => {
+                self.values_left = left;
+                Ok(())
+            }
+            None => Err(self.error(Kind::TooMuchMemory)),
+        }
     }
 
     /// Takes so many bytes of memory from the budget.

@@ -95,6 +95,21 @@ fn a_term_takes_at_most_its_share() {
     }
 }
 
+/// Values of types that are larger than their terms: vectors double while they grow, hash maps keep room.
+#[test]
+fn values_take_at_most_their_share() {
+    let none = [119, 3, b'n', b'i', b'l'];
+    let mut body = vec![108, 0, 1, 134, 160];
+    (0..100_000).for_each(|_| body.extend(none));
+    body.push(106);
+    let share = Limits::DEFAULT.values_for(body.len());
+    let peak = peak_of(|| from_body::<Vec<Option<[u64; 32]>>>(&body).unwrap());
+    assert!(peak <= share.saturating_mul(3), "{peak} of {share} bytes at the peak");
+    // Each is twice as large as the share has room for.
+    let peak = peak_of(|| from_body::<Vec<Option<[[u64; 32]; 8]>>>(&body).unwrap_err());
+    assert!(peak <= share.saturating_mul(3), "{peak} of {share} bytes at the peak");
+}
+
 #[test]
 fn small_terms_take_little() {
     let nil = peak_of(|| decode_body(&[106], &Limits::DEFAULT));

@@ -11,6 +11,7 @@ const SMALL: Limits = Limits {
     integer_bits_max: 128,
     memory_bytes_max: 1 << 20,
     memory_ratio_max: 32,
+    values_ratio_max: 32,
     inflated_bytes_max: 1_000,
     inflated_ratio_max: 10,
     node_names_new_max: 3,

@@ -176,12 +176,12 @@ fn compressed_terms_inflate() {
 fn long_binaries_are_slices_of_the_input_unless_they_are_a_small_part_of_it() {
     let filler = |whole: usize, len: usize| vec![0; whole.saturating_sub(len)];
     for (whole, len, shared) in [
-        (0, 1_023, false),
-        (0, 1_024, true),
-        (0, 1_025, true),
-        (64 * 2_048, 2_000, false),
-        (64 * 2_048, 2_048, true),
-        (64 * 2_048, 2_049, true),
+        (0, 4_095, false),
+        (0, 4_096, true),
+        (0, 4_097, true),
+        (64 * 8_192, 8_000, false),
+        (64 * 8_192, 8_192, true),
+        (64 * 8_192, 8_193, true),
     ] {
         let pair = Term::tuple([Term::binary(vec![1; len]), Term::binary(filler(whole, len))]);
         let input = Bytes::from(encode(&pair));

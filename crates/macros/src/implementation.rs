@@ -127,6 +127,11 @@ fn hook_method(hook: &Hook, names: &Names) -> TokenStream {
                 #run
             }
         },
+        Role::Inspect => quote! {
+            fn inspect(&self) -> ::core::option::Option<#private::Term> {
+                #private::shown(&#run)
+            }
+        },
         Role::HandleContinue => quote! {
             async fn handle_continue(&mut self, #context) -> #outcome {
                 #unused

@@ -33,8 +33,11 @@ use quote::quote;
 /// * `#[hibernate_after]`: how long nothing may arrive before memory is given back, as `Option<Duration>`; and
 ///   `#[hibernate]`: runs then.
 /// * `#[format_state]`: what reports of a crash say of the state, as `Option<String>`; without, they do not say it.
+/// * `#[inspect]`: what the server shows of its state to those who look at it: `sys:get_state/1`, observer,
+///   LiveDashboard. A serde type, such as a number, a `Term`, or a struct with `#[term]`; without, they see
+///   `{opaque, Type}`. It is shown to every node of the cluster: leave secrets out.
 ///
-/// Those that ask the server something (`idle_timeout`, `wants_continue`, `hibernate_after`, `format_state`) take
+/// Those that ask the server something (`idle_timeout`, `wants_continue`, `hibernate_after`, `format_state`, `inspect`) take
 /// `&self` only, `hibernate` takes `&mut self` only. The others may be `async`, and may take the process's context as a
 /// parameter `&mut Cx<…>`.
 ///

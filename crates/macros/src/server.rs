@@ -40,6 +40,7 @@ pub(crate) enum Role {
     WantsContinue,
     HandleContinue,
     FormatState,
+    Inspect,
 }
 
 /// Reads the block. What comes first is to stay in the program: the block without the marks, or what was not one.
@@ -195,7 +196,11 @@ fn hook(role: Role, function: &ImplItemFn, hooks: &[Hook]) -> Result<Hook> {
     let (fits, expected) = match role {
         Role::Info => (values == 1, "takes an `Info`"),
         Role::Terminate => (values == 1, "takes a `&ExitReason`"),
-        Role::IdleTimeout | Role::HibernateAfter | Role::WantsContinue | Role::FormatState => {
+        Role::IdleTimeout
+        | Role::HibernateAfter
+        | Role::WantsContinue
+        | Role::FormatState
+        | Role::Inspect => {
             (values + contexts == 0 && !method.is_async, "takes only `&self`, and is not async")
         }
         Role::Hibernate => {
@@ -229,6 +234,7 @@ impl Role {
             Self::WantsContinue,
             Self::HandleContinue,
             Self::FormatState,
+            Self::Inspect,
         ];
         all.into_iter().find(|role| attribute.path().is_ident(role.mark()))
     }
@@ -246,6 +252,7 @@ impl Role {
             Self::WantsContinue => "wants_continue",
             Self::HandleContinue => "handle_continue",
             Self::FormatState => "format_state",
+            Self::Inspect => "inspect",
         }
     }
 }

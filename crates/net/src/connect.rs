@@ -5,6 +5,7 @@ use crate::dial_steps::{DialSteps, note};
 use crate::driver::drive;
 use crate::finding::Finding;
 use crate::random;
+use engset_dist::epmd::EpmdError;
 use engset_node::{Channel, CloseReason, Dial, Network, Node};
 use engset_process::Scheduler;
 use std::error::Error;
@@ -60,7 +61,7 @@ pub enum ConnectError {
         /// Where.
         at: SocketAddr,
         /// What was wrong.
-        error: engset_dist::epmd::EpmdError,
+        error: EpmdError,
     },
     /// EPMD does not know the name: no such node runs there.
     UnknownNode {
@@ -154,6 +155,10 @@ impl fmt::Display for ConnectError {
                     "no EPMD answers at {at}: {error}; is a node running there, and is ERL_EPMD_PORT the same on both sides?"
                 )
             }
+            Self::Epmd { at, error: error @ EpmdError::NameTaken } => write!(
+                f,
+                "the EPMD at {at} refuses it: {error}; stop that node, or choose another name (`engset names` lists those it knows)"
+            ),
             Self::Epmd { at, error } => write!(
                 f,
                 "the EPMD at {at} answered wrongly: {error}; if something else listens there, set ERL_EPMD_PORT on both sides"

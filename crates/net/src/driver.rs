@@ -31,12 +31,14 @@ const HANDSHAKE_READ_BYTES: usize = 1024;
 /// Reads handled in one turn before others get theirs: what was read is best used while it is in the cache.
 const READS_PER_TURN: usize = 4;
 /// A read of so many bytes is of something large, of which there is more: it is read on as soon as others had their turn.
-const LONG_READ_BYTES: usize = READ_BYTES / 2;
+pub(crate) const LONG_READ_BYTES: usize = READ_BYTES / 2;
 /// So many signals of one read are work for more than one worker. Others have their turn then, and one that has nothing to
 /// do takes the connection over: it writes the first answers while the rest is worked at.
-const MANY_SIGNALS: usize = 16;
+pub(crate) const MANY_SIGNALS: usize = 16;
+/// Writes in one turn: a peer that takes all that this node's processes send would keep others from theirs for as long.
+pub(crate) const WRITES_PER_TURN: usize = 16;
 /// Turns in which what came on other streams is read after the end of the main one.
-const LAST_TURNS: usize = 1024;
+const LAST_TURNS: usize = 256;
 /// How long the last bytes of a handshake may take to be written.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -254,7 +256,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
     }
 
     fn write(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..WRITES_PER_TURN {
             if self.unwritten.is_empty() {
                 self.drain(task);
             }
@@ -277,6 +279,9 @@ impl<S: AsyncRead + AsyncWrite> Driver<'_, S> {
                 }
             }
         }
+        // There may be more to write; others first.
+        task.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn drain(&mut self, task: &Context<'_>) {

@@ -9,7 +9,7 @@ use engset_dist::handshake::HandshakeError;
 use engset_node::{
     Admission, AdmissionConfig, AdmissionCounts, Channel, CloseReason, End, Entry, GuestId, Node,
 };
-use engset_process::Scheduler;
+use engset_process::{Scheduler, yield_now};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,6 +19,9 @@ use tokio::sync::oneshot;
 
 /// How long accepting pauses after the operating system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// So many are accepted in a row before others, and those that were accepted, have their turn.
+pub(crate) const ACCEPTS_PER_TURN: usize = 16;
 
 /// The open handshakes of a node.
 #[derive(Debug)]
@@ -127,24 +130,28 @@ pub(crate) async fn accept(
     handshakes: Arc<Handshakes>,
 ) {
     let scheduler = node.processes().scheduler().clone();
-    loop {
+    for accepted in 1_usize.. {
         match listener.accept().await {
             Ok((guest, from)) => {
-                let Some((place, evicted)) = handshakes.enter(from) else { continue };
-                let (carrier, node) = (carrier.clone(), Arc::clone(&node));
-                scheduler.spawn_task(async move {
-                    tokio::select! {
-                        () = receive(guest, from, carrier, node, place) => {}
-                        () = eviction(evicted) => {
-                            tracing::info!(%from, "too many open handshakes: this one is closed");
+                if let Some((place, evicted)) = handshakes.enter(from) {
+                    let (carrier, node) = (carrier.clone(), Arc::clone(&node));
+                    scheduler.spawn_task(async move {
+                        tokio::select! {
+                            () = receive(guest, from, carrier, node, place) => {}
+                            () = eviction(evicted) => {
+                                tracing::info!(%from, "too many open handshakes: this one is closed");
+                            }
                         }
-                    }
-                });
+                    });
+                }
             }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
                 scheduler.sleep(ACCEPT_PAUSE).await;
             }
+        }
+        if accepted.is_multiple_of(ACCEPTS_PER_TURN) {
+            yield_now().await;
         }
     }
 }
@@ -183,5 +190,54 @@ async fn receive(guest: Guest, from: From, carrier: Carrier, node: Arc<Node>, pl
         reason @ CloseReason::Impostor(_) => tracing::warn!(%from, "{reason}"),
         reason @ CloseReason::Handshake(_) => tracing::info!(%from, "no connection: {reason}"),
         reason => tracing::debug!(%from, "connection ended: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACCEPTS_PER_TURN, Handshakes, accept};
+    use crate::carrier::{Carrier, Listener};
+    use engset_dist::handshake::Cookie;
+    use engset_node::{AdmissionConfig, Dial, Network, Node, NodeConfig};
+    use engset_process::Scheduler;
+    use engset_term::NodeName;
+    use std::net::TcpStream;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    /// Dials nobody.
+    struct Nowhere;
+
+    impl Network for Nowhere {
+        fn dial(&self, _: Arc<Node>, _: Dial) {}
+    }
+
+    #[test]
+    fn who_was_accepted_has_its_turn_before_more_are() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = crate::listening::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+            let at = listener.local_addr().unwrap();
+            let peers: Vec<_> =
+                (0..2 * ACCEPTS_PER_TURN + 1).map(|_| TcpStream::connect(at).unwrap()).collect();
+            let scheduler = Scheduler::seeded(1);
+            let cookie = Cookie::new("a cookie of tests").unwrap();
+            let config = NodeConfig::new(NodeName::new("node@127.0.0.1").unwrap(), 7, cookie, 0);
+            let node = Node::new(config, scheduler.clone(), Arc::new(Nowhere));
+            let handshakes = Arc::new(Handshakes::new(scheduler, AdmissionConfig::default()));
+            let accepting = accept(Listener::Tcp(listener), Carrier::Tcp, node, Arc::clone(&handshakes));
+            // As on a worker, where tokio counts nothing.
+            let mut accepting = pin!(tokio::task::unconstrained(accepting));
+            let mut turns = vec![0];
+            while handshakes.open() < peers.len() {
+                assert!(accepting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                if handshakes.open() > turns[turns.len() - 1] {
+                    turns.push(handshakes.open());
+                }
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(turns, [0, ACCEPTS_PER_TURN, 2 * ACCEPTS_PER_TURN, peers.len()]);
+        });
     }
 }

@@ -21,6 +21,7 @@ use engset_dist::handshake::{Cookie, CookieError};
 use engset_node::{AdmissionCounts, Functions, Global, Node, NodeConfig, TooManyEntries};
 use engset_process::{BlockOnError, Cx, Processes, Scheduler, ThreadsConfig};
 use engset_term::{NodeName, Term};
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -51,7 +52,17 @@ pub struct NodeBuilder {
     #[cfg(feature = "quic")]
     quic: bool,
     tcp_ports: RangeInclusive<u16>,
-    adjust: Option<fn(&mut NodeConfig)>,
+    adjust: Vec<Adjust>,
+}
+
+/// One change of a node's settings.
+#[derive(Clone)]
+struct Adjust(Arc<dyn Fn(&mut NodeConfig) + Send + Sync>);
+
+impl fmt::Debug for Adjust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Adjust")
+    }
 }
 
 impl Default for NodeBuilder {
@@ -69,7 +80,7 @@ impl Default for NodeBuilder {
             #[cfg(feature = "quic")]
             quic: false,
             tcp_ports: 0..=0,
-            adjust: None,
+            adjust: Vec::new(),
         }
     }
 }
@@ -114,7 +125,9 @@ impl NodeBuilder {
         Self { cookie: Some(Cookie::new(cookie)), ..self }
     }
 
-    /// Makes the node visible: peers list it in `nodes()`. Without, it is hidden.
+    /// Makes the node visible: peers list it in `nodes()`, tell each other of it, and share their global names with it, as
+    /// with a node that `erl -name` starts. Without, it is hidden, as by `erl -hidden`: it is connected to those only that
+    /// dial it or that it dials, and its global names are its own.
     pub fn visible(self, visible: bool) -> Self {
         Self { visible, ..self }
     }
@@ -204,9 +217,23 @@ impl NodeBuilder {
         }
     }
 
-    /// Changes further settings, such as limits and tick times.
-    pub fn adjust(self, adjust: fn(&mut NodeConfig)) -> Self {
-        Self { adjust: Some(adjust), ..self }
+    /// Changes further settings, such as limits and tick times. What is given first is done first.
+    ///
+    /// ```
+    /// use engset_net::RunningNode;
+    /// use std::time::Duration;
+    ///
+    /// // As `net_ticktime` is set on the other nodes of the cluster: all should have the same.
+    /// let net_ticktime = Duration::from_secs(20);
+    /// let node = RunningNode::builder().adjust(move |config| config.tick.net_ticktime = net_ticktime);
+    /// let node = node.adjust(|config| config.connections_max = 100).start()?;
+    /// assert_eq!(node.node().config().tick.net_ticktime, net_ticktime);
+    /// assert_eq!(node.node().config().connections_max, 100);
+    /// # Ok::<(), engset_net::StartNodeError>(())
+    /// ```
+    pub fn adjust(mut self, adjust: impl Fn(&mut NodeConfig) + Send + Sync + 'static) -> Self {
+        self.adjust.push(Adjust(Arc::new(adjust)));
+        self
     }
 
     /// Starts the node. Blocks the calling thread until it accepts connections.
@@ -258,7 +285,7 @@ impl NodeBuilder {
             let network = Arc::new(Dialler { carrier, finding: Finding::Epmd(0), steps: Arc::clone(&steps) });
             let cookie = Cookie::new("nocookie").map_err(StartNodeError::Cookie)?;
             let mut config = NodeConfig::new(NodeName::NONODE, 1, cookie, salt);
-            self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+            self.adjust.iter().for_each(|adjust| adjust.0(&mut config));
             let handshakes = Arc::new(Handshakes::new(scheduler.clone(), config.admission));
             let node = Node::new(config, scheduler, network);
             return Ok(Up::new(node, None, handshakes, steps));
@@ -286,7 +313,7 @@ impl NodeBuilder {
         };
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible;
-        self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        self.adjust.iter().for_each(|adjust| adjust.0(&mut config));
         #[cfg(feature = "quic")]
         let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, udp_port), &config, &scheduler)?;
         #[cfg(not(feature = "quic"))]
@@ -336,7 +363,7 @@ impl NodeBuilder {
         let mut config = NodeConfig::new(name, creation, cookie, salt);
         config.visible = self.visible && host.is_none();
         config.asks_for_name_at = host;
-        self.adjust.into_iter().for_each(|adjust| adjust(&mut config));
+        self.adjust.iter().for_each(|adjust| adjust.0(&mut config));
         #[cfg(feature = "quic")]
         let (carrier, quic) = quic::with_quic(self.carrier, (self.quic, None), &config, &scheduler)?;
         #[cfg(not(feature = "quic"))]

@@ -563,3 +563,6 @@ impl Drop for Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use crate::node::Node;
 use engset_process::ExitReason;
 use parking_lot::RwLock;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 type OnOutput = Arc<dyn Fn(&str) + Send + Sync>;
@@ -36,8 +37,12 @@ impl Node {
         *self.hooks().output.write() = Some(Arc::new(write));
     }
 
-    /// Calls `stop` when the node's own processes have failed ([`StopWish::Failed`]), and when a peer tells the node to stop, by `init:stop/0` and its like, and
-    /// [`Functions::allow_changes`](crate::Functions::allow_changes) lets it. Without, peers are told `notsup`.
+    /// Calls `stop` when the node's own processes have failed ([`StopWish::Failed`]), and when a peer tells the node to
+    /// stop, by `init:stop/0` and its like, and [`Functions::allow_changes`](crate::Functions::allow_changes) lets it.
+    /// Without, peers are told `notsup`.
+    ///
+    /// `stop` must not block for long. Where it panics, the log says so, and what was to happen besides happens: a peer
+    /// is told that the call failed, a node whose own processes have failed leaves the cluster and kills the others.
     pub fn on_stop(&self, stop: impl Fn(StopWish) + Send + Sync + 'static) {
         *self.hooks().stop.write() = Some(Arc::new(stop));
     }
@@ -49,8 +54,13 @@ impl Node {
         }
         tracing::error!(%reason, "a process without which the node cannot be has ended: the node ends");
         self.close();
-        self.wish_stop(StopWish::Failed);
+        let told = catch_unwind(AssertUnwindSafe(|| self.wish_stop(StopWish::Failed)));
         self.processes().kill_all();
+        if told.is_err() {
+            tracing::error!(
+                "what `on_stop` was given panicked: the program has not been told that its node has ended"
+            );
+        }
     }
 
     pub(crate) fn user_output(&self, text: &str) {

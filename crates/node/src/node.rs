@@ -15,6 +15,7 @@ use crate::own_name::{OwnName, outward};
 use crate::peers::{
     Abandoned, AttemptId, Concerned, Connecting, DialError, Link, Peer, Peers, TooManyConnections, Waiter,
 };
+use crate::refusals::Refusals;
 use crate::watchers::{NodedownReason, Watchers};
 use engset_dist::Flags;
 use engset_dist::blocks::Blocks;
@@ -24,7 +25,7 @@ use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous
 use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
-use engset_term::{NodeName, Pid};
+use engset_term::{NodeName, Pid, PinnedNodeName};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -78,7 +79,8 @@ pub struct Node {
     is_closed: AtomicBool,
     /// For a node that gets its name from a peer.
     pub(crate) own_name: Option<OwnName>,
-    _name: engset_term::PinnedNodeName,
+    pub(crate) refusals: Mutex<Refusals>,
+    _name: PinnedNodeName,
 }
 
 impl Node {
@@ -118,6 +120,7 @@ impl Node {
             global,
             is_closed: AtomicBool::new(false),
             own_name,
+            refusals: Mutex::default(),
             _name: name,
         });
         let router: Weak<Self> = Arc::downgrade(&node);
@@ -291,7 +294,8 @@ impl Node {
             .sum()
     }
 
-    /// Connects to `peer`, unless connected, and tells `done` how that went.
+    /// Connects to `peer`, unless connected, and tells `done` how that went: [`NameForgotten`](crate::NameForgotten)
+    /// where it cannot be told any more which node is meant.
     pub fn connect(
         self: &Arc<Self>,
         peer: NodeName,
@@ -305,11 +309,14 @@ impl Node {
             }
             Some(Peer::Connecting(connecting)) => connecting.waiters.push(Box::new(done)),
             None => {
-                if let Err(error) = self.check_new(&peers, peer) {
-                    drop(peers);
-                    done(Err(error));
-                    return;
-                }
+                let _kept = match self.check_new(&peers, peer) {
+                    Ok(kept) => kept,
+                    Err(error) => {
+                        drop(peers);
+                        done(Err(error));
+                        return;
+                    }
+                };
                 let (mut connecting, dial) = self.begin(peer);
                 let awaited = self.own_name.as_ref().map_or(Ok(()), |own| own.begin(connecting.attempt));
                 if let Err(error) = awaited {
@@ -593,18 +600,20 @@ impl Node {
         self.peers.lock().contains_key(&peer)
     }
 
-    /// Notes that a process needs not be told of anything any more.
-    pub(crate) fn forget_process(&self, pid: Pid) {
-        let mut peers = self.peers.lock();
-        for peer in peers.values_mut() {
-            match peer {
-                Peer::Connecting(connecting) => {
-                    connecting.concerned.pids.remove(&pid);
-                }
-                Peer::Up(link) => {
-                    link.state.lock().concerned.pids.remove(&pid);
-                }
+    /// Notes that a process needs not be told of anything any more, or not by this peer.
+    pub(crate) fn forget_process(&self, pid: Pid, peer: Option<NodeName>) {
+        let forget = |peer: &mut Peer| match peer {
+            Peer::Connecting(connecting) => {
+                connecting.concerned.pids.remove(&pid);
             }
+            Peer::Up(link) => {
+                link.state.lock().concerned.pids.remove(&pid);
+            }
+        };
+        let mut peers = self.peers.lock();
+        match peer {
+            Some(peer) => peers.get_mut(&peer).into_iter().for_each(forget),
+            None => peers.values_mut().for_each(forget),
         }
     }
 
@@ -626,14 +635,16 @@ impl Node {
                 self.to_itself(signal.take());
                 return Err(Epoch::NONE);
             }
-            if is_new && let Err(error) = self.check_demand().and_then(|()| self.check_new(&peers, peer)) {
-                drop(peers);
-                tracing::warn!(%peer, "{error}");
-                if let Some(signal) = signal.take() {
-                    self.refused(&signal.control);
+            let may_begin = || self.check_demand().and_then(|()| self.check_new(&peers, peer));
+            let _kept = match is_new.then(may_begin).transpose() {
+                Ok(kept) => kept,
+                Err(error) => {
+                    drop(peers);
+                    self.tell_refusal(peer, &error);
+                    signal.take().into_iter().for_each(|signal| self.refused(&signal.control));
+                    return Err(Epoch::NONE);
                 }
-                return Err(Epoch::NONE);
-            }
+            };
             let mut dial = None;
             let entry = peers.entry(peer).or_insert_with(|| {
                 let (connecting, begun) = self.begin(peer);
@@ -744,13 +755,14 @@ impl Node {
         }
     }
 
-    /// Whether a connection to `peer` may be begun.
-    fn check_new(&self, peers: &Peers, peer: NodeName) -> Result<(), DialError> {
+    /// Whether a connection to `peer` may be begun; its name is kept until that is done.
+    fn check_new(&self, peers: &Peers, peer: NodeName) -> Result<PinnedNodeName, DialError> {
         if self.is_closed.load(Ordering::SeqCst) {
             return Err(Arc::new(Abandoned::Disconnected));
         }
         self.access.lock().lets_out(peer).map_err(|error| Arc::new(error) as DialError)?;
-        self.check_room(peers).map_err(|error| Arc::new(error) as DialError)
+        self.check_room(peers).map_err(|error| Arc::new(error) as DialError)?;
+        known(peer).map_err(|error| Arc::new(error) as DialError)
     }
 
     fn check_room(&self, peers: &Peers) -> Result<(), TooManyConnections> {

@@ -76,8 +76,8 @@ impl Router for Node {
         self.peer_is_busy(from, node, sender)
     }
 
-    fn forget(&self, pid: Pid) {
-        self.forget_process(pid);
+    fn forget(&self, pid: Pid, peer: Option<NodeName>) {
+        self.forget_process(pid, peer);
     }
 }
 

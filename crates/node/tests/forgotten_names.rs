@@ -59,8 +59,8 @@ fn what_is_known_of_a_peer_outlasts_many_names() {
             .unwrap();
     };
     call(&node, "caller@127.0.0.1");
-    let told = Arc::new(Mutex::new(None));
-    let done = Arc::clone(&told);
+    let reached = Arc::new(Mutex::new(None));
+    let done = Arc::clone(&reached);
     node.connect(name("far@127.0.0.1"), move |result| *done.lock().unwrap() = Some(result.is_ok()));
 
     name_many();
@@ -70,14 +70,22 @@ fn what_is_known_of_a_peer_outlasts_many_names() {
     assert_eq!(node.functions().deny(forgotten), Err(NameForgotten));
     let cookie = || Cookie::new("other").unwrap();
     assert_eq!(node.set_cookie(forgotten, cookie()), Err(PeerCookieError::Forgotten(NameForgotten)));
+    let told = Arc::new(Mutex::new(None));
+    let done = Arc::clone(&told);
+    node.connect(forgotten, move |result| {
+        *done.lock().unwrap() = result.err().map(|error| error.to_string());
+    });
+    assert_eq!(*told.lock().unwrap(), Some(NameForgotten.to_string()), "nobody is dialled");
     assert_eq!(node.set_cookie(name("forgotten@127.0.0.1"), cookie()), Ok(()));
 
     call(&node, "denied@127.0.0.1");
     call(&node, "caller@127.0.0.1");
     let counts = node.functions().counts();
     assert_eq!((counts.begun, counts.denied, counts.over_limit), (1, 1, 1), "{counts:?}");
-    let dial = network.0.lock().unwrap()[0];
+    let dials = network.0.lock().unwrap().clone();
+    assert_eq!(dials.len(), 1, "{dials:?}");
+    let dial = dials[0];
     assert_eq!(dial.peer, name("far@127.0.0.1"), "the name of a peer that is dialled is kept");
     node.dial_failed(dial.peer, dial.attempt, Arc::new(io::Error::other("nobody is there")));
-    assert_eq!(*told.lock().unwrap(), Some(false));
+    assert_eq!(*reached.lock().unwrap(), Some(false));
 }

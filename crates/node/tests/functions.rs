@@ -500,3 +500,34 @@ fn nobody_changes_global_names_in_the_name_of_who_holds_the_lock() {
     });
     assert_eq!(names.unwrap(), [Term::atom("ours")]);
 }
+
+/// A program whose hook panics has not been told, and its node is at its end all the same.
+#[test]
+fn a_node_ends_although_its_stop_hook_panics() {
+    let node = node(FunctionLimits::default());
+    node.on_stop(|wish| panic!("no wish is served, not even {wish:?}"));
+    node.functions().allow_changes(true);
+    let there = Arc::clone(&node);
+    let results = node.processes().block_on(|_: Cx<Term>| async move {
+        there.start_kernel().await.unwrap();
+        // A peer's wish is a call that fails, and the node goes on.
+        let asked = rpc::call(name(), "init", "stop", []).await;
+        let alive = rpc::call(name(), "erlang", "node", []).await;
+        (asked.is_err(), alive.is_ok())
+    });
+    assert_eq!(results.unwrap(), (true, true));
+    let there = Arc::clone(&node);
+    // Whoever waits is killed with all others when the node's own processes have failed.
+    let ended = node.processes().block_on(|cx: Cx<Term>| async move {
+        let top = there.processes().whereis(&Atom::from_static("kernel_sup")).unwrap();
+        cx.exit(top, ExitReason::Kill);
+        cx.sleep(Duration::from_secs(60)).await;
+    });
+    assert!(ended.is_err(), "{ended:?}");
+    let there = Arc::clone(&node);
+    let left = node.processes().block_on(|cx: Cx<Term>| async move {
+        cx.sleep(Duration::from_millis(1)).await;
+        there.processes().pids() == [cx.pid()]
+    });
+    assert_eq!(left, Ok(true), "only who asks is there");
+}

@@ -6,7 +6,7 @@ pub use engset_process::{
     Addr, Cx, EncodeError, Encoded, Exit, ExitReason, Mail, Outgoing, Processes, Protocol, Rejected,
     SendError, Service, Target,
 };
-pub use engset_term::{Atom, NodeName, Pid};
+pub use engset_term::{Atom, NodeName, Pid, Term};
 pub use serde;
 pub use std::fmt::format;
 pub use std::string::String;
@@ -14,6 +14,11 @@ pub use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// What a server shows of itself; nothing where that has no Erlang form, such as a float that is not finite.
+pub fn shown<T: Serialize>(value: &T) -> Option<Term> {
+    engset_etf::to_term(value).ok()
+}
 
 /// The messages of a server's or a client's protocol.
 pub trait Requests: Protocol {

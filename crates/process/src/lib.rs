@@ -89,7 +89,7 @@ pub use current::{
 };
 pub use exit::{Exit, ExitReason, IntoExit};
 pub use info::{Behaviour, Callback, ProcessInfo, Status};
-pub use overload::{MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
+pub use overload::{APART_BYTES_MAX, MailboxLimits, WAITING_SENDERS_MAX, WhenFull};
 pub use process::SLICE_MESSAGES;
 pub use processes::{
     Identity, PROCESSES_MAX, PROCESSES_RESERVE, Processes, SpawnError, SpawnOptions, SpawnedFor,

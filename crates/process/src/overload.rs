@@ -11,6 +11,10 @@ use std::task::Waker;
 /// So many senders may wait for room at one mailbox; more are refused.
 pub const WAITING_SENDERS_MAX: usize = 65_536;
 
+/// A message from another node that is no longer, in bytes, is copied where it waits at a mailbox with limits: it keeps what
+/// it was read with otherwise, of which nobody counts more than its own bytes.
+pub const APART_BYTES_MAX: usize = 16 * 1024;
+
 /// What happens to a message for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -476,7 +476,7 @@ impl<M: Protocol> Process<M> {
             self.processes.signal(self.pid(), &to, signal);
         }
         if state.met_remote {
-            self.processes.forget(self.pid());
+            self.processes.forget(self.pid(), None);
         }
     }
 

@@ -492,15 +492,19 @@ impl Processes {
         let bytes = encoded.payload.memory();
         let mut encoded = Some(Marked::signal(encoded, mark));
         let has_guard = self.table.visit(pid, |visit| {
-            let verdict = visit
-                .any()
-                .map_or(Verdict::Take, |(process, inbox)| process.admit(inbox.messages_in(), bytes));
+            let decided = visit.any().map(|(process, inbox)| {
+                (process.admit(inbox.messages_in(), bytes), process.guard().is_some())
+            });
+            let (verdict, has_guard) = decided.unwrap_or((Verdict::Take, false));
             if let Verdict::Take | Verdict::DropOldest = verdict
-                && let Some(encoded) = encoded.take()
+                && let Some(mut encoded) = encoded.take()
             {
+                if has_guard {
+                    Marked::keep_apart(&mut encoded);
+                }
                 visit.push_untyped(encoded);
             }
-            visit.any().is_some_and(|(process, _)| process.guard().is_some())
+            has_guard
         });
         if encoded.is_none() && has_guard == Some(true) {
             self.watch_queue(pid);
@@ -522,7 +526,7 @@ impl Processes {
             && from.node() != self.here.node
             && let Dest::Pid(pid) = to
         {
-            self.forget(*pid);
+            self.forget(*pid, Some(from.node()));
         }
         if let ControlSignal::Spawned { request, pid, linked, monitored, .. } = &signal
             && let Dest::Pid(ended) = to
@@ -534,7 +538,7 @@ impl Processes {
 
     /// Who asked for a process has ended before it was there: its link fires, its monitor is taken back.
     fn spawned_for_nobody(&self, ended: Pid, pid: Pid, linked: bool, monitor: Option<Reference>) {
-        self.forget(ended);
+        self.forget(ended, Some(pid.node()));
         if linked {
             let exit = ControlSignal::LinkExit { from: ended, reason: ExitReason::NoProc };
             self.signal(ended, &Dest::Pid(pid), exit);
@@ -662,9 +666,9 @@ impl Processes {
         self.counters.dropped();
     }
 
-    pub(crate) fn forget(&self, pid: Pid) {
+    pub(crate) fn forget(&self, pid: Pid, peer: Option<NodeName>) {
         if let Some(router) = self.router() {
-            router.forget(pid);
+            router.forget(pid, peer);
         }
     }
 

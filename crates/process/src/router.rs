@@ -19,8 +19,9 @@ pub trait Router: Send + Sync + 'static {
     /// Whether `from` should wait before it sends more to `node`: the connection has more queued than its limit, or a large
     /// message of `from`. `sender` is woken when that may have changed.
     fn is_busy(&self, from: Pid, node: NodeName, sender: &Waker) -> bool;
-    /// The process has ended: nothing needs to be told to it any more.
-    fn forget(&self, pid: Pid);
+    /// The process has ended: nothing needs to be told to it any more. Where `peer` is given, that was known before, and
+    /// only what came from there just now may have noted it.
+    fn forget(&self, pid: Pid, peer: Option<NodeName>);
     /// Sends a message over the connection that there is; false where there is none, and nothing was sent then.
     fn message_if_connected(&self, from: Pid, to: &Dest, body: Body) -> bool {
         self.message(from, to, body);

@@ -1,6 +1,7 @@
 //! The closed list of signals between processes.
 
 use crate::exit::ExitReason;
+use crate::overload::APART_BYTES_MAX;
 use crate::protocol::Mail;
 use crate::trace_token::TraceToken;
 use engset_etf::Payload;
@@ -79,6 +80,18 @@ impl Marked {
             crate::task::Untyped::Encoded(crate::scheduler::boxed(encoded))
         } else {
             crate::task::Untyped::Marked(Box::new(Self { encoded, mark }))
+        }
+    }
+
+    /// Copies a short message, so that it keeps nothing but itself ([`APART_BYTES_MAX`]).
+    pub(crate) fn keep_apart(signal: &mut crate::task::Untyped) {
+        let payload = match signal {
+            crate::task::Untyped::Encoded(encoded) => &mut encoded.payload,
+            crate::task::Untyped::Marked(marked) => &mut marked.encoded.payload,
+            crate::task::Untyped::Control(_) => return,
+        };
+        if payload.len() <= APART_BYTES_MAX {
+            *payload = payload.apart();
         }
     }
 }

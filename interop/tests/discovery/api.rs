@@ -21,6 +21,11 @@ pub(crate) const PATH: &str =
 #[derive(Clone)]
 pub(crate) enum Says {
     List(String),
+    /// So many slices of so many bytes at least, one address in each, in pages as they are asked for.
+    Pages {
+        slices: usize,
+        bytes: usize,
+    },
     Status(u16, &'static str),
     Nothing,
 }
@@ -167,7 +172,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &State) {
     }
     let path = lines[0].split(' ').nth(1).unwrap().to_owned();
     let is_watch = path.contains("&watch=1");
-    state.paths.lock().unwrap().push(path);
+    state.paths.lock().unwrap().push(path.clone());
     let token = state.token.lock().unwrap().clone();
     let token = token.unwrap_or_else(|| fs::read_to_string(state.account.join("token")).unwrap());
     let authorized = lines.contains(&format!("authorization: Bearer {}", token.trim()));
@@ -196,6 +201,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &State) {
     };
     let (status, body) = match answer {
         Says::List(body) => (200, body),
+        Says::Pages { slices, bytes } => (200, page(&path, slices, bytes)),
         Says::Status(status, body) => (status, body.to_owned()),
         // Until the other side gives up.
         Says::Nothing => return drop(stream.read_line(&mut String::new())),
@@ -245,6 +251,26 @@ fn slice(name: &str, addresses: &[&str], version: u32) -> String {
     let endpoints = endpoints.join(",");
     format!(
         r#"{{"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1","metadata":{{"name":"{name}","namespace":"shop","resourceVersion":"{version}","labels":{{"kubernetes.io/service-name":"svc"}},"managedFields":[{{"manager":"kube-controller-manager","operation":"Update","fieldsV1":{{"f:endpoints":{{}}}}}}]}},"addressType":"IPv4","endpoints":[{endpoints}],"ports":[{{"name":"epmd","port":4369,"protocol":"TCP"}}]}}"#
+    )
+}
+
+/// The page that this path asks for; its continuation is the number of the slice to go on with.
+fn page(path: &str, slices: usize, bytes: usize) -> String {
+    let asked = |key: &str| path.split_once(key).and_then(|(_, rest)| rest.split('&').next()?.parse().ok());
+    let from: usize = asked("&continue=").unwrap_or(0);
+    let to = slices.min(from + asked("&limit=").unwrap_or(slices));
+    let next = if to < slices { to.to_string() } else { String::new() };
+    let padding = "x".repeat(bytes);
+    let items: Vec<String> = (from..to)
+        .map(|number| {
+            let address = format!("127.3.{}.{}", number / 250, number % 250);
+            let slice = slice(&format!("svc-{number}"), &[&address], 1);
+            slice.replace("kube-controller-manager", &padding)
+        })
+        .collect();
+    format!(
+        r#"{{"kind":"EndpointSliceList","apiVersion":"discovery.k8s.io/v1","metadata":{{"resourceVersion":"1","continue":"{next}"}},"items":[{}]}}"#,
+        items.join(",")
     )
 }
 

@@ -94,6 +94,23 @@ fn an_answer_above_the_limit_is_refused() {
     seeker.wait(|change| matches!(change, Change::SourceBack { .. }));
 }
 
+/// Pages that are too long in bytes are asked for again, shorter, and those after them are no longer than that.
+#[test]
+fn pages_that_are_too_long_are_read_in_shorter_ones() {
+    let api = Api::start();
+    api.says([Says::Pages { slices: 300, bytes: 40_000 }]);
+    let config = DiscoveryConfig { dials_max: 1, ..DiscoveryConfig::default() };
+    let strategy = api.strategy().request_within(Duration::from_secs(20));
+    let seeker = Seeker::with("seeker@127.0.0.1", free_port().unwrap(), strategy, config);
+    seeker.wait(|_| seeker.discovering.report().sources[0].answer.starts_with("300 addresses in 10 pages"));
+    let shorter = PATH.replace("limit=250", "limit=31");
+    let lists = api.lists();
+    assert_eq!(lists[..3], [PATH.to_owned(), shorter.clone(), format!("{shorter}&continue=31")]);
+    api.says([Says::Pages { slices: 301, bytes: 40_000 }]);
+    seeker.wait(|change| matches!(change, Change::Found { name, .. } if &**name == "app@127.3.1.50"));
+    assert_eq!(api.lists()[11], shorter, "the next list begins with what has been learnt");
+}
+
 /// A list that does not end is not taken for a whole one in silence.
 #[test]
 fn it_is_told_that_a_list_has_more_pages_than_are_read() {

@@ -19,21 +19,31 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Make a cluster's CA and certificates for its nodes
+    ///
+    /// Writes ca.pem, ca.key, and for each node NODE.pem, NODE.key and NODE.ssl_dist.conf, and prints how to start the
+    /// node as an Erlang node. Each node needs ca.pem and its own three files; ca.key is needed for `engset cert add` only:
+    /// keep it where no node runs. Nothing is overwritten.
+    ///
+    /// Examples:
+    ///   engset cert init --dir certs shop@db.example.org web@www.example.org
+    #[command(verbatim_doc_comment)]
     Init(Options),
+    /// Make certificates for more nodes of a cluster, and for commands that talk to them
+    ///
+    /// Writes for each node what `engset cert init` does, signed by the CA in the directory, whose ca.key it reads.
+    /// Nothing is overwritten.
+    ///
+    /// Examples:
+    ///   engset cert add --dir certs mail@mail.example.org
+    ///   engset cert add --dir certs ops@www.example.org
+    ///   engset ping shop@db.example.org --tls-dir certs --name ops@www.example.org
+    #[command(verbatim_doc_comment)]
     Add(Options),
 }
 
-/// Make a cluster's CA and certificates for its nodes
-///
-/// Writes ca.pem, ca.key, and for each node NODE.pem, NODE.key and NODE.ssl_dist.conf, and prints how to start the
-/// node as an Erlang node. Each node needs ca.pem and its own three files; ca.key is needed for `engset cert add` only:
-/// keep it where no node runs. Nothing is overwritten.
-///
-/// Examples:
-///   engset cert init --dir certs shop@db.example.org web@www.example.org
-///   engset cert add --dir certs mail@mail.example.org
+/// What both subcommands are given.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 struct Options {
     /// The directory to write into; made where it is not there
     #[arg(long, value_name = "D")]
@@ -71,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
         folder.write(&folder.authority(), &authority.pem()?)?;
         authority
     } else {
-        Authority::from_key(&folder.read_authority_key()?)?
+        Authority::from_key(&folder.read_authority_key()?, &folder.read_authority()?)?
     };
     for files in &made {
         let issued = authority.issue(files.node, options.days)?;

@@ -8,6 +8,10 @@ use engset::Node;
 use engset::net::epmd;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// How long whoever has the port is listened to, to tell whether it is an EPMD.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// Be the EPMD of this host: tell nodes where others listen
 ///
@@ -36,7 +40,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
         let mut signals = Signals::new()?;
         let server = match epmd::serve(at, cx.processes().scheduler()).await {
             Ok(server) => server,
-            Err(error) => return Err(not_served(at, &error).await.into()),
+            Err(error) => {
+                let patience = cx.sleep(ANSWER_WITHIN);
+                return Err(tokio::select! {
+                    failure = not_served(at, &error) => failure,
+                    () = patience => taken(at, &error),
+                }
+                .into());
+            }
         };
         output::line(&format!("EPMD serves at {}", server.at))?;
         let why = tokio::select! {
@@ -49,8 +60,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Stop> {
 
 async fn not_served(at: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::new(Status::Machine, format!("EPMD cannot serve at {at}: {error}"));
-    if error.kind() != ErrorKind::AddrInUse {
-        return failure.remedy("give another --address or --port");
+    match error.kind() {
+        ErrorKind::AddrInUse => {}
+        ErrorKind::PermissionDenied => {
+            return failure.remedy(
+                "give a --port of 1024 or above, or run the command as a user that may listen there",
+            );
+        }
+        ErrorKind::AddrNotAvailable => {
+            return failure.remedy("give an address of this machine by --address, 0.0.0.0 for all of them");
+        }
+        _ => return failure.remedy("give another --address or --port"),
     }
     match epmd::names(at).await {
         Ok(list) => Failure::new(Status::Machine, format!("an EPMD is running at {at} already"))
@@ -60,6 +80,13 @@ async fn not_served(at: SocketAddr, error: &io::Error) -> Failure {
                 at.port()
             ))
             .remedy("use that one: nothing needs to be done"),
-        Err(_) => failure.check("what listens there is no EPMD").remedy("end it, or give another --port"),
+        Err(_) => taken(at, error),
     }
+}
+
+/// Something else than an EPMD has the port.
+fn taken(at: SocketAddr, error: &io::Error) -> Failure {
+    Failure::new(Status::Machine, format!("EPMD cannot serve at {at}: {error}"))
+        .check(format!("what listens there is no EPMD; `ss -ltnp 'sport = :{}'` shows it", at.port()))
+        .remedy("end it, or give another --port, and all nodes the same by ERL_EPMD_PORT")
 }

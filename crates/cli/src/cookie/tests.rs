@@ -81,6 +81,48 @@ fn a_file_that_is_not_there_empty_or_too_long_is_an_error() {
     assert!(summary().unwrap_err().ends_with("is too long for a cookie file"));
 }
 
+/// Each says what to do, and none shows what was in the file.
+#[test]
+fn what_is_no_cookie_is_an_error_that_says_what_to_do() {
+    let home = Home::new("wrong");
+    let file = home.0.join("cookie");
+    let told = |flags: &CookieFlags, variable: Option<&str>| {
+        let failure = flags.find_in(variable.map(str::to_owned), None).unwrap_err();
+        assert_eq!((failure.status, failure.facts.last().unwrap().0), (Status::Usage, "do"), "{failure:?}");
+        assert!(!format!("{failure:?}").contains("hush"), "{failure:?}");
+        failure.summary
+    };
+    let from_file = CookieFlags { cookie: None, cookie_file: Some(file.clone()) };
+    fs::write(&file, "hush\nhush\n").unwrap();
+    assert!(told(&from_file, None).ends_with("has 2 lines: no node takes such a one"));
+    fs::write(&file, "hu\tsh").unwrap();
+    assert!(told(&from_file, None).ends_with("has a control character in it: no node takes such a one"));
+    fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert!(told(&from_file, None).contains("cannot be read"));
+    fs::write(&file, "").unwrap();
+    assert!(told(&from_file, None).ends_with("is empty"));
+    fs::write(&file, "x".repeat(5_000)).unwrap();
+    assert!(told(&from_file, None).ends_with("is too long for a cookie file"));
+    let folder = CookieFlags { cookie: None, cookie_file: Some(home.0.clone()) };
+    assert!(told(&folder, None).contains("cannot be read: Is a directory"));
+    assert!(
+        told(&CookieFlags::default(), Some("hush\nhush"))
+            .starts_with("the cookie from ENGSET_COOKIE has 2 lines")
+    );
+    assert!(told(&CookieFlags::default(), Some("\n")).ends_with("is empty"));
+    let flag = CookieFlags { cookie: Some("hush\n".to_owned()), cookie_file: None };
+    assert!(told(&flag, None).starts_with("the cookie from --cookie has"));
+}
+
+#[test]
+fn the_variable_loses_its_line_end_and_spaces_are_told_of() {
+    let found = CookieFlags::default().find_in(Some("hush\n".to_owned()), None);
+    assert_eq!(found, Ok(cookie("hush", Origin::Variable)));
+    let spaced = cookie("hush ", Origin::Variable).to_string();
+    assert!(spaced.ends_with("; it begins or ends with a space, which is part of it"), "{spaced}");
+    assert!(!cookie("hu sh", Origin::Variable).to_string().contains("space"));
+}
+
 #[test]
 fn a_cookie_is_shown_by_its_fingerprint_only() {
     let shown = format!("{0} {0:?}", cookie("secret", Origin::Flag));

@@ -24,6 +24,7 @@ const LIMITS: Limits = Limits {
     integer_bits_max: 64,
     memory_bytes_max: 16 << 10,
     memory_ratio_max: 32,
+    values_ratio_max: 32,
     inflated_bytes_max: PACKET_BYTES_MAX,
     inflated_ratio_max: 4,
     node_names_new_max: 0,

@@ -79,19 +79,19 @@ pub(crate) async fn get(server: &Server<'_>, path: &str) -> Result<Answer, Strin
 }
 
 impl Answer {
-    /// The whole body.
-    pub(crate) async fn whole(mut self) -> Result<Vec<u8>, String> {
-        let from = self.from.clone();
+    /// The whole body; none where it has more than [`ANSWER_BYTES_MAX`], which may be known before it comes.
+    pub(crate) async fn whole(mut self) -> Result<Option<Vec<u8>>, String> {
+        if self.body.size_hint().lower() > ANSWER_BYTES_MAX as u64 {
+            return Ok(None);
+        }
         let mut whole = Vec::new();
         while let Some(piece) = self.piece().await? {
             if whole.len().saturating_add(piece.len()) > ANSWER_BYTES_MAX {
-                return Err(format!(
-                    "the answer of {from} has more than {ANSWER_BYTES_MAX} bytes; choose less by the selector"
-                ));
+                return Ok(None);
             }
             whole.extend_from_slice(&piece);
         }
-        Ok(whole)
+        Ok(Some(whole))
     }
 
     /// The next piece of the body; `None` at its end. May be dropped and called again.

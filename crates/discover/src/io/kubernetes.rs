@@ -1,11 +1,11 @@
 //! The strategy that asks the API of Kubernetes, and watches what changes there: `kubernetes::watch` decides.
 
 use super::cluster_domain;
-use super::https::{Answer, Server, authority, get};
+use super::https::{ANSWER_BYTES_MAX, Answer, Server, authority, get};
 use super::interval::{INTERVAL_MIN, within};
 use crate::candidate::{LeftOut, Snapshot, StrategyError};
 use crate::kubernetes::{
-    End, KubernetesMode, KubernetesObjects, Listed, Naming, PAGE_OBJECTS, PLACES_MAX, Step, Watch, read_list,
+    End, KubernetesMode, KubernetesObjects, Listed, Naming, PLACES_MAX, Paging, Step, Watch, read_list,
     refusal,
 };
 use crate::strategy::{Next, Strategy};
@@ -21,8 +21,6 @@ const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccoun
 const API_TCP_PORT: u16 = 443;
 /// How long one request may take, unless told otherwise.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
-/// So many pages of one list are read.
-const PAGES_MAX: usize = 16;
 /// So often a list is begun anew whose continuation has expired.
 const RELISTS_MAX: usize = 3;
 /// So many pieces of a watch are read before others get their turn.
@@ -65,6 +63,8 @@ struct Live {
     /// What was asked last, and how many pages the answer had.
     query: String,
     pages: usize,
+    /// Of pages that were too long, the next lists have no more.
+    paging: Paging,
 }
 
 /// Whom to ask, and as whom.
@@ -237,7 +237,7 @@ impl Kubernetes {
                 return Ok(Asked::Opened(Box::new(answer)));
             }
             let status = answer.status;
-            let body = answer.whole().await?;
+            let body = answer.whole().await?.unwrap_or_default();
             Ok(Asked::Refused(status, refusal(status, &body, self.objects, "watch", &place.namespace)))
         });
         asked.await.unwrap_or_else(|| Err(self.too_slow(&place)))
@@ -294,7 +294,7 @@ impl Kubernetes {
         self.live.query = format!(
             "https://{}{}",
             authority(&place.host, place.tcp_port),
-            self.objects.path(&place.namespace, &self.selector, None)
+            self.objects.path(&place.namespace, &self.selector, self.live.paging, None)
         );
         for _ in 0..RELISTS_MAX {
             if let Some(listed) = self.list(clock, &place).await? {
@@ -310,13 +310,26 @@ impl Kubernetes {
     async fn list(&mut self, clock: &Scheduler, place: &Place) -> Result<Option<Listed>, String> {
         let mut all = Listed::default();
         let (mut next, mut places) = (None::<String>, 0);
-        for number in 1..=PAGES_MAX {
-            let path = self.objects.path(&place.namespace, &self.selector, next.as_deref());
+        let mut number = 0;
+        while number < self.live.paging.pages_max() {
+            let paging = self.live.paging;
+            let path = self.objects.path(&place.namespace, &self.selector, paging, next.as_deref());
             let asked = within(clock, self.request_within, async {
                 let answer = get(&place.server(), &path).await?;
                 Ok((answer.status, answer.whole().await?))
             });
             let (status, body) = asked.await.unwrap_or_else(|| Err(self.too_slow(place)))?;
+            let Some(body) = body else {
+                // The same page again, and those after it, with fewer objects.
+                if self.live.paging.handle_too_long() {
+                    continue;
+                }
+                return Err(format!(
+                    "the answer of {} has more than {ANSWER_BYTES_MAX} bytes for one object; choose less by the selector",
+                    authority(&place.host, place.tcp_port)
+                ));
+            };
+            number += 1;
             match status {
                 OK => {}
                 GONE => return Ok(None),
@@ -344,7 +357,9 @@ impl Kubernetes {
         let why = if places > PLACES_MAX {
             format!("no more is read after {PLACES_MAX} pods; choose fewer by the selector")
         } else {
-            format!("only {PAGES_MAX} pages of {PAGE_OBJECTS} objects are read; choose fewer by the selector")
+            let paging = self.live.paging;
+            let (pages, objects) = (paging.pages_max(), paging.objects);
+            format!("only {pages} pages of {objects} objects are read; choose fewer by the selector")
         };
         all.cut = Some(LeftOut::new("the rest of the list", &why));
         Ok(Some(all))
@@ -387,7 +402,13 @@ impl Default for Live {
     fn default() -> Self {
         // Without randomness there is no jitter, and all else is the same.
         let seed = getrandom::u64().unwrap_or_default();
-        Self { watch: Watch::new(seed), answer: None, query: String::new(), pages: 0 }
+        Self {
+            watch: Watch::new(seed),
+            answer: None,
+            query: String::new(),
+            pages: 0,
+            paging: Paging::default(),
+        }
     }
 }
 

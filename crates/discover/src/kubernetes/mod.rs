@@ -11,8 +11,38 @@ use std::time::Duration;
 pub(crate) use objects::read_list;
 pub(crate) use watch::{End, Listed, PLACES_MAX, Step, Watch};
 
-/// So many objects are asked for in one answer.
+/// So many objects are asked for in one answer, unless they are too long for that.
 pub(crate) const PAGE_OBJECTS: usize = 250;
+/// So many pages of one list are read, if they are of [`PAGE_OBJECTS`]; of shorter ones up to [`SHORTER`] times as many.
+const PAGES_MAX: usize = 16;
+/// By how much pages get shorter that are too long in bytes.
+const SHORTER: usize = 8;
+
+/// How a list is read: in pages of so many objects, which get fewer where a page is too long in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paging {
+    /// How many objects are asked for in one answer.
+    pub(crate) objects: usize,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self { objects: PAGE_OBJECTS }
+    }
+}
+
+impl Paging {
+    /// A page was too long: whether it is to be asked for again, with fewer objects in it.
+    pub(crate) fn handle_too_long(&mut self) -> bool {
+        let shorter = (self.objects / SHORTER).max(1);
+        std::mem::replace(&mut self.objects, shorter) > shorter
+    }
+
+    /// So many pages are read.
+    pub(crate) fn pages_max(self) -> usize {
+        PAGES_MAX * (PAGE_OBJECTS / self.objects.max(1)).clamp(1, SHORTER)
+    }
+}
 
 /// Which objects are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,8 +87,8 @@ impl KubernetesObjects {
     }
 
     /// The path and query of a page.
-    pub(crate) fn path(self, namespace: &str, selector: &str, next: Option<&str>) -> String {
-        let mut path = format!("{}&limit={PAGE_OBJECTS}", self.chosen(namespace, selector));
+    pub(crate) fn path(self, namespace: &str, selector: &str, paging: Paging, next: Option<&str>) -> String {
+        let mut path = format!("{}&limit={}", self.chosen(namespace, selector), paging.objects);
         if let Some(next) = next {
             path.push_str("&continue=");
             path.push_str(&encoded(next));
@@ -140,12 +170,23 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{KubernetesObjects, refusal};
+    use super::{KubernetesObjects, Paging, refusal};
     use std::time::Duration;
 
     #[test]
+    fn pages_get_shorter_down_to_one_object() {
+        let mut paging = Paging::default();
+        let mut seen = vec![(paging.objects, paging.pages_max())];
+        while paging.handle_too_long() {
+            seen.push((paging.objects, paging.pages_max()));
+        }
+        assert_eq!(seen, [(250, 16), (31, 128), (3, 128), (1, 128)]);
+    }
+
+    #[test]
     fn paths_are_encoded_and_refusals_name_the_rule() {
-        let path = KubernetesObjects::EndpointSlices.path("shop", "app=my app", Some("a/b"));
+        let path =
+            KubernetesObjects::EndpointSlices.path("shop", "app=my app", Paging::default(), Some("a/b"));
         let expected = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?labelSelector=app%3Dmy%20app&limit=250&continue=a%2Fb";
         assert_eq!(path, expected);
         let path = KubernetesObjects::Pods.watch_path("shop", "app", "4 2", Duration::from_secs(50));

@@ -1,11 +1,11 @@
 //! Joining the fragments of large signals, within limits on their number, their bytes and their patience.
 //!
 //! Where signals in fragments come one after the other, those that fit into a block are joined in one that the node keeps
-//! ([`Blocks`]): at most one of a connection's incomplete signals has a block. The others have memory of their own, which
-//! follows what has arrived.
+//! ([`Blocks`]): at most one of a connection's incomplete signals has a block, and not for long with little in it. The others
+//! have memory of their own, which follows what has arrived.
 
 use super::error::ConnectionError;
-use crate::blocks::{BLOCK_BYTES, Block, Blocks};
+use crate::blocks::{BLOCK_BYTES, Block, Blocks, LITTLE_BYTES_MAX};
 use crate::control::Control;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -42,6 +42,9 @@ pub(super) struct Assembler {
 
 /// A spare block with less room is of no use: so much most signals in fragments need at least.
 const SPARE_BYTES: usize = BLOCK_BYTES / 2;
+
+/// So many fragments like the first one are believed to come, where more are announced.
+const ANNOUNCED_MAX: usize = 4;
 
 #[derive(Debug)]
 struct Sequence {
@@ -86,6 +89,19 @@ impl Joined {
         }
     }
 
+    /// Its block, where little has come into that: it goes on in memory of its own.
+    fn leave_block(&mut self) -> Option<Block> {
+        let Self::Inside(block) = self else { return None };
+        if block.room.len() > LITTLE_BYTES_MAX {
+            return None;
+        }
+        let own = Self::Own(block.room.to_vec());
+        match core::mem::replace(self, own) {
+            Self::Inside(block) => Some(block),
+            Self::Own(_) => None,
+        }
+    }
+
     /// The whole payload, and the block that has more room.
     fn finish(self) -> (Bytes, Option<Block>) {
         match self {
@@ -116,7 +132,8 @@ impl Assembler {
     /// The stream has nothing for now; whether there is a block to give back.
     pub(super) fn rest(&mut self) -> Option<Block> {
         self.follows = core::mem::take(&mut self.began);
-        self.spare.take()
+        let little = || self.open.values_mut().find_map(|open| open.payload.leave_block());
+        self.spare.take().or_else(little)
     }
 
     /// A first fragment, more than one: `number` counts down to one.
@@ -149,8 +166,8 @@ impl Assembler {
         let announced = len.saturating_mul(usize::try_from(fragments).unwrap_or(usize::MAX));
         match self.spare.take_if(|spare| spare.room_left() >= announced) {
             Some(spare) => Joined::Inside(spare),
-            // Whatever is announced, it is not much more than what has arrived.
-            None => Joined::Own(Vec::with_capacity(announced.min(len.saturating_add(BLOCK_BYTES)))),
+            // Whatever is announced, it follows what has arrived.
+            None => Joined::Own(Vec::with_capacity(announced.min(len.saturating_mul(ANNOUNCED_MAX)))),
         }
     }
 
@@ -222,5 +239,25 @@ impl Assembler {
             return Err(ConnectionError::FragmentsTooLarge { limit: self.limits.bytes_max });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests {
+    use super::{ANNOUNCED_MAX, Assembler, FragmentLimits, Joined};
+    use core::time::Duration;
+
+    #[test]
+    fn memory_for_a_signal_follows_what_has_come_of_it_not_what_it_claims() {
+        let limits = FragmentLimits { sequences_max: 1, bytes_max: usize::MAX, idle_max: Duration::MAX };
+        let mut assembler = Assembler::new(limits);
+        for len in [0, 1, 1_000, 65_536] {
+            for fragments in [2, 3, 4, 5, 1_000, u64::MAX] {
+                let Joined::Own(memory) = assembler.memory_for(len, fragments) else { panic!("no block") };
+                let believed = len * usize::try_from(fragments).unwrap().min(ANNOUNCED_MAX);
+                assert_eq!(memory.capacity(), believed, "{len} of {fragments}");
+            }
+        }
     }
 }

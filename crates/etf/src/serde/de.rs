@@ -9,7 +9,7 @@ use serde::de::{self, Error as _, Visitor};
 
 use super::DeError;
 use super::case;
-use super::de_access::{Behind, Bytes, Content, Elements, Entries, EnumTerm, Part, Variant, parts};
+use super::de_access::{Behind, Bytes, Content, Elements, Entries, EnumTerm, Part, Place, Variant, parts};
 use super::scope::{self, Form};
 use crate::DecodeErrorKind as Kind;
 use crate::reader::{AtomText, latin1, little_endian};
@@ -24,6 +24,9 @@ pub(super) struct Deserializer<'r, 'de> {
     pub(super) is_name: bool,
     /// Strings in the term may be atoms.
     pub(super) atoms: bool,
+    /// How large a value has its place already: that of the element or field that it is. A larger one is behind a
+    /// pointer, in memory of its own.
+    pub(super) room: usize,
 }
 
 /// What an integer's size leaves it to be.
@@ -35,7 +38,18 @@ enum Number<'de> {
 
 impl<'r, 'de> Deserializer<'r, 'de> {
     pub(super) const fn new(reader: &'r mut Reader<'de>) -> Self {
-        Self { reader, depth: 0, is_name: false, atoms: false }
+        // The value itself is where the caller has it.
+        Self { reader, depth: 0, is_name: false, atoms: false, room: usize::MAX }
+    }
+
+    /// Takes the memory of a value that has no place yet from the budget.
+    #[inline]
+    pub(super) fn make_room<T>(&mut self) -> Result<(), DeError> {
+        if size_of::<T>() > self.room {
+            self.room = size_of::<T>();
+            self.reader.charge_value(size_of::<T>())?;
+        }
+        Ok(())
     }
 
     pub(super) fn inside(&self) -> Result<usize, DeError> {
@@ -156,16 +170,18 @@ impl<'r, 'de> Deserializer<'r, 'de> {
     }
 
     pub(super) fn elements<V: Visitor<'de>>(
-        self,
+        mut self,
         visitor: V,
         count: u32,
-        behind: Behind,
+        (behind, place): (Behind, Place),
     ) -> Result<V::Value, DeError> {
+        self.make_room::<V::Value>()?;
         let depth = self.inside()?;
         let count = self.reader.check_count(count, 1)?;
         // Behind `[]` is nothing.
         let behind = if count == 0 { Behind::Nothing } else { behind };
-        let mut elements = Elements { reader: self.reader, depth, left: count, atoms: self.atoms, behind };
+        let atoms = self.atoms;
+        let mut elements = Elements { reader: self.reader, depth, left: count, atoms, behind, place };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer elements"));
@@ -176,11 +192,18 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         Ok(value)
     }
 
-    pub(super) fn entries<V: Visitor<'de>>(self, visitor: V, is_struct: bool) -> Result<V::Value, DeError> {
+    pub(super) fn entries<V: Visitor<'de>>(
+        mut self,
+        visitor: V,
+        is_struct: bool,
+        place: Place,
+    ) -> Result<V::Value, DeError> {
+        self.make_room::<V::Value>()?;
         let depth = self.inside()?;
         let count = self.reader.map_header()?;
         let count = self.reader.check_count(count, 2)?;
-        let mut entries = Entries { reader: self.reader, depth, left: count, atoms: self.atoms, is_struct };
+        let atoms = self.atoms;
+        let mut entries = Entries { reader: self.reader, depth, left: count, atoms, is_struct, place };
         let value = visitor.visit_map(&mut entries)?;
         if entries.left > 0 {
             return Err(DeError::invalid_length(count, &"fewer pairs"));
@@ -266,7 +289,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
             | tags::ATOM_CACHE_REF => TermKind::Atom,
             tags::STRING => {
                 let bytes = self.string_bytes()?;
-                return visitor.visit_seq(Bytes { bytes });
+                return visitor.visit_seq(Bytes { bytes, reader: self.reader });
             }
             tags::BINARY => {
                 let bytes = self.reader.binary()?;
@@ -313,9 +336,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             tags::NIL | tags::LIST | tags::STRING => self.deserialize_seq(visitor),
             tags::SMALL_TUPLE | tags::LARGE_TUPLE => {
                 let count = self.reader.tuple_header()?;
-                self.elements(visitor, count, Behind::Nothing)
+                self.elements(visitor, count, (Behind::Nothing, Place::New))
             }
-            tags::MAP => self.entries(visitor, false),
+            tags::MAP => self.entries(visitor, false, Place::New),
             tags::SMALL_ATOM_UTF8
             | tags::ATOM_UTF8
             | tags::SMALL_ATOM
@@ -382,6 +405,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DeError> {
+        self.make_room::<V::Value>()?;
         if self.accept_any(NOTHING) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -423,7 +447,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             names::EXPORT => tag == tags::EXPORT,
             names::IMPROPER_LIST if tag == tags::LIST => {
                 let count = self.reader.list_header()?;
-                return self.elements(visitor, count.saturating_add(1), Behind::TailAsElement);
+                return self.elements(visitor, count.saturating_add(1), (Behind::TailAsElement, Place::New));
             }
             names::IMPROPER_LIST => false,
             scope::ATOM_TEXT => return visitor.visit_newtype_struct(Self { atoms: true, ..self }),
@@ -436,15 +460,15 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         match self.reader.peek_tag()? {
             tags::STRING => {
                 let bytes = self.string_bytes()?;
-                visitor.visit_seq(Bytes { bytes })
+                visitor.visit_seq(Bytes { bytes, reader: self.reader })
             }
             tags::BINARY => {
                 let bytes = self.reader.binary()?;
-                visitor.visit_seq(Bytes { bytes })
+                visitor.visit_seq(Bytes { bytes, reader: self.reader })
             }
             _ => {
                 let count = self.reader.list_header()?;
-                self.elements(visitor, count, Behind::Tail)
+                self.elements(visitor, count, (Behind::Tail, Place::New))
             }
         }
     }
@@ -455,7 +479,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         if usize::try_from(count) != Ok(len) {
             return Err(DecodeError { offset: start, kind: Kind::UnexpectedType }.into());
         }
-        self.elements(visitor, count, Behind::Nothing)
+        self.elements(visitor, count, (Behind::Nothing, Place::Inside))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -468,7 +492,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.entries(visitor, false)
+        self.entries(visitor, false, Place::New)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -478,7 +502,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         match Form::of(name) {
-            Form::Map => self.entries(visitor, false),
+            Form::Map => self.entries(visitor, false, Place::Inside),
             Form::Elixir(module) => self.elixir_struct(module, visitor),
             Form::Record(tag) => self.record(tag, fields, visitor),
             Form::Keyword => self.keyword(fields, visitor),
@@ -486,11 +510,12 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
-        self,
+        mut self,
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
+        self.make_room::<V::Value>()?;
         let start = self.reader.position();
         let depth = self.inside()?;
         let values = match self.reader.peek_tag()? {

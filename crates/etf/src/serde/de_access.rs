@@ -22,6 +22,28 @@ pub(super) struct Elements<'r, 'de> {
     pub(super) left: usize,
     pub(super) atoms: bool,
     pub(super) behind: Behind,
+    pub(super) place: Place,
+}
+
+/// Where the values of a container's elements are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the value that the container is: a struct, a tuple, an array.
+    Inside,
+    /// In memory that is taken for them: a vector, a map.
+    New,
+}
+
+impl Place {
+    /// Takes the memory of one more value, where it has no place yet, from the budget.
+    #[inline]
+    fn one_more<T>(self, reader: &mut Reader<'_>) -> Result<(), DeError> {
+        // A byte for each that came, or none, is never too much.
+        if self == Self::New && size_of::<T>() > 1 {
+            reader.charge_value(size_of::<T>())?;
+        }
+        Ok(())
+    }
 }
 
 /// What comes behind the elements.
@@ -43,11 +65,13 @@ pub(super) struct Entries<'r, 'de> {
     pub(super) atoms: bool,
     /// The pair that names the module of a struct is passed over.
     pub(super) is_struct: bool,
+    pub(super) place: Place,
 }
 
 /// Bytes one by one.
-pub(super) struct Bytes<'de> {
+pub(super) struct Bytes<'r, 'de> {
     pub(super) bytes: &'de [u8],
+    pub(super) reader: &'r mut Reader<'de>,
 }
 
 /// A variant by name and the values that follow it.
@@ -100,8 +124,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         }
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        let element =
-            Deserializer { reader: self.reader, depth: self.depth, is_name: false, atoms: self.atoms };
+        self.place.one_more::<T::Value>(self.reader)?;
+        let (depth, atoms, room) = (self.depth, self.atoms, size_of::<T::Value>());
+        let element = Deserializer { reader: self.reader, depth, is_name: false, atoms, room };
         seed.deserialize(element).map(Some)
     }
 
@@ -122,13 +147,15 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
             }
             self.reader.skip_term()?;
         }
-        let (depth, atoms) = (self.depth, self.atoms);
-        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: true, atoms }).map(Some)
+        self.place.one_more::<K::Value>(self.reader)?;
+        let (depth, atoms, room) = (self.depth, self.atoms, size_of::<K::Value>());
+        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: true, atoms, room }).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        let (depth, atoms) = (self.depth, self.atoms);
-        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms })
+        self.place.one_more::<V::Value>(self.reader)?;
+        let (depth, atoms, room) = (self.depth, self.atoms, size_of::<V::Value>());
+        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms, room })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -136,12 +163,13 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Bytes<'de> {
+impl<'de> SeqAccess<'de> for Bytes<'_, 'de> {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
         let Some((byte, rest)) = self.bytes.split_first() else { return Ok(None) };
         self.bytes = rest;
+        Place::New.one_more::<T::Value>(self.reader)?;
         seed.deserialize(byte.into_deserializer()).map(Some)
     }
 
@@ -179,9 +207,10 @@ impl<'de> Variant<'_, 'de> {
         }
     }
 
-    fn content<'s>(&'s mut self) -> Deserializer<'s, 'de> {
+    /// What is in the variant, in the place of the whole.
+    fn content<'s>(&'s mut self, room: usize) -> Deserializer<'s, 'de> {
         let Content { depth, atoms } = self.content;
-        Deserializer { reader: self.reader, depth, is_name: false, atoms }
+        Deserializer { reader: self.reader, depth, is_name: false, atoms, room }
     }
 }
 
@@ -204,17 +233,17 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
                 return Err(DecodeError { offset: start, kind: DecodeErrorKind::UnexpectedType }.into());
             }
             self.reader.rewind(start);
-            return seed.deserialize(self.content());
+            return seed.deserialize(self.content(size_of::<T::Value>()));
         }
         self.expect_values(1)?;
-        seed.deserialize(self.content())
+        seed.deserialize(self.content(size_of::<T::Value>()))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DeError> {
         self.expect_values(len)?;
         let Content { depth, atoms } = self.content;
-        let behind = Behind::Nothing;
-        let mut elements = Elements { reader: self.reader, depth, left: self.values, atoms, behind };
+        let (reader, behind, place) = (self.reader, Behind::Nothing, Place::Inside);
+        let mut elements = Elements { reader, depth, left: self.values, atoms, behind, place };
         let value = visitor.visit_seq(&mut elements)?;
         if elements.left == 0 { Ok(value) } else { Err(DeError::invalid_length(len, &"fewer values")) }
     }
@@ -225,7 +254,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         self.expect_values(1)?;
-        de::Deserializer::deserialize_map(self.content(), visitor)
+        self.content(size_of::<V::Value>()).entries(visitor, false, Place::Inside)
     }
 }
 
@@ -258,7 +287,7 @@ impl<'de> VariantAccess<'de> for EnumTerm<'_, 'de> {
             }
             _ => (content.reader.tuple_header()?, Behind::Nothing),
         };
-        content.elements(visitor, count, behind)
+        content.elements(visitor, count, (behind, Place::New))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, DeError> {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 
 use super::DeError;
 use super::de::Deserializer;
-use super::de_access::Behind;
+use super::de_access::{Behind, Place};
 use super::scope::{STRUCT, elixir_module};
 use crate::{Reader, tags};
 
@@ -35,7 +35,7 @@ impl<'de> Deserializer<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         self.expect_module(module)?;
-        self.entries(visitor, true)
+        self.entries(visitor, true, Place::Inside)
     }
 
     /// Fails unless the map that comes next is a struct of this module; goes past nothing.
@@ -81,18 +81,19 @@ impl<'de> Deserializer<'_, 'de> {
                 "expected a record #{tag}{{}} of {wanted} fields, found {found}"
             )));
         }
-        self.elements(visitor, found, Behind::Nothing)
+        self.elements(visitor, found, (Behind::Nothing, Place::Inside))
     }
 
     /// A list of pairs, or a map with atom keys.
     pub(super) fn keyword<V: Visitor<'de>>(
-        self,
+        mut self,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
         if self.reader.peek_tag()? == tags::MAP {
-            return self.entries(visitor, true);
+            return self.entries(visitor, true, Place::Inside);
         }
+        self.make_room::<V::Value>()?;
         let depth = self.inside()?;
         let count = self.reader.list_header()?;
         let count = self.reader.check_count(count, 1)?;
@@ -141,7 +142,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
         if self.is_alone {
             return seed.deserialize(BoolDeserializer::<DeError>::new(true));
         }
-        let (depth, atoms) = (self.depth, self.atoms);
-        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms })
+        let (depth, atoms, room) = (self.depth, self.atoms, size_of::<V::Value>());
+        seed.deserialize(Deserializer { reader: self.reader, depth, is_name: false, atoms, room })
     }
 }

@@ -115,13 +115,19 @@ impl Channel {
         Some(stream.incoming.room(|| self.node.blocks.lock()))
     }
 
-    /// So many bytes were put into [`Self::group_room`]. Streams that were not to be read may be after this.
+    /// So many bytes were put into [`Self::group_room`]; how many signals came with them. Streams that were not to be read
+    /// may be after this.
     ///
     /// # Errors
     /// As [`Self::handle_bytes`].
-    pub fn handle_group_read(&mut self, now: Instant, group: usize, bytes: usize) -> Result<(), CloseReason> {
+    pub fn handle_group_read(
+        &mut self,
+        now: Instant,
+        group: usize,
+        bytes: usize,
+    ) -> Result<usize, CloseReason> {
         self.node.count_bytes(bytes, 0);
-        let Phase::Up(up) = &mut self.phase else { return Ok(()) };
+        let Phase::Up(up) = &mut self.phase else { return Ok(0) };
         let result = up.handle_group_read(&self.node, now, group, bytes);
         self.note(result)
     }
@@ -186,12 +192,13 @@ impl Up {
         now: Instant,
         group: usize,
         bytes: usize,
-    ) -> Result<(), CloseReason> {
-        let Some(Some(stream)) = self.groups.streams.get_mut(group) else { return Ok(()) };
+    ) -> Result<usize, CloseReason> {
+        let Some(Some(stream)) = self.groups.streams.get_mut(group) else { return Ok(0) };
         stream.incoming.handle_read(now, bytes);
-        act(&self.link, &mut stream.incoming, node)?;
+        let signals = act(&self.link, &mut stream.incoming, node)?;
         self.groups.pace(now);
-        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)
+        self.held.set(self.held_bytes(), node.config().held_bytes_max).map_err(CloseReason::Holds)?;
+        Ok(signals)
     }
 }
 

@@ -15,17 +15,17 @@ pub(super) fn allow(functions: &Functions) {
         });
     }
     functions.allow("application", "loaded_applications", 0, |call| async move {
-        Ok(Term::list(loaded(&call).await.iter().map(triple)))
+        Ok(Term::list(loaded(call.node()).await.iter().map(triple)))
     });
     functions.allow("application", "info", 0, |call| async move {
         let part =
             |name, apps: &[AppInfo]| Term::tuple([Term::atom(name), Term::list(apps.iter().map(triple))]);
-        Ok(Term::list([part("loaded", &loaded(&call).await), part("running", &which(&call).await)]))
+        Ok(Term::list([part("loaded", &loaded(call.node()).await), part("running", &which(&call).await)]))
     });
     functions.allow("application", "get_key", 2, |mut call| async move {
         let [name, key] = call.take_args()?;
         let (Some(name), Some(key)) = (name.as_atom(), key.as_atom()) else { return Err(Raise::badarg()) };
-        let info = loaded(&call).await.into_iter().find(|info| info.name == *name);
+        let info = loaded(call.node()).await.into_iter().find(|info| info.name == *name);
         let value = info.and_then(|info| match key.as_str() {
             "vsn" => Some(info.version),
             "description" => Some(info.description),
@@ -49,8 +49,9 @@ pub(super) async fn running(node: &Node) -> Vec<AppInfo> {
     apps.into_iter().chain([own()]).collect()
 }
 
-async fn loaded(call: &RemoteCall) -> Vec<AppInfo> {
-    let apps = match Applications::find(call.node().processes()).await {
+/// The applications that are known, whether they run or not.
+pub(super) async fn loaded(node: &Node) -> Vec<AppInfo> {
+    let apps = match Applications::find(node.processes()).await {
         Ok(apps) => apps.loaded_applications().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };

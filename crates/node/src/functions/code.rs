@@ -23,6 +23,11 @@ pub(super) fn allow(functions: &Functions) {
         let is_there = call.node().functions().has_module(&module);
         Ok(Term::atom(if is_there { "preloaded" } else { "non_existing" }))
     });
+    // What OTP answers where a module may not be replaced. LiveDashboard and Elixir's `nl` send code unasked: the one goes
+    // on without, the other shows the reason.
+    functions.allow("code", "load_binary", 3, |_| async {
+        Ok(Term::tuple([Term::atom("error"), Term::atom("sticky_directory")]))
+    });
     functions.allow("code", "all_loaded", 0, |call| async move {
         let mut modules: Vec<Atom> =
             call.node().functions().allowed().into_iter().map(|(module, _, _)| module).collect();

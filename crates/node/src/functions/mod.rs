@@ -380,7 +380,12 @@ impl Functions {
             let mut told = self.told.lock();
             told.len() < UNDEFINED_TOLD_MAX && told.insert((module.clone(), function.clone(), arity))
         };
-        if is_new {
+        if is_new && (module.as_str(), function.as_str()) == ("erlang", "apply") {
+            tracing::warn!(
+                %peer,
+                "a peer sent a fun to be run (erlang:apply/{arity}), and code of the BEAM does not run here: let it call a function by name, which `node.functions().allow(..)` adds"
+            );
+        } else if is_new {
             tracing::warn!(
                 %peer,
                 "a peer called {module}:{function}/{arity}, which it may not: `node.functions().allow(\"{module}\", \"{function}\", {arity}, ..)` would allow it"

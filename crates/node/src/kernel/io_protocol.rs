@@ -1,6 +1,6 @@
 //! Pure: what a group leader answers to requests of the io protocol. Output is text; there is no input.
 
-use super::io_format::{format, text};
+use super::io_format::format;
 use engset_term::Term;
 
 /// So many bytes of output one request may have; one with more is answered with `{error, emsgsize}`.
@@ -66,14 +66,18 @@ fn one(request: &Term, output: &mut String) -> Term {
     let parts = request.as_tuple().unwrap_or_default();
     let name = parts.first().and_then(Term::as_atom).map_or("", engset_term::Atom::as_str);
     match (name, parts) {
-        ("put_chars", [_, chars] | [_, _, chars]) => put(text(chars), output),
-        ("put_chars", [_, module, function, args] | [_, _, module, function, args]) => {
-            let text = if module.is_atom("io_lib") { io_lib(function, args) } else { None };
-            match text {
-                Some(text) => put(Some(text), output),
-                None => Term::tuple([Term::atom("error"), function.clone()]),
-            }
+        // Without an encoding, as before there were any.
+        ("put_chars", [_, chars]) => put(text(Encoding::Latin1, chars), output),
+        ("put_chars", [_, module, function, args]) => {
+            put_result(Encoding::Latin1, [module, function, args], output)
         }
+        ("put_chars", [_, encoding, rest @ ..]) => match (Encoding::of(encoding), rest) {
+            (Some(encoding), [chars]) => put(text(encoding, chars), output),
+            (Some(encoding), [module, function, args]) => {
+                put_result(encoding, [module, function, args], output)
+            }
+            _ => error("request"),
+        },
         ("get_line" | "get_chars" | "get_until" | "get_password", _) => Term::atom("eof"),
         ("get_geometry", [_, _]) => error("enotsup"),
         ("setopts", [_, options]) => match options.as_proper_list() {
@@ -81,6 +85,68 @@ fn one(request: &Term, output: &mut String) -> Term {
             _ => error("enotsup"),
         },
         _ => error("request"),
+    }
+}
+
+/// What characters and binaries are to be read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// Characters up to 255, and each byte one of them.
+    Latin1,
+    /// All characters, and binaries in UTF-8.
+    Unicode,
+}
+
+impl Encoding {
+    fn of(term: &Term) -> Option<Self> {
+        match term.as_atom()?.as_str() {
+            "latin1" => Some(Self::Latin1),
+            "unicode" => Some(Self::Unicode),
+            _ => None,
+        }
+    }
+}
+
+/// The text that a list of characters, binaries and such lists is, or a binary; none where something is not in this
+/// encoding. A character's bytes may be in two binaries.
+fn text(encoding: Encoding, chars: &Term) -> Option<String> {
+    let mut out = Vec::new();
+    let mut rest = match chars {
+        Term::Int(_) => return None,
+        chars => vec![chars],
+    };
+    let put = |out: &mut Vec<u8>, char: char| out.extend(char.encode_utf8(&mut [0; 4]).bytes());
+    while let Some(term) = rest.pop() {
+        match (term, encoding) {
+            (Term::Int(char), Encoding::Latin1) => put(&mut out, char::from(u8::try_from(*char).ok()?)),
+            (Term::Int(char), Encoding::Unicode) => {
+                put(&mut out, char::from_u32(u32::try_from(*char).ok()?)?);
+            }
+            (Term::Nil, _) => {}
+            (Term::Binary(bytes), Encoding::Latin1) => {
+                bytes.as_slice().iter().for_each(|byte| put(&mut out, char::from(*byte)));
+            }
+            (Term::Binary(bytes), Encoding::Unicode) => out.extend_from_slice(bytes.as_slice()),
+            (Term::List(list), _) => {
+                match list.tail() {
+                    tail @ (Term::Nil | Term::Binary(_)) => rest.push(tail),
+                    _ => return None,
+                }
+                rest.extend(list.elements().iter().rev());
+            }
+            _ => return None,
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+/// Puts what a function makes of its arguments, in this encoding.
+fn put_result(encoding: Encoding, [module, function, args]: [&Term; 3], output: &mut String) -> Term {
+    let text = if module.is_atom("io_lib") { io_lib(function, args) } else { None };
+    let is_fit = |text: &String| encoding == Encoding::Unicode || text.chars().all(|char| char <= '\u{ff}');
+    match text {
+        Some(text) if is_fit(&text) => put(Some(text), output),
+        _ => Term::tuple([Term::atom("error"), function.clone()]),
     }
 }
 
@@ -135,7 +201,36 @@ mod tests {
         assert_eq!(of("{put_chars,io_lib,format,[\"~s\",[x]]}"), ok("x"));
         assert_eq!(of("{put_chars,unicode,io_lib,write,[{a,b}]}"), ok("{a,b}"));
         assert_eq!(of("{put_chars,unicode,os,cmd,[\"id\"]}"), ("{error,cmd}".to_owned(), String::new()));
-        assert_eq!(of("{put_chars,unicode,{a}}").0, "{error,put_chars}");
+        assert_eq!(of("{put_chars,unicode,[[[\"a\"],<<\"b\">>]|<<\"c\">>]}"), ok("abc"));
+        assert_eq!(of("{put_chars,unicode,[<<195>>,<<164>>,8364]}"), ok("ä€"));
+        assert_eq!(of("{put_chars,latin1,[<<195,164>>,228]}"), ok("Ã¤ä"));
+        assert_eq!(of("{put_chars,<<228>>}"), ok("ä"));
+        assert_eq!(of("{put_chars,latin1,io_lib,format,[\"~ts\",[[228]]]}"), ok("ä"));
+    }
+
+    /// As OTP's `user` answers, which `interop/tests/group_leader.rs` compares.
+    #[test]
+    fn characters_that_are_none_are_refused_and_nothing_is_written() {
+        let bad = [
+            "{put_chars,unicode,{a}}",
+            "{put_chars,unicode,a}",
+            "{put_chars,unicode,[a]}",
+            "{put_chars,unicode,17}",
+            "{put_chars,unicode,[-1]}",
+            "{put_chars,unicode,[16#D800]}",
+            "{put_chars,unicode,[16#110000]}",
+            "{put_chars,unicode,<<255>>}",
+            "{put_chars,unicode,[<<195>>,164]}",
+            "{put_chars,unicode,[\"ab\"|97]}",
+            "{put_chars,latin1,[300]}",
+            "{put_chars,[300]}",
+        ];
+        for request in bad {
+            assert_eq!(of(request), ("{error,put_chars}".to_owned(), String::new()), "{request}");
+        }
+        assert_eq!(of("{put_chars,utf16,\"a\"}").0, "{error,request}");
+        assert_eq!(of("{put_chars,latin1,io_lib,format,[\"~ts\",[[300]]]}").0, "{error,format}");
+        assert_eq!(of("{put_chars,unicode,io_lib,format,[\"~p\",[]]}").0, "{error,format}");
     }
 
     #[test]

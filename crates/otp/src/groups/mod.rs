@@ -2,7 +2,8 @@
 //!
 //! A [`Scope`] is a space of groups, kept by one process that is registered under the scope's name. Groups are terms;
 //! one exists as long as it has a member. A process may join a group several times, and is a member as many times. It
-//! leaves all its groups when it ends. Who is a member is read from shared memory, without a message.
+//! leaves all its groups when it ends. Who is a member is read from shared memory, without a message. The scope that
+//! Erlang and Elixir use where they name none, [`DEFAULT_SCOPE`], runs on every node with a name: [`Scope::find`].
 //!
 //! Messages: requests to the scope's process are calls. It monitors members, processes that watch groups, and peers;
 //! it sends `{Ref, join | leave, Group, Pids}` to who watches, see [`GroupEvent`], before it answers whoever made the

@@ -41,6 +41,16 @@ impl PeerMessage {
         }
     }
 
+    /// Who tells it.
+    pub(super) fn peer(&self) -> Pid {
+        match self {
+            Self::Discover { peer }
+            | Self::Sync { peer, .. }
+            | Self::Join { peer, .. }
+            | Self::Leave { peer, .. } => *peer,
+        }
+    }
+
     pub(super) fn into_term(self) -> Term {
         match self {
             Self::Discover { peer } => Term::tuple([Term::atom("discover"), Term::Pid(peer)]),

@@ -214,8 +214,13 @@ impl Keeper {
             }
             return;
         };
+        let peer = message.peer();
         if let Some(Err(refused)) = self.change(cx, |state| state.handle_peer(message)) {
-            tracing::warn!(%scope, "the scope `{scope}` dropped what a peer told: {refused}");
+            if refused.is_a_race() {
+                tracing::debug!(%scope, %peer, "the scope `{scope}` dropped what a peer told: {refused}");
+            } else {
+                tracing::warn!(%scope, %peer, "the scope `{scope}` dropped what a peer told: {refused}");
+            }
             cx.processes().count_dropped();
         }
     }

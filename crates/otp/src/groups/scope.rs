@@ -16,7 +16,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The name of OTP's default scope.
+/// The name of OTP's default scope. A node with a name has it from the start, so its handle is had by
+/// `Scope::find(DEFAULT_SCOPE)`; starting another fails, since the name is taken. A node that is alone has none until one
+/// is started.
 pub const DEFAULT_SCOPE: Atom = Atom::from_static("pg");
 
 /// The handle of a scope of groups: a name, and what is known while the scope's process runs.
@@ -47,7 +49,8 @@ impl Scope {
         Self { shared: Arc::new(Shared::new(name, limits)) }
     }
 
-    /// The handle of the scope that runs as `name` on this node.
+    /// The handle of the scope that runs as `name` on this node; on one with a name, [`DEFAULT_SCOPE`] does from the
+    /// start.
     pub fn find(name: Atom) -> Call<ScopeMsg, Self> {
         Call::tracked(&Service::local(name), |reply| ScopeMsg(Asked::Handle(reply)))
     }

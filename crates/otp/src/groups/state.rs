@@ -65,6 +65,17 @@ pub(super) enum Refused {
     PeerGroups(usize),
 }
 
+impl Refused {
+    /// Whether this is nothing to worry about: a peer that has not noticed yet that the connection was lost and made anew
+    /// tells of its changes, many at once where it stood still meanwhile, and tells of all its members afterwards.
+    pub(super) fn is_a_race(self) -> bool {
+        match self {
+            Self::Stranger => true,
+            Self::Peers(_) | Self::Memberships(_) | Self::PeerMemberships(_) | Self::PeerGroups(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

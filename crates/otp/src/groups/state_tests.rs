@@ -193,6 +193,23 @@ fn peers_have_a_limit() {
     assert_eq!(state.handle_peer(join_of(2, GROUP, &[1, 2])), Ok(()));
 }
 
+/// A peer whose node was lost here, and which has not noticed, tells of changes over the next connection: they are dropped
+/// as a race, which is no warning, and are in what it tells when it is asked.
+#[test]
+fn a_peer_that_has_not_noticed_a_loss_is_no_reason_to_warn() {
+    let mut state = State::new(scope(0), GroupLimits::default());
+    assert_eq!(state.handle_peer(PeerMessage::Discover { peer: scope(1) }), Ok(()));
+    state.handle_ended(scope(1));
+    for member in [1, 2] {
+        let refused = state.handle_peer(join_of(1, GROUP, &[member])).expect_err("it is forgotten");
+        assert!(refused.is_a_race());
+    }
+    let sync = PeerMessage::Sync { peer: scope(1), groups: vec![(GROUP, vec![pid(1, 1), pid(1, 2)])] };
+    assert_eq!(state.handle_peer(sync), Ok(()));
+    assert_eq!(state.members(&GROUP).count(), 2);
+    assert!(!Refused::Memberships(2).is_a_race());
+}
+
 /// One peer has as many memberships and groups as one may have, whatever the others have.
 #[test]
 fn what_one_peer_has_has_a_limit() {

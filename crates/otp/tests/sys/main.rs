@@ -1,7 +1,8 @@
 //! System messages: what OTP's `sys` does to any behaviour's process.
 
+use engset_macros::server;
 use engset_otp::gen_statem::{self, Beginning, Event, StateMachine, Step};
-use engset_otp::{CallTarget, Child, Reply, Supervisor, gen_event, sys};
+use engset_otp::{CallTarget, Child, Reply, Supervisor, gen_event, start, sys};
 use engset_process::{Addr, Cx, Exit, Identity, Mail, Processes, Protocol, Scheduler, Target};
 use engset_term::{NodeName, Term};
 use std::convert::Infallible;
@@ -179,6 +180,43 @@ fn every_behaviour_answers() {
         assert_eq!(sys::resume(tree.pid()).await, Ok(()));
         assert!(tree.count_children().await.is_ok());
         assert!(sys::replace_state(tree.pid(), Term::Nil).await.is_err());
+    });
+}
+
+/// Shows what it counted, as any value that has an Erlang form.
+#[derive(Default)]
+struct Tally {
+    counted: Vec<f64>,
+}
+
+#[server(crate = "engset_otp")]
+impl Tally {
+    #[call]
+    fn add(&mut self, some: f64) {
+        self.counted.push(some);
+    }
+
+    #[inspect]
+    fn shown(&self) -> &[f64] {
+        &self.counted
+    }
+
+    /// Something that has no Erlang form.
+    #[cast]
+    fn spoil(&mut self) {
+        self.counted.push(f64::NAN);
+    }
+}
+
+/// `#[inspect]` on a method of a `#[server]` says what it shows; what has no Erlang form is as if nothing were shown.
+#[test]
+fn a_server_shows_what_its_method_says() {
+    everywhere(|_cx| async move {
+        let tally = start(Tally::default()).await.expect("there is room");
+        assert_eq!(tally.add(1.5).await, Ok(()));
+        assert_eq!(sys::get_state(tally.pid()).await.unwrap().to_string(), "[1.5]");
+        tally.spoil().unwrap();
+        assert!(sys::get_state(tally.pid()).await.unwrap().to_string().starts_with("{opaque,"));
     });
 }
 

@@ -186,7 +186,7 @@ impl Router for Line {
         false
     }
 
-    fn forget(&self, _: Pid) {}
+    fn forget(&self, _: Pid, _: Option<NodeName>) {}
 }
 
 /// The loss of a node fires the monitors of its processes, but not those that were removed before.

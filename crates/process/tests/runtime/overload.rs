@@ -1,9 +1,10 @@
 //! Mailboxes with limits: what is taken, refused, dropped, and that nothing is lost without being counted.
 
 use crate::stage::{Number, everywhere, idle, next, number};
+use bytes::Bytes;
 use engset_process::{
-    Addr, AliasOptions, Cx, Dest, ExitReason, Mail, MailboxLimits, Mark, ProcessInfo, Protocol, SendError,
-    SpawnOptions, Target, TraceToken, WhenFull,
+    APART_BYTES_MAX, Addr, AliasOptions, Cx, Dest, ExitReason, Mail, MailboxLimits, Mark, ProcessInfo,
+    Protocol, SendError, SpawnOptions, Target, TraceToken, WhenFull,
 };
 use engset_term::{Pid, Term};
 use std::time::Duration;
@@ -404,5 +405,29 @@ fn what_a_process_is_told_of_counts_as_received_when_it_is() {
         let earlier =
             Pid::new(cx.node(), cx.processes().creation() + 1, watcher.pid().id(), watcher.pid().serial());
         assert!(matches!(cx.send(earlier, Number(3)), Err(SendError::NoProcess(Number(3)))));
+    });
+}
+
+/// Messages from other nodes share what they were read into. What waits must be no more than what is counted.
+#[test]
+fn a_short_message_that_waits_at_a_mailbox_with_limits_keeps_only_itself() {
+    everywhere(|cx| async move {
+        for (limits, len, is_kept) in [
+            (Some(MailboxLimits::messages(3)), APART_BYTES_MAX, false),
+            (Some(MailboxLimits::messages(3)), APART_BYTES_MAX + 1, true),
+            (None, APART_BYTES_MAX, true),
+        ] {
+            let options = SpawnOptions { mailbox: limits, ..SpawnOptions::default() };
+            let body = |_: Cx<Term>| async { std::future::pending::<()>().await };
+            let waiting = cx.processes().spawn(options, body).expect("room");
+            let binary = len - 5;
+            let message =
+                [&[109][..], &u32::try_from(binary).unwrap().to_be_bytes(), &vec![7; binary]].concat();
+            let read = Bytes::from([message, vec![0; 256 * 1024]].concat());
+            cx.processes().deliver(None, &Dest::Pid(waiting.pid()), read.slice(..len).into());
+            let info = cx.processes().info(waiting.pid()).unwrap();
+            assert_eq!(info.message_queue_len, 1);
+            assert_eq!(read.is_unique(), !is_kept, "{len} bytes");
+        }
     });
 }

@@ -62,12 +62,19 @@ impl Folder {
     pub(super) fn read_authority_key(&self) -> Result<String, Failure> {
         let path = self.authority_key();
         let remedy = "give the directory that `engset cert init` has made, with ca.key in it";
-        let is_short = fs::metadata(&path).is_ok_and(|found| found.len() <= KEY_BYTES_MAX);
-        if !is_short {
+        read(&path)?.ok_or_else(|| {
             let summary = format!("there is no key of a CA at {}", path.display());
-            return Err(Failure::new(Status::Usage, summary).remedy(remedy));
-        }
-        fs::read_to_string(&path).map_err(|error| unusable(&path, &error).remedy(remedy))
+            Failure::new(Status::Usage, summary).remedy(remedy)
+        })
+    }
+
+    /// The certificate of the authority.
+    pub(super) fn read_authority(&self) -> Result<String, Failure> {
+        let path = self.authority();
+        read(&path)?.ok_or_else(|| {
+            let summary = format!("there is no certificate of a CA at {}", path.display());
+            Failure::new(Status::Usage, summary).remedy("put the ca.pem that was made with ca.key beside it")
+        })
     }
 
     /// Fails when there is something already.
@@ -116,6 +123,14 @@ impl NodeFiles {
     }
 }
 
+/// The text of a file of the authority; none where there is no such file, or one that is too long for it.
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    if fs::metadata(path).map_or(true, |found| found.len() > KEY_BYTES_MAX) {
+        return Ok(None);
+    }
+    fs::read_to_string(path).map(Some).map_err(|error| unusable(path, &error))
+}
+
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let mut file = file.map_err(|error| match error.kind() {
@@ -127,12 +142,24 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 
 fn exists(path: &Path) -> Failure {
     Failure::new(Status::Usage, format!("{} is there already and is not overwritten", path.display())).remedy(
-        "remove it, give another --dir, or use `engset cert add` for further nodes of the same cluster",
+        "give another --dir, or use `engset cert add` for further nodes of the same cluster; to renew a node's certificate, move its three files away before",
     )
 }
 
 fn unusable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Status::Machine, format!("{} cannot be used: {error}", path.display()))
+    let failure = Failure::new(Status::Machine, format!("{} cannot be used: {error}", path.display()));
+    failure.remedy(match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "run the command as a user that may read and write there, or give another --dir"
+        }
+        io::ErrorKind::NotFound => {
+            "give a directory that is there by --dir; `engset cert init` makes a new one"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "give a directory by --dir: this, or what is above it, is a file"
+        }
+        _ => "give a directory that can be written to by --dir",
+    })
 }
 
 /// A path as a string of Erlang.

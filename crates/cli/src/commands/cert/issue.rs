@@ -6,8 +6,10 @@ use engset::NodeName;
 use engset::net::NODE_URI_SCHEME;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PublicKeyData, SanType,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::net::IpAddr;
 use time::Duration;
 
@@ -36,12 +38,24 @@ impl Authority {
         Self::with(KeyPair::generate().map_err(not_made)?, i64::from(days))
     }
 
-    /// The one that has this key.
-    pub(super) fn from_key(pem: &str) -> Result<Self, Failure> {
+    /// The one that has this key and this certificate.
+    pub(super) fn from_key(pem: &str, certificate: &str) -> Result<Self, Failure> {
         let key = KeyPair::from_pem(pem).map_err(|error| {
             Failure::new(Status::Usage, format!("ca.key is no key of a CA: {error}"))
                 .remedy("give the directory that `engset cert init` has made")
         })?;
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|error| {
+            Failure::new(Status::Usage, format!("ca.pem is no certificate of a CA: {error}"))
+                .remedy("put the ca.pem that was made with ca.key beside it")
+        })?;
+        // The key stands in the certificate as it is.
+        let public = key.subject_public_key_info();
+        if !certificate.windows(public.len()).any(|part| part == public) {
+            let summary = "ca.pem and ca.key are not of the same CA: no node would take what they make";
+            return Err(Failure::new(Status::Usage, summary).remedy(
+                "put the ca.pem that was made with ca.key beside it, or give the directory of the other CA",
+            ));
+        }
         Self::with(key, 1)
     }
 

@@ -162,13 +162,22 @@ fn kubernetes(flags: &KubernetesFlags) -> Result<Kubernetes, Failure> {
     }
     if let Some(api) = &flags.api {
         let parts = api.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-        let (host, port) = parts.ok_or_else(|| Failure::new(Status::Usage, "--api is host:port"))?;
+        let (host, port) = parts.ok_or_else(|| {
+            Failure::new(Status::Usage, format!("--api is not of the form host:port: {api}"))
+                .remedy("give it like 10.96.0.1:443, or leave it out in a pod")
+        })?;
         kubernetes = kubernetes.api(host.trim_matches(['[', ']']), port);
     }
     Ok(kubernetes)
 }
 
 fn gossip(flags: &GossipFlags, own: &str) -> Result<Gossip, Failure> {
+    if !flags.broadcast_only && !flags.multicast_addr.is_multicast() {
+        let summary = format!("{} is no address of a multicast group", flags.multicast_addr);
+        return Err(Failure::new(Status::Usage, summary).remedy(
+            "give one from 224.0.0.0 to 239.255.255.255 by --multicast-addr, or --broadcast-only with a broadcast address",
+        ));
+    }
     let gossip = Gossip::new(own)
         .port(flags.port)
         .if_addr(flags.if_addr)
@@ -178,7 +187,14 @@ fn gossip(flags: &GossipFlags, own: &str) -> Result<Gossip, Failure> {
         .broadcast_only(flags.broadcast_only);
     let Some(path) = &flags.secret_file else { return Ok(gossip) };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Status::Usage, format!("{} cannot be read: {error}", path.display()))
+        Failure::new(Status::Usage, format!("the secret file {} cannot be read: {error}", path.display()))
+            .remedy("give the path of a file that this user may read, with the secret in its first line")
     })?;
-    Ok(gossip.secret(text.lines().next().unwrap_or_default()))
+    let secret = text.lines().next().unwrap_or_default();
+    if secret.is_empty() {
+        let summary = format!("the secret file {} has nothing in its first line", path.display());
+        return Err(Failure::new(Status::Usage, summary)
+            .remedy("put the secret there, or leave --secret-file out where the nodes share none"));
+    }
+    Ok(gossip.secret(secret))
 }

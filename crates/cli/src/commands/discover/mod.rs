@@ -111,7 +111,7 @@ fn look(
             () = patience => Err(match listen {
                 true => Failure::new(Status::NotFound, format!("{source}: nobody was heard within {limit:?}"))
                     .check("nodes with another secret, another port or behind a router are not heard")
-                    .remedy("start a node that gossips, compare --secret and --port, or listen longer by --timeout"),
+                    .remedy("start a node that gossips, compare the secret (--secret-file) and --port, or listen longer by --timeout"),
                 false => Failure::new(Status::Unreachable, format!("{source} did not answer within {limit:?}"))
                     .remedy("allow more time by --timeout"),
             }),

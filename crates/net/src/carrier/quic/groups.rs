@@ -10,8 +10,9 @@ use super::error::Ended;
 use super::farewell::Farewell;
 use super::knock::Watch;
 use super::settings::WINDOW_BYTES;
-use crate::driver::{Beside, failed};
-use bytes::Bytes;
+use crate::driver::{Beside, LONG_READ_BYTES, MANY_SIGNALS, WRITES_PER_TURN, failed};
+use bytes::{BufMut, Bytes};
+use engset_dist::blocks::READ_BYTES;
 use engset_dist::connection::SENDER_GROUPS;
 use engset_node::{Channel, CloseReason};
 use engset_term::Instant;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncReadExt;
 
-/// Turns in which each stream is read once, before the driver does something else.
+/// Turns in which each stream is read once, before the driver does something else; it does so sooner after a turn that
+/// brought much.
 const TURNS: usize = 16;
 
 type Waiting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectionError>> + Send>>;
@@ -120,10 +122,12 @@ impl Groups {
         task: &mut Context<'_>,
     ) -> Result<bool, CloseReason> {
         for _ in 0..TURNS {
-            let mut has_read = false;
+            let (mut has_read, mut is_much) = (false, false);
             for (group, receiving) in self.receiving.iter_mut().enumerate() {
                 let Some(stream) = receiving else { continue };
                 let Some(room) = channel.group_room(group) else { continue };
+                // As on the main stream: no more at a time than stays in the cache until it has been handled.
+                let room = &mut room.limit(READ_BYTES);
                 match pin!(stream.read_buf(room)).poll(task) {
                     Poll::Pending => channel.rest_group(group),
                     Poll::Ready(Err(error)) => {
@@ -131,9 +135,11 @@ impl Groups {
                         if self.connection.close_reason().is_none() {
                             return Err(closed(channel, ended));
                         }
-                        // Nothing more comes, but something may be there on other streams.
+                        // Nothing more comes, but something may be there on other streams, also those that were not to be read.
                         *receiving = None;
                         self.ended.get_or_insert(ended);
+                        has_read = true;
+                        channel.handle_group_end(now, group);
                     }
                     Poll::Ready(Ok(0)) => {
                         *receiving = None;
@@ -143,12 +149,16 @@ impl Groups {
                     }
                     Poll::Ready(Ok(count)) => {
                         has_read = true;
-                        channel.handle_group_read(now, group, count)?;
+                        let signals = channel.handle_group_read(now, group, count)?;
+                        is_much |= count >= LONG_READ_BYTES || signals >= MANY_SIGNALS;
                     }
                 }
             }
             if !has_read {
                 return self.ended.take().map_or(Ok(false), |ended| Err(closed(channel, ended)));
+            }
+            if is_much {
+                break;
             }
         }
         Ok(true)
@@ -158,6 +168,7 @@ impl Groups {
     fn write(&mut self, channel: &mut Channel, task: &mut Context<'_>) -> Result<(), CloseReason> {
         let scheduler = self.farewell.scheduler();
         for (group, Sending { stream, unwritten }) in self.sending.iter_mut().enumerate() {
+            let mut writes = 0..WRITES_PER_TURN;
             loop {
                 if unwritten.is_empty() {
                     let mut pieces = Vec::new();
@@ -165,6 +176,11 @@ impl Groups {
                     unwritten.extend(pieces);
                 }
                 if unwritten.is_empty() {
+                    break;
+                }
+                if writes.next().is_none() {
+                    // Others first.
+                    task.waker().wake_by_ref();
                     break;
                 }
                 let written = pin!(stream.write_chunks(unwritten.make_contiguous())).poll(task);
@@ -197,6 +213,9 @@ impl Beside for Groups {
         let accepted = self.poll_accept(task);
         // What has come before the end of the connection acts.
         let has_more = self.read(channel, now, task)?;
+        if has_more && self.connection.close_reason().is_some() {
+            return Ok(true);
+        }
         let watched = self.poll_watch(channel, task);
         opened.and(accepted).and(watched).map_err(|ended| closed(channel, ended))?;
         self.write(channel, task)?;

@@ -32,10 +32,11 @@ use super::{Carried, TlsConfig, TlsError};
 use crate::carrier::tls::PeerIdentity;
 use crate::connect::ConnectError;
 use crate::finding::Found;
+use crate::handshakes::ACCEPTS_PER_TURN;
 use detours::Detours;
 use engset_dist::handshake::Framing;
 use engset_node::NameCheck;
-use engset_process::Scheduler;
+use engset_process::{Scheduler, yield_now};
 use engset_term::NodeName;
 use error::Refused;
 use farewell::{Farewell, Places};
@@ -154,6 +155,7 @@ impl Quic {
 
     /// The next peer that has shown that its address is its own.
     pub(super) async fn accept(&self) -> Incoming {
+        let mut retries = 0_usize;
         loop {
             let incoming = match &self.listener {
                 Some(listener) => listener.accept().await,
@@ -169,6 +171,11 @@ impl Quic {
             self.counters.retries.fetch_add(1, Ordering::Relaxed);
             // An error says that a retry was asked for already, and then the address is validated.
             drop(incoming.retry());
+            // Datagrams from invented addresses may come faster than they are answered.
+            retries = retries.wrapping_add(1);
+            if retries.is_multiple_of(ACCEPTS_PER_TURN) {
+                yield_now().await;
+            }
         }
     }
 

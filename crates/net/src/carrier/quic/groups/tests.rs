@@ -1,10 +1,11 @@
-//! What has come is read, however the connection ended meanwhile.
+//! What has come is read, however the connection ended meanwhile, and no more at a time than lets others have their turn.
 
 use super::super::certs::Authority;
 use super::super::settings::Settings;
 use super::{Beside, Farewell, Groups};
 use crate::carrier::TlsConfig;
-use engset_dist::connection::SENDER_GROUPS;
+use engset_dist::blocks::READ_BYTES;
+use engset_dist::connection::{IncomingConfig, SENDER_GROUPS};
 use engset_dist::handshake::{Cookie, Framing};
 use engset_node::{Channel, CloseReason, Dial, Network, Node, NodeConfig};
 use engset_process::Scheduler;
@@ -28,10 +29,15 @@ impl Network for Wishes {
 
 /// A node, and its end of a connection whose handshake is over.
 fn connected() -> (Arc<Node>, Channel) {
+    connected_with(&IncomingConfig::default())
+}
+
+fn connected_with(incoming: &IncomingConfig) -> (Arc<Node>, Channel) {
     let wishes = Arc::<Wishes>::default();
     let node = |name: &str| {
         let cookie = Cookie::new("a cookie of tests").unwrap();
-        let config = NodeConfig::new(NodeName::new(name).unwrap(), 7, cookie, 0);
+        let mut config = NodeConfig::new(NodeName::new(name).unwrap(), 7, cookie, 0);
+        config.incoming = incoming.clone();
         Node::new(config, Scheduler::seeded(1), Arc::clone(&wishes) as _)
     };
     let (near, far) = (node("near@h"), node("far@h"));
@@ -94,5 +100,87 @@ fn what_came_on_one_stream_acts_although_others_saw_the_end_of_the_connection() 
         let closed = groups.poll(&mut channel, Instant::ZERO, &mut task);
         assert!(matches!(closed, Err(CloseReason::ClosedByPeer)), "{closed:?}");
         assert_eq!(node.bytes().0, before + 4);
+    });
+}
+
+/// A stream that waits for another to get complete waits no longer when that cannot be.
+#[test]
+fn what_came_on_a_stream_that_was_not_to_be_read_acts_before_the_end_of_the_connection() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (node, mut channel) =
+            connected_with(&IncomingConfig { fragments_bytes_max: 2_000, ..IncomingConfig::default() });
+        let (near, far) = quic().await;
+        let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
+        let mut groups = Groups::new(near.clone(), farewell);
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
+        let (mut waits, mut fills) = (far.open_uni().await.unwrap(), far.open_uni().await.unwrap());
+        let before = node.bytes().0;
+        // A tick, so that the peer knows of both, and the beginning of a frame that is more than may be held.
+        waits.write_all(&[0; 4]).await.unwrap();
+        fills.write_all(&[&[0, 0, 16, 0][..], &[7; 1_500]].concat()).await.unwrap();
+        while node.bytes().0 < before + 1_508 {
+            assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
+            tokio::task::yield_now().await;
+        }
+        let known = near.stats().frame_rx.stream;
+        waits.write_all(&[0; 4]).await.unwrap();
+        while near.stats().frame_rx.stream == known {
+            tokio::task::yield_now().await;
+        }
+        assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
+        assert_eq!(node.bytes().0, before + 1_508, "it waits");
+        far.close(0_u32.into(), b"");
+        near.closed().await;
+        let closed = groups.poll(&mut channel, Instant::ZERO, &mut task);
+        assert!(matches!(closed, Err(CloseReason::ClosedByPeer)), "{closed:?}");
+        assert_eq!(node.bytes().0, before + 1_512);
+    });
+}
+
+/// A peer that sends more than is taken in at a time does not keep the connection from writing, nor others from their turn.
+/// All of it is taken in, also where the connection has ended.
+#[test]
+fn streams_that_are_full_are_read_in_turns() {
+    [false, true].into_iter().for_each(full_streams_are_read_in_turns);
+}
+
+fn full_streams_are_read_in_turns(is_closed: bool) {
+    const BYTES: usize = 5 * READ_BYTES;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (node, mut channel) = connected();
+        let (near, far) = quic().await;
+        let farewell = Farewell::new(near.clone(), Scheduler::seeded(1), Arc::default());
+        let mut groups = Groups::new(near.clone(), farewell);
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(!groups.poll(&mut channel, Instant::ZERO, &mut task).unwrap());
+        let before = node.bytes().0;
+        for _ in 0..SENDER_GROUPS {
+            let mut stream = far.open_uni().await.unwrap();
+            // Ticks.
+            stream.write_all(&vec![0; BYTES]).await.unwrap();
+            stream.finish().unwrap();
+            // All of it is there.
+            stream.stopped().await.unwrap();
+        }
+        if is_closed {
+            far.close(0_u32.into(), b"");
+            near.closed().await;
+        }
+        let (mut known, mut turns) = (before, 0);
+        let end = loop {
+            let more = groups.poll(&mut channel, Instant::ZERO, &mut task);
+            let read = node.bytes().0 - known;
+            assert!(read <= (SENDER_GROUPS * READ_BYTES) as u64, "{read} bytes in one turn");
+            (known, turns) = (known + read, turns + 1);
+            if !matches!(more, Ok(true)) {
+                break more;
+            }
+        };
+        assert_eq!(node.bytes().0 - before, (SENDER_GROUPS * BYTES) as u64);
+        assert_eq!(end.is_err(), is_closed, "{end:?}");
+        assert!(turns > 5, "{turns} turns");
     });
 }
