@@ -5,7 +5,7 @@ mod mixed;
 mod stage;
 
 use engset::global::{Global, GlobalError, LockId, Resolve, Retries};
-use engset::{Atom, Cx, Dest, Dynamic, ExitReason, Mail, Node, Pid, Term};
+use engset::{Atom, Cx, Dest, Dynamic, ExitReason, Mail, Node, NodeName, Pid, Term};
 use engset_testkit::Beam;
 use mixed::Mixed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -683,6 +683,33 @@ fn lost_unregister() {
     let pid = member(node);
     assert_eq!(register(node, "lost", pid), Ok(()));
     mixed.expect_at(&mixed.beams[0], "lost", Some("rust0"));
+}
+
+/// An Erlang name server that is slow takes a request for the lock when the connection that it came over has been lost and
+/// made anew. It watches the holder over the later one, and would keep the lock as long as that lasts, if it were not told
+/// again that the lock is given back.
+#[test]
+fn a_lock_that_is_taken_late_does_not_stay() {
+    let Some(mixed) = Mixed::agreed(1, 1) else { return };
+    let (node, beam) = (&mixed.rust[0], &mixed.beams[0]);
+    let peer = NodeName::new("beam0@127.0.0.1").unwrap();
+    let pid = member(node);
+    assert_eq!(mixed.eval(beam, "sys:suspend(global_name_server)"), "ok");
+    std::thread::scope(|scope| {
+        let registered = scope.spawn(|| register(node, "late", pid));
+        let asked = "(fun Again() -> {messages, Waiting} = process_info(whereis(global_name_server), messages), \
+            case [Id || {'$gen_call', _, {set_lock, Id}} <- Waiting] of [] -> erlang:yield(), Again(); _ -> asked end end)()";
+        assert_eq!(mixed.eval(beam, asked), "asked");
+        // What gives the lock back does not arrive.
+        node.set_cookie(peer, "another").unwrap();
+        assert_eq!(mixed.eval(beam, "erlang:disconnect_node('rust0@127.0.0.1')"), "true");
+        assert_eq!(registered.join().unwrap(), Ok(()));
+    });
+    node.set_cookie(peer, stage::COOKIE).unwrap();
+    mixed.connect(beam, "rust0");
+    assert_eq!(mixed.eval(beam, "sys:resume(global_name_server)"), "ok");
+    mixed.expect("late", Some("rust0"));
+    mixed.sync();
 }
 
 /// A process outside the mesh, of a hidden Engset node, has a name that a BEAM node registered for it.

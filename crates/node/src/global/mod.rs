@@ -8,7 +8,8 @@
 //!
 //! Processes and messages: [`server`] keeps the names, [`locker`] and [`registrar`] set locks, each of the three with
 //! its core beside it: [`state`], [`locking`], [`tables`]. Parts of a cluster that overlap, since some of their
-//! nodes have lost each other, are taken apart ([`lost`], [`GlobalLimits::prevents_overlap`]).
+//! nodes have lost each other, are taken apart ([`lost`], [`GlobalLimits::prevents_overlap`]); locks that a lost
+//! node may have kept are given back again ([`owed`]).
 
 mod calls;
 mod locker;

@@ -263,7 +263,7 @@ impl NameServer {
     }
 
     /// Those who may have a lock to give back there once more.
-    fn tell_of_node_up(&self, cx: &mut Cx<GlobalMsg>, peer: NodeName) {
+    fn tell_of_node_up(&self, cx: &Cx<GlobalMsg>, peer: NodeName) {
         // Both end together with this process.
         if let Some(locker) = self.locker {
             drop(cx.send(locker, LockerMsg::NodeUp(peer)));
