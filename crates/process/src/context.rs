@@ -220,6 +220,13 @@ impl<M: Protocol> Cx<M> {
         true
     }
 
+    /// Whether the process `pid` monitors this one now, by whatever reference. Who calls a server monitors it first; a caller
+    /// of another node that does not has been told that the connection was lost, and awaits no answer.
+    #[must_use]
+    pub fn is_monitored_by(&self, pid: Pid) -> bool {
+        self.process.relations(|relations| relations.state().watchers().any(|watcher| watcher == pid))
+    }
+
     /// Sends an exit signal: ends the other process unless it traps exits; [`ExitReason::Kill`] cannot be trapped.
     pub fn exit(&self, to: Pid, reason: ExitReason) {
         self.processes().signal(self.pid(), &Dest::Pid(to), ControlSignal::Exit { from: self.pid(), reason });
