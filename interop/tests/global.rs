@@ -256,6 +256,23 @@ fn locks() {
 }
 
 /// A process that holds a lock at all nodes until it gets a message.
+/// A request for a lock that comes over another connection than the monitor that its caller made before: the caller, which
+/// has been told `noconnection`, would never give the lock back.
+#[test]
+fn a_lock_for_a_caller_that_has_given_up_is_refused() {
+    let Some(mixed) = Mixed::agreed(1, 1) else { return };
+    let beam = &mixed.beams[0];
+    let ask = "Server = {global_name_server, 'rust0@127.0.0.1'}, \
+        Ask = fun(Request) -> Tag = make_ref(), Server ! {'$gen_call', {self(), Tag}, Request}, \
+          receive {Tag, Answer} -> Answer after 5000 -> none end end, \
+        Id = {global, self()}, Late = Ask({set_lock, Id}), \
+        Watch = monitor(process, Server), Set = Ask({set_lock, Id}), Given = Ask({del_lock, Id}), \
+        demonitor(Watch), {Late, Set, Given}";
+    assert_eq!(mixed.eval(beam, ask), "{false,true,true}");
+    assert_eq!(mixed.eval(beam, "global:register_name(after_all, Spawn())"), "yes");
+    mixed.expect("after_all", Some("beam0"));
+}
+
 fn lock_holder(node: &Node, resource: &'static str, requester: &'static str) -> Pid {
     within(node, move |cx, global| async move {
         let (sender, receiver) = tokio::sync::oneshot::channel();

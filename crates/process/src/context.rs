@@ -220,6 +220,35 @@ impl<M: Protocol> Cx<M> {
         true
     }
 
+    /// Whether the process `pid` monitors this one now, by whatever reference. Who calls a server monitors it first; a caller
+    /// of another node that does not has been told that the connection was lost, and awaits no answer.
+    ///
+    /// ```
+    /// use engset_process::{Cx, Mail, Target};
+    /// # use engset_process::{Identity, Processes, Scheduler};
+    /// use engset_term::Term;
+    ///
+    /// # let identity = Identity { node: engset_term::NodeName::NONODE, creation: 1, processes_max: 9, salt: 1 };
+    /// # let processes = Processes::new(identity, Scheduler::seeded(1));
+    /// # let result = processes.block_on(|mut cx: Cx<Term>| async move {
+    /// let watched = cx.addr();
+    /// let watcher = cx.spawn(async move |mut cx: Cx<Term>| {
+    ///     cx.monitor(watched);
+    ///     drop(watched.send(Term::atom("hello")));
+    ///     drop(cx.recv().await);
+    /// });
+    /// let watcher = watcher.expect("there is room").pid();
+    /// assert!(!cx.is_monitored_by(watcher), "it has not run yet");
+    /// assert!(matches!(cx.recv().await, Mail::Message(_)));
+    /// assert!(cx.is_monitored_by(watcher));
+    /// # });
+    /// # assert_eq!(result, Ok(()));
+    /// ```
+    #[must_use]
+    pub fn is_monitored_by(&self, pid: Pid) -> bool {
+        self.process.relations(|relations| relations.state().watchers().any(|watcher| watcher == pid))
+    }
+
     /// Sends an exit signal: ends the other process unless it traps exits; [`ExitReason::Kill`] cannot be trapped.
     pub fn exit(&self, to: Pid, reason: ExitReason) {
         self.processes().signal(self.pid(), &Dest::Pid(to), ControlSignal::Exit { from: self.pid(), reason });

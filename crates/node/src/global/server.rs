@@ -2,7 +2,8 @@
 //! requests of processes anywhere.
 //!
 //! It watches holders of names and locks, hears of nodes that come and go, and has two processes linked to it: the locker
-//! and the registrar. What it does not understand is counted; a request that is none is answered.
+//! and the registrar. What it does not understand is counted; a request that is none is answered. Race: a request for a
+//! lock whose caller has given this node up meanwhile is refused ([`is_given_up`]).
 
 use super::locker::{Locker, LockerMsg};
 use super::registrar::{self, RegistrarMsg};
@@ -106,6 +107,16 @@ fn is_system(term: &Term) -> bool {
         .is_some_and(|parts| parts.len() == 3 && parts.iter().take(1).all(|tag| tag.is_atom("system")))
 }
 
+/// Whether a lock is asked for by a process of another node that does not watch this one any more. Erlang's
+/// `gen_server:multi_call` watches and then sends; where the connection is lost between the two, for a sender that a
+/// full connection holds up perhaps for seconds, the request comes over the next one. The caller then counts this node as
+/// lost and never gives the lock back, and no name could be changed any more.
+fn is_given_up(cx: &Cx<GlobalMsg>, from: Pid, request: &Term) -> bool {
+    let is_of_lock =
+        request.as_tuple().and_then(<[Term]>::first).is_some_and(|word| word.is_atom("set_lock"));
+    is_of_lock && from.node() != cx.node() && !cx.is_monitored_by(from)
+}
+
 /// A cast to the name server of a node; makes a connection where there is none.
 pub(super) fn cast(processes: &Processes, me: Pid, node: NodeName, term: &Term) {
     let body = engset_etf::Body::of(&Term::tuple([Term::atom("$gen_cast"), term.clone()]));
@@ -177,6 +188,11 @@ impl Server for NameServer {
         match message {
             GlobalMsg::Call { from, request, reply } => {
                 let Some(reply) = reply.begin() else { return Ok(()) };
+                if is_given_up(cx, from, &request) {
+                    cx.processes().count_dropped();
+                    reply.send(Term::from(false));
+                    return Ok(());
+                }
                 let now = cx.processes().scheduler().now();
                 let answer = self.change(cx, |state| state.handle_request(now, from, &request)).flatten();
                 // Whatever else is asked: an answer keeps the caller from waiting.
