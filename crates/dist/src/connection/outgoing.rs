@@ -120,6 +120,9 @@ pub struct Outgoing {
     tail: Vec<u8>,
     /// Full pieces given out, oldest first; those that nobody else has any more are filled again.
     lent: VecDeque<Bytes>,
+    /// How many bytes were ever put into `ready` and `tail`, and taken from there.
+    ready_in: u64,
+    ready_out: u64,
     bulk: VecDeque<Bulk>,
     /// How many entries of `bulk` each sender has.
     bulk_senders: BTreeMap<u64, usize>,
@@ -141,6 +144,8 @@ struct Piece {
 #[derive(Debug)]
 struct Bulk {
     sender: Option<u64>,
+    /// It leaves when so many bytes of `ready` have: what its sender queued there before goes first.
+    after: u64,
     item: Item,
 }
 
@@ -207,6 +212,8 @@ impl Outgoing {
             ready: VecDeque::new(),
             inside_frame: false,
             tail: Vec::new(),
+            ready_in: 0,
+            ready_out: 0,
             lent: VecDeque::new(),
             bulk: VecDeque::new(),
             bulk_senders: BTreeMap::new(),
@@ -267,6 +274,7 @@ impl Outgoing {
         if self.ready.is_empty() && self.bulk.is_empty() && self.tail.len() <= POLL_BYTES_MAX {
             // The common case: keep the buffer for the next signals.
             self.took(self.tail.len());
+            self.ready_out = self.ready_out.saturating_add(self.tail.len() as u64);
             out.extend_from_slice(&self.tail);
             self.tail.clear();
             return;
@@ -281,15 +289,16 @@ impl Outgoing {
     /// Like [`Self::poll_transmit`], but gives pieces for a vectored write: large payloads are not copied.
     pub fn poll_chunks(&mut self, out: &mut Vec<Bytes>) {
         // Half of the room is kept for large signals, so that a stream of small ones does not hold them up for ever.
-        let mut room = if self.bulk.is_empty() { POLL_BYTES_MAX } else { POLL_BYTES_MAX / 2 };
+        let mut room = if self.is_bulk_due() { POLL_BYTES_MAX / 2 } else { POLL_BYTES_MAX };
         let mut taken = 0_usize;
         while room > 0 || (self.inside_frame && !self.bulk.is_empty()) {
             let Some(chunk) = self.next_ready(room) else { break };
             room = room.saturating_sub(chunk.len());
             taken = taken.saturating_add(chunk.len());
+            self.ready_out = self.ready_out.saturating_add(chunk.len() as u64);
             out.push(chunk);
         }
-        while taken < POLL_BYTES_MAX && !self.bulk.is_empty() {
+        while taken < POLL_BYTES_MAX && self.is_bulk_due() {
             taken = taken.saturating_add(self.next_bulk(out));
         }
         self.took(taken);
@@ -343,6 +352,7 @@ impl Outgoing {
         }
         self.tail.extend_from_slice(&[0; LENGTH_BYTES]);
         self.queued = self.queued.saturating_add(LENGTH_BYTES);
+        self.ready_in = self.ready_in.saturating_add(LENGTH_BYTES as u64);
         true
     }
 
@@ -398,6 +408,7 @@ impl Outgoing {
             return Err(error);
         }
         self.queued = self.queued.saturating_add(frame_bytes);
+        self.ready_in = self.ready_in.saturating_add(frame_bytes as u64);
         match payload.as_slice() {
             Some(bytes) if bytes.len() <= COPY_BYTES_MAX => {
                 self.tail.extend_from_slice(bytes);
@@ -514,6 +525,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether the next of `bulk` may leave.
+    fn is_bulk_due(&self) -> bool {
+        self.bulk.front().is_some_and(|bulk| bulk.after <= self.ready_out)
+    }
+
     fn push_bulk(&mut self, sender: Option<u64>, item: Item) {
         match sender {
             Some(sender) => {
@@ -522,7 +538,7 @@ impl Outgoing {
             }
             None => self.bulk_anonymous = self.bulk_anonymous.saturating_add(1),
         }
-        self.bulk.push_back(Bulk { sender, item });
+        self.bulk.push_back(Bulk { sender, after: self.ready_in, item });
     }
 
     fn freeze_tail(&mut self, ends_frame: bool) {
@@ -639,6 +655,32 @@ mod tests {
         let pid = |id| Pid::new(NodeName::NONODE, 1, id, 0);
         let control = Control::Exit { from: pid(1), to: pid(2), token: None, reason: Reason::Payload };
         out.send(&control, Some(Body::of(&Term::binary(vec![1; bytes])))).unwrap();
+    }
+
+    /// A large message of a sender whose small ones fill more than one poll does not overtake them.
+    #[test]
+    fn a_large_signal_leaves_after_what_its_sender_sent_before() {
+        let mut out = Outgoing::new(Flags::OURS, OutgoingConfig::default());
+        let pid = |id| Pid::new(NodeName::NONODE, 1, id, 0);
+        let control = Control::Send { from: Some(pid(1)), to: pid(2), token: None };
+        let send = |bytes: usize, times: usize, out: &mut Outgoing| {
+            for _ in 0..times {
+                out.send(&control, Some(Body::of(&Term::binary(vec![1; bytes])))).unwrap();
+            }
+        };
+        send(1_000, 600, &mut out);
+        send(1_000_000, 1, &mut out);
+        send(10, 1, &mut out);
+        let large = out.queued_large_bytes();
+        let small_after = 100;
+        let mut polls = 0;
+        while !out.is_empty() {
+            out.poll_chunks(&mut Vec::new());
+            let small = out.queued_bytes() - out.queued_large_bytes();
+            assert!(small <= small_after || out.queued_large_bytes() == large, "poll {polls}");
+            polls += 1;
+        }
+        assert!(polls > 2);
     }
 
     #[test]
