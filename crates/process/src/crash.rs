@@ -4,6 +4,9 @@
 //! it was), `caller` and `deadline_left` of the request that was served, `ancestors` from the one that started it
 //! upwards, `mailbox` (how many messages waited), `links`, `monitors`, `monitored_by`; and, only where the behaviour was
 //! told to say them, `request` (the message in full) and `state`. Nothing else of what a process holds is ever printed.
+//!
+//! A process without a behaviour that an exit signal ends has not crashed itself, as in OTP: that is told at the level of
+//! debugging. Of a behaviour it is worth knowing what it served then.
 
 use crate::current::{self, Current};
 use crate::exit::ExitReason;
@@ -45,9 +48,10 @@ pub(crate) fn is_wanted() -> bool {
     tracing::enabled!(tracing::Level::ERROR)
 }
 
-/// Tells of the crash of the running process, which `info` has seen before it left.
+/// Tells of the crash of the running process, which `info` has seen before it left, for this reason, which may have come by
+/// an exit signal.
 #[inline(never)]
-pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitReason) {
+pub(crate) fn report(processes: &Processes, info: &ProcessInfo, (reason, by_signal): (&ExitReason, bool)) {
     let details = current::with(|current| {
         let details = current.and_then(|current| current.crash.take());
         let caller = current.and_then(Current::caller);
@@ -57,6 +61,18 @@ pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitRea
         (details, caller, left)
     });
     let (details, caller, left) = details;
+    if by_signal && details.is_none() {
+        tracing::debug!(
+            pid = %info.pid,
+            module = info.initial_call,
+            %reason,
+            "process `{}` {} ended by an exit signal: {}",
+            info.initial_call,
+            Named::of(info),
+            Why(reason)
+        );
+        return;
+    }
     let details = details.unwrap_or_else(|| {
         Box::new(CrashDetails { behaviour: "process", module: info.initial_call, ..CrashDetails::default() })
     });
@@ -82,7 +98,7 @@ pub(crate) fn report(processes: &Processes, info: &ProcessInfo, reason: &ExitRea
         "{} `{}` {} crashed{serving}: {why}",
         details.behaviour,
         details.module,
-        Named { pid, name: info.names.first().map(ToString::to_string).or_else(|| info.label.clone()) },
+        Named::of(info),
     );
 }
 
@@ -94,9 +110,12 @@ struct Named {
 
 impl Named {
     fn new(processes: &Processes, pid: Pid) -> Self {
-        let info = processes.info(pid);
-        let name = info.and_then(|info| info.names.first().map(ToString::to_string).or(info.label));
-        Self { pid, name }
+        processes.info(pid).map_or(Self { pid, name: None }, |info| Self::of(&info))
+    }
+
+    fn of(info: &ProcessInfo) -> Self {
+        let name = info.names.first().map(ToString::to_string).or_else(|| info.label.clone());
+        Self { pid: info.pid, name }
     }
 }
 

@@ -406,7 +406,8 @@ impl<M: Protocol> Process<M> {
     /// Ends the process: frees its names and pid, drops what waits, tells links and watchers.
     fn finish(&self, me: &Me<M>, own: &mut OwnCell<'_, Self>, reason: &ExitReason) {
         if self.processes.is_crash(reason) && !self.ends_quietly() {
-            self.report_crash(reason);
+            let by_signal = own.with(|own| own.exiting().is_some());
+            self.report_crash(reason, by_signal);
         }
         let mut state = self.relations(|relations| {
             self.has_ended.store(true, Ordering::Relaxed);
@@ -481,12 +482,12 @@ impl<M: Protocol> Process<M> {
     }
 
     #[inline(never)]
-    fn report_crash(&self, reason: &ExitReason) {
+    fn report_crash(&self, reason: &ExitReason, by_signal: bool) {
         self.processes.counters.crashed();
         if crash::is_wanted()
             && let Some(info) = self.processes.info(self.pid())
         {
-            crash::report(&self.processes, &info, reason);
+            crash::report(&self.processes, &info, (reason, by_signal));
         }
     }
 

@@ -244,3 +244,17 @@ fn a_plain_process_tells_its_code_and_label() {
         assert_eq!(report.get("last_message"), None);
     });
 }
+
+/// As in OTP: who dies of another is not what failed.
+#[test]
+fn a_plain_process_that_an_exit_signal_ends_is_no_crash() {
+    with_seed(1, |cx| async move {
+        let log = Log::listen();
+        for reason in [ExitReason::Kill, ExitReason::from(atom("noconnection"))] {
+            let victim = cx.spawn(|mut cx: Cx<Term>| async move { drop(cx.recv().await) });
+            cx.exit(victim.unwrap().pid(), reason);
+        }
+        settle(&cx).await;
+        assert!(log.is_empty());
+    });
+}
