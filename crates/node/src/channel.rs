@@ -523,9 +523,10 @@ impl Up {
 /// Lets the signals that have come on a stream of this link act, up to the fault in it, if there is one; how many it were.
 fn act(link: &Arc<Link>, incoming: &mut Incoming, node: &Arc<Node>) -> Result<usize, CloseReason> {
     let mut signals = 0_usize;
+    let _acting = link.acting();
     while let Some(received) = incoming.poll_event() {
-        // The loss has been told: nothing of this connection may act after it.
-        if link.is_closed() {
+        // The loss is told: nothing of this connection may act after it.
+        if link.is_silent() {
             return Err(CloseReason::ClosedHere);
         }
         let received = link.inward(received);
@@ -565,5 +566,4 @@ impl Drop for Channel {
 }
 
 #[cfg(test)]
-#[path = "channel/tests/ended.rs"]
 mod tests;

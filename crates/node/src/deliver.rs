@@ -93,7 +93,7 @@ impl Node {
             }
             Control::Link { from, to } => {
                 if link.concern(to) {
-                    self.act_over(link, from, to, ControlSignal::Link { from });
+                    self.act(from, &Dest::Pid(to), ControlSignal::Link { from });
                 }
             }
             Control::UnlinkId { id, from, to } => {
@@ -128,15 +128,6 @@ impl Node {
         self.processes().signal(from, to, signal);
     }
 
-    /// As [`Self::act`], for a process that has been noted as one that must hear of the loss of `link`.
-    fn act_over(&self, link: &Arc<Link>, from: Pid, to: Pid, signal: ControlSignal) {
-        self.act(from, &Dest::Pid(to), signal);
-        // Where that was told since then, the process had nothing to lose yet. It hears of it once more.
-        if link.is_closed() {
-            self.processes().node_down(to, link.peer, link.epoch);
-        }
-    }
-
     fn monitored(&self, link: &Arc<Link>, watcher: Pid, to: &Process, reference: Reference) {
         let (target, name) = match to {
             Process::Pid(pid) => (Some(*pid), None),
@@ -151,7 +142,7 @@ impl Node {
                 if let Some(name) = name {
                     link.state.lock().concerned.by_name.insert(reference, (pid, name));
                 }
-                self.act_over(link, watcher, pid, signal);
+                self.act(watcher, &Dest::Pid(pid), signal);
             }
             None => {
                 let control = Control::MonitorPExit {
@@ -271,6 +262,3 @@ fn receiver(control: &Control) -> Option<Pid> {
         | Control::AliasSend { .. } => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

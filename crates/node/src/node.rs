@@ -26,7 +26,7 @@ use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
 use engset_term::{NodeName, Pid, PinnedNodeName};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -334,7 +334,7 @@ impl Node {
 
     /// Cuts the connection to `peer`, or the attempt to make one; whether there was any.
     pub fn disconnect(&self, peer: NodeName) -> bool {
-        let mut peers = self.peers.lock();
+        let mut peers = self.silenced(peer);
         match peers.remove(&peer) {
             Some(Peer::Up(link)) => {
                 self.link_lost(&link, NodedownReason::Disconnect);
@@ -499,7 +499,7 @@ impl Node {
     ) -> Result<Arc<Link>, CloseReason> {
         // All in one piece: no signal may find the peer neither connecting nor up, and the loss of an older connection
         // is told before anything of this one can arrive.
-        let mut peers = self.peers.lock();
+        let mut peers = self.silenced(peer);
         if self.is_closed.load(Ordering::SeqCst) {
             // The node has left the cluster while the handshake went on.
             return Err(CloseReason::ClosedHere);
@@ -572,6 +572,22 @@ impl Node {
             // Where its loss has been told, what was to be sent belongs to the next connection.
             if self.transmit_over(&link, concerned, &mut signal) {
                 return link.epoch;
+            }
+        }
+    }
+
+    /// The peers, locked, when nothing acts any more that comes from this one. Whoever calls it closes that connection: what
+    /// came before its loss has acted before the loss is told, as OTP promises since 23 (`net_kernel:monitor_nodes/2`).
+    pub(crate) fn silenced(&self, peer: NodeName) -> MutexGuard<'_, Peers> {
+        loop {
+            let peers = self.peers.lock();
+            match peers.get(&peer) {
+                Some(Peer::Up(link)) if !link.is_silent() => {
+                    let link = Arc::clone(link);
+                    drop(peers);
+                    link.silence();
+                }
+                Some(Peer::Up(_) | Peer::Connecting(_)) | None => return peers,
             }
         }
     }

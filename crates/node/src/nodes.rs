@@ -94,6 +94,8 @@ impl Node {
     /// `{nodeup, Node}` and `{nodedown, Node}`, with a third element where `options` ask for information. A process
     /// that subscribes twice gets each message twice. Nodes that are connected already are not told of.
     ///
+    /// As in OTP since 23: whatever comes over a connection comes after its `nodeup` and before its `nodedown`.
+    ///
     /// # Errors
     /// When there are [`WATCHERS_MAX`](crate::WATCHERS_MAX) subscriptions of living processes.
     pub fn monitor_nodes(&self, pid: Pid, options: MonitorNodes) -> Result<(), TooManyWatchers> {

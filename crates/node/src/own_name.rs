@@ -224,8 +224,12 @@ impl Node {
     }
 
     /// Where the name came over this connection, which is lost, the other connections go, too, and then the name.
-    pub(crate) fn name_lost(&self, mut peers: MutexGuard<'_, Peers>, link: &Link, reason: NodedownReason) {
+    pub(crate) fn name_lost(&self, peers: MutexGuard<'_, Peers>, link: &Link, reason: NodedownReason) {
         let Some(name) = self.own_name.as_ref().and_then(|own| own.lost(link.attempt)) else { return };
+        drop(peers);
+        // There are no new ones: this node has no name.
+        self.known().into_iter().for_each(|peer| drop(self.silenced(peer)));
+        let mut peers = self.peers.lock();
         let (mut up, mut others): (Vec<Arc<Link>>, Vec<_>) = (Vec::new(), Vec::new());
         for (name, peer) in std::mem::take(&mut *peers) {
             match peer {

@@ -15,7 +15,7 @@ use engset_dist::Flags;
 use engset_dist::connection::{OutgoingStreams, Received};
 use engset_process::{Epoch, Processes};
 use engset_term::{Atom, NodeName, Pid, PinnedNodeName, Reference};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::fmt;
@@ -142,8 +142,10 @@ pub(crate) struct Link {
     pub(crate) state: Mutex<LinkState>,
     /// What this node is called on the other side, where it got its name from a peer.
     pub(crate) alias: Option<Arc<Alias>>,
-    /// The same as in `state`, under whose lock it is set.
-    closed: AtomicBool,
+    /// Whether nothing that comes over it acts any more.
+    silent: AtomicBool,
+    /// Locked while something that came over it acts; by one thread again where that closes the connection.
+    acting: ReentrantMutex<()>,
     /// Keeps the peer's name from being forgotten.
     _pin: PinnedNodeName,
 }
@@ -186,8 +188,19 @@ impl Link {
             driver: None,
             senders: BTreeMap::new(),
         };
-        let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
-        Arc::new(Self { epoch, attempt, peer, flags, visible, alias, state, closed, _pin: peer.pin() })
+        let (state, silent, acting) = (Mutex::new(state), AtomicBool::new(false), ReentrantMutex::new(()));
+        Arc::new(Self {
+            epoch,
+            attempt,
+            peer,
+            flags,
+            visible,
+            alias,
+            state,
+            silent,
+            acting,
+            _pin: peer.pin(),
+        })
     }
 
     /// What watchers of nodes are told of it.
@@ -214,9 +227,21 @@ impl Link {
         }
     }
 
-    /// Whether nothing goes over it any more.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+    /// Whether nothing that comes over it acts any more.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::SeqCst)
+    }
+
+    /// From now on nothing that comes over it acts; waits for the signal that acts just now, unless it is this one. Not
+    /// to be called with the peers locked, which a signal may want.
+    pub(crate) fn silence(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+        drop(self.acting.lock());
+    }
+
+    /// Lets what has come over it act, one signal after the other, as long as it [`Self::is_silent`] not.
+    pub(crate) fn acting(&self) -> impl Drop {
+        self.acting.lock()
     }
 
     /// Closes the link for senders; who is concerned, the first time.
@@ -227,7 +252,7 @@ impl Link {
                 return None;
             }
             state.closed = true;
-            self.closed.store(true, Ordering::SeqCst);
+            self.silent.store(true, Ordering::SeqCst);
             if std::mem::take(&mut state.is_busy) {
                 processes.link_is_calm();
             }

@@ -221,7 +221,7 @@ impl Answer {
         {
             self.node.processes().node_down(pid, link.peer, link.epoch);
         }
-        if link.is_closed() {
+        if link.is_silent() {
             // Who asked has been told so.
             return;
         }
