@@ -11,8 +11,9 @@ use std::time::Duration;
 
 pub const COOKIE: &str = "interop";
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// How often nodes are connected that are to be connected all.
-const CONNECTED_AGAIN_MAX: usize = 5;
+/// How often nodes are connected that are to be connected all: for a minute. An attempt that a machine holds up for some
+/// seconds ends after seven.
+const CONNECTED_AGAIN_MAX: usize = 15;
 const NET_TICKTIME: Duration = Duration::from_secs(2);
 
 /// Waits on an Erlang node until it is connected to exactly these, event by event; and tells why it has lost a node.
@@ -130,6 +131,17 @@ impl Cluster {
             }
         }
         panic!("the nodes do not find together: {:?}", self.views());
+    }
+
+    /// Connects all nodes until they see this, or for long enough: a node that is held up for longer than `net_ticktime`, or
+    /// a loss that is told of late, cuts some of them again.
+    pub fn connect_until(&self, is_seen: impl Fn() -> bool) {
+        for _ in 0..CONNECTED_AGAIN_MAX {
+            self.connect_all();
+            if poll(&self.rust[0].node, NET_TICKTIME * 2, &is_seen, |is_seen| *is_seen).1 {
+                return;
+            }
+        }
     }
 
     /// Whom each node sees, itself included.

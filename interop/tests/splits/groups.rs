@@ -104,9 +104,37 @@ impl Cluster {
         }
     }
 
+    /// Connects all nodes, and waits until each sees these members.
     #[track_caller]
     fn expect_members_everywhere(&self, members: &[Person]) {
+        let mut shown: Vec<String> = members.iter().map(|person| person.shown.clone()).collect();
+        shown.sort_unstable();
+        self.connect_until(|| self.all().iter().all(|node| self.members_now(node) == shown));
         self.all().iter().for_each(|node| self.expect_members(node, members));
+    }
+
+    fn members_now(&self, seen_by: &str) -> Vec<String> {
+        let mut members: Vec<String> = match self.rust(seen_by) {
+            Some(node) => scope_of(node).members(&GROUP).iter().map(Pid::to_string).collect(),
+            None => {
+                let members = "lists:append([[$  | Show(P)] || P <- pg:get_members(pg, group)])";
+                let members = self.eval(self.beam(seen_by), members);
+                members.trim_matches(['"', '[', ']']).split_whitespace().map(str::to_owned).collect()
+            }
+        };
+        members.sort_unstable();
+        members
+    }
+
+    /// Connects all nodes, and waits until each sees so many groups, each with one member.
+    #[track_caller]
+    fn expect_whole_herd(&self, herd: usize) {
+        let groups = |node: &String| match self.rust(node) {
+            Some(rust) => scope_of(rust).which_groups().len().to_string(),
+            None => self.eval(self.beam(node), "length(pg:which_groups(pg))"),
+        };
+        self.connect_until(|| self.all().iter().all(|node| groups(node) == herd.to_string()));
+        self.expect_herd(herd);
     }
 
     /// Waits until each node sees so many groups, each with one member.
@@ -196,7 +224,6 @@ fn netsplit() {
 /// What [`netsplit`] does, with two nodes of any kind.
 pub fn split_in_two(cluster: &Cluster) {
     let mut people = cluster.join_everywhere("P", 2);
-    cluster.connect_all();
     let twice: Vec<Person> = people.iter().flat_map(|person| [person.clone(), person.clone()]).collect();
     cluster.expect_members_everywhere(&twice);
     cluster.split(&[]);
@@ -211,7 +238,6 @@ pub fn split_in_two(cluster: &Cluster) {
     people.iter().for_each(|person| cluster.leave(person));
     people.extend(cluster.join_everywhere("Q", 1));
     cluster.heal();
-    cluster.connect_all();
     cluster.expect_members_everywhere(&people);
 }
 
@@ -220,7 +246,6 @@ pub fn split_in_two(cluster: &Cluster) {
 fn trisplit() {
     let Some(cluster) = Cluster::with_groups(2, 1) else { return };
     let people = cluster.join_everywhere("P", 1);
-    cluster.connect_all();
     cluster.expect_members_everywhere(&people);
     let parts: [&[&str]; 2] = [&["rust0", "rust1"], &["beam0"]];
     cluster.split(&parts);
@@ -242,7 +267,6 @@ fn trisplit() {
     }
     cluster.expect_members("rust1", [&people[1]]);
     cluster.heal();
-    cluster.connect_all();
     cluster.expect_members_everywhere(&people);
 }
 
@@ -251,7 +275,6 @@ fn trisplit() {
 fn foursplit() {
     let Some(cluster) = Cluster::with_groups(2, 2) else { return };
     let people = cluster.join_everywhere("P", 1);
-    cluster.connect_all();
     cluster.expect_members_everywhere(&people);
     let halves: [&[&str]; 2] = [&["rust0", "beam0"], &["rust1", "beam1"]];
     cluster.split(&halves);
@@ -266,7 +289,6 @@ fn foursplit() {
     let mut left = vec![people[1].clone(), people[2].clone()];
     left.extend(cluster.join_everywhere("Q", 1));
     cluster.heal();
-    cluster.connect_all();
     cluster.expect_members_everywhere(&left);
 }
 
@@ -298,15 +320,13 @@ fn thundering_herd() {
             }
         }
     }
-    cluster.connect_all();
-    cluster.expect_herd(4 * HERD);
+    cluster.expect_whole_herd(4 * HERD);
     for _ in 0..2 {
         cluster.split(&[]);
         cluster.expect_views(&[&["rust0"], &["rust1"], &["beam0"], &["beam1"]]);
         cluster.expect_herd(HERD);
         cluster.heal();
-        cluster.connect_all();
-        cluster.expect_herd(4 * HERD);
+        cluster.expect_whole_herd(4 * HERD);
     }
 }
 
@@ -333,6 +353,5 @@ fn leave_exit_race() {
         late.iter().for_each(|person| cluster.kill(person));
         cluster.heal();
     }
-    cluster.connect_all();
     cluster.expect_members_everywhere(&stays);
 }
