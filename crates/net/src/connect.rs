@@ -227,7 +227,7 @@ async fn dial(node: Arc<Node>, wish: Dial, carrier: Carrier, finding: Finding, s
         Ok(carried) => carried,
         Err(error) => return node.dial_failed(peer, attempt, Arc::new(error)),
     };
-    if !node.is_wanted(wish) {
+    if !node.goes_on(wish) {
         // The peer was quicker, or the node was told to disconnect.
         return;
     }

@@ -394,7 +394,6 @@ impl Node {
                 Peer::Connecting(_) | Peer::Up(_) => None,
             });
             let Some((peer, connecting)) = taken_over else { return };
-            connecting.awaits_peer = false;
             if let Some(ours) = connecting.ours {
                 connecting.attempt = ours;
                 return;
@@ -449,7 +448,13 @@ impl Node {
             }
             Some(Peer::Up(_)) => Decision::Alive,
             // We are not dialling: another attempt in this peer's name came first, and may be a stranger's.
-            Some(Peer::Connecting(connecting)) if connecting.awaits_peer || connecting.ours.is_none() => {
+            Some(Peer::Connecting(connecting)) if connecting.ours.is_none() => {
+                connecting.attempt = attempt;
+                Decision::Ok
+            }
+            // We look for the peer yet, perhaps in vain: where only it can reach us, it would be refused time after time.
+            Some(Peer::Connecting(connecting)) if !connecting.is_told => {
+                connecting.ours = None;
                 connecting.attempt = attempt;
                 Decision::Ok
             }
@@ -469,7 +474,6 @@ impl Node {
             let mut peers = self.peers.lock();
             match peers.get_mut(&peer) {
                 Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => {
-                    connecting.awaits_peer = true;
                     connecting.ours = None;
                 }
                 Some(Peer::Connecting(connecting)) if connecting.ours == Some(attempt) => {
@@ -600,9 +604,21 @@ impl Node {
         }
     }
 
-    /// Whether this attempt is still to be made: not where the peer's own came first, or the node was told to disconnect.
+    /// Whether to go on with this attempt now that the peer is reached: not where the peer's own came first, or the node
+    /// was told to disconnect. From here on the two may cross.
     #[must_use]
-    pub fn is_wanted(&self, dial: Dial) -> bool {
+    pub fn goes_on(&self, dial: Dial) -> bool {
+        match self.peers.lock().get_mut(&dial.peer) {
+            Some(Peer::Connecting(connecting)) if connecting.ours == Some(dial.attempt) => {
+                connecting.is_told = true;
+                true
+            }
+            Some(Peer::Connecting(_) | Peer::Up(_)) | None => false,
+        }
+    }
+
+    /// Whether this attempt, of which the peer knows, is still to succeed.
+    pub(crate) fn is_wanted(&self, dial: Dial) -> bool {
         match self.peers.lock().get(&dial.peer) {
             Some(Peer::Connecting(connecting)) => {
                 connecting.attempt == dial.attempt || connecting.ours == Some(dial.attempt)

@@ -106,10 +106,11 @@ pub(crate) struct Connecting {
     pub(crate) epoch: Epoch,
     /// The attempt that decides; another may have taken over from the one that began.
     pub(crate) attempt: AttemptId,
-    /// Ours was refused because the peer dials us: its attempt will take over.
-    pub(crate) awaits_peer: bool,
-    /// Our own attempt while it is under way, also when the peer's decides.
+    /// Our own attempt while it is under way, also when the peer's decides; none where that was refused because the peer's
+    /// is to come.
     pub(crate) ours: Option<AttemptId>,
+    /// Whether ours has come so far that the peer knows of it, or is about to.
+    pub(crate) is_told: bool,
     /// The peer's attempt failed and ours was begun after it.
     pub(crate) dialled_again: bool,
     pub(crate) queue: Vec<Outbound>,
@@ -269,8 +270,8 @@ impl Connecting {
         Self {
             epoch,
             attempt,
-            awaits_peer: false,
             ours: None,
+            is_told: false,
             dialled_again: false,
             queue: Vec::new(),
             queued_bytes: 0,
@@ -286,6 +287,7 @@ impl Connecting {
     pub(crate) fn dial(&mut self, peer: NodeName, attempt: AttemptId) -> Dial {
         self.attempt = attempt;
         self.ours = Some(attempt);
+        self.is_told = false;
         Dial { peer, attempt }
     }
 }

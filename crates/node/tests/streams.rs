@@ -463,6 +463,29 @@ fn shake_hands(ends: [&mut Channel; 2]) -> bool {
     true
 }
 
+/// Of two attempts that cross, that of the greater name goes on; but while it has not reached the peer, the peer's does: where
+/// a firewall lets nobody in there, nothing else would connect them.
+#[test]
+fn an_attempt_that_has_not_reached_the_peer_gives_way_to_the_peers() {
+    for has_reached in [true, false] {
+        let [greater, lesser] = [Side::new("z@h", 1), Side::new("b@h", 2)];
+        let dial = |from: &Side, to: &Side| {
+            from.node.connect(to.node.name(), |_| {});
+            from.wishes.0.lock().take().unwrap()
+        };
+        let (ours, theirs) = (dial(&greater, &lesser), dial(&lesser, &greater));
+        assert!(lesser.node.goes_on(theirs));
+        assert!(!has_reached || greater.node.goes_on(ours));
+        let node = Arc::clone(&lesser.node);
+        let mut dialled = Channel::dialled(node, theirs, Instant::ZERO, 5, Framing::Four).unwrap();
+        let node = Arc::clone(&greater.node);
+        let mut accepted = Channel::accepted(node, Instant::ZERO, 3, Framing::Four).unwrap();
+        assert_eq!(shake_hands([&mut dialled, &mut accepted]), !has_reached);
+        assert_eq!(greater.node.goes_on(ours), has_reached);
+        assert_eq!(greater.node.connected().len(), usize::from(!has_reached));
+    }
+}
+
 /// An attempt that was slower than the peer's does not bring back a connection that was cut meanwhile.
 #[test]
 fn an_attempt_that_was_overtaken_does_not_bring_back_what_was_cut() {
@@ -472,7 +495,7 @@ fn an_attempt_that_was_overtaken_does_not_bring_back_what_was_cut() {
         from.wishes.0.lock().take().unwrap()
     };
     let (slow, quick) = (dial(&a, &b), dial(&b, &a));
-    assert!(a.node.is_wanted(slow));
+    assert!(a.node.goes_on(slow));
     let dialled = |side: &Side, dial| {
         Channel::dialled(Arc::clone(&side.node), dial, Instant::ZERO, 5, Framing::Four).unwrap()
     };
@@ -481,7 +504,7 @@ fn an_attempt_that_was_overtaken_does_not_bring_back_what_was_cut() {
     let mut first = [dialled(&b, quick), accepted(&a)];
     let [from, to] = &mut first;
     assert!(shake_hands([from, to]));
-    assert!(!a.node.is_wanted(slow));
+    assert!(!a.node.goes_on(slow));
     a.node.disconnect(b.node.name());
     assert!(!shake_hands([&mut dialled(&a, slow), &mut accepted(&b)]));
     assert!(a.node.connected().is_empty());

@@ -251,6 +251,9 @@ impl Fabric {
 
     /// Makes a stream with a channel at each end.
     fn join(&self, node: &Arc<Node>, peer: &Arc<Node>, dial: Dial) {
+        if !node.goes_on(dial) {
+            return;
+        }
         let now = self.now();
         let dialled = Channel::dialled(Arc::clone(node), dial, now, self.challenge(), Framing::Two);
         let accepted = Channel::accepted(Arc::clone(peer), now, self.challenge(), Framing::Two);
