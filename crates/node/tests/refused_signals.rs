@@ -5,52 +5,16 @@ use engset_dist::handshake::Cookie;
 use engset_node::{Dial, Network, Node, NodeConfig, REFUSALS_TOLD_EVERY};
 use engset_process::{Cx, Dest, Scheduler};
 use engset_term::{Atom, NodeName, Term};
-use std::fmt::{self, Debug};
-use std::sync::{Arc, Mutex};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use std::sync::Arc;
+use warnings::Warnings;
+
+mod warnings;
 
 struct Nobody;
 
 impl Network for Nobody {
     fn dial(&self, _: Arc<Node>, dial: Dial) {
         panic!("nobody is to be dialled, not {}", dial.peer);
-    }
-}
-
-/// The warnings of the log.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            fmt::write(&mut self.0, format_args!("{value:?}")).unwrap();
-        }
     }
 }
 
@@ -73,7 +37,7 @@ fn a_flood_of_signals_is_one_line_a_second_and_a_count() {
     });
     ran.unwrap();
     let why = "this node gets its name from a peer, and connects only when it is told to";
-    let told = warnings.0.lock().unwrap().clone();
+    let told = warnings.told();
     let expected = [
         format!("a signal goes nowhere: {why}"),
         format!("999 more signals went nowhere, the first of them to shop@127.0.0.1: {why}"),

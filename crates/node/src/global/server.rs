@@ -18,11 +18,13 @@ use engset_otp::wire::{self as envelope, Envelope};
 use engset_otp::{Child, Info, Reply, Server, decode_reply};
 use engset_process::{
     Addr, Cx, Dest, EncodeError, Encoded, Exit, Mail, Outgoing, Processes, Protocol, Rejected, SpawnOptions,
+    TimerRef,
 };
 use engset_term::{NodeName, Pid, Reference, Term};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// What a name server is sent.
 pub(super) enum GlobalMsg {
@@ -66,7 +68,12 @@ pub(super) enum GlobalMsg {
     },
     /// Who waited by this number does not any more.
     SyncOver(u64),
+    /// Whether this connection, by its number, has led to an agreement by now.
+    HasAgreed(NodeName, u64),
 }
+
+/// After how long a connected node is reported that does not agree with this one on names.
+const AGREED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Protocol for GlobalMsg {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
@@ -132,6 +139,8 @@ pub(crate) fn child(node: &Arc<Node>) -> Child {
         locker: None,
         watches: HashMap::new(),
         syncing: HashMap::new(),
+        connections: BTreeMap::new(),
+        last_connection: 0,
     })
 }
 
@@ -141,6 +150,9 @@ struct NameServer {
     locker: Option<Addr<LockerMsg>>,
     watches: HashMap<Pid, Reference>,
     syncing: HashMap<u64, Reply<(), GlobalError>>,
+    /// The visible nodes that are connected, each with a number for this connection, and when to look at what came of it.
+    connections: BTreeMap<NodeName, (u64, TimerRef)>,
+    last_connection: u64,
 }
 
 impl Drop for NameServer {
@@ -178,7 +190,7 @@ impl Server for NameServer {
         node.monitor_nodes(cx.pid(), options)?;
         for (peer, visible) in node.connected() {
             if visible {
-                self.change(cx, |state| state.handle_node_up(peer));
+                self.node_up(cx, peer);
             }
         }
         Ok(())
@@ -241,6 +253,7 @@ impl Server for NameServer {
                 self.syncing.remove(&number);
                 self.change(cx, |state| state.handle_sync_over(number));
             }
+            GlobalMsg::HasAgreed(peer, connection) => self.tell_unless_agreed(peer, connection),
         }
         Ok(())
     }
@@ -267,14 +280,40 @@ impl NameServer {
         let is_visible = info.as_proper_list()?.iter().any(is_type);
         match (event.as_atom()?.as_str(), is_visible) {
             ("nodeup", true) => {
-                self.change(cx, |state| state.handle_node_up(peer));
+                self.node_up(cx, peer);
                 self.tell_of_node_up(cx, peer);
                 Some(())
             }
-            ("nodedown", true) => self.change(cx, |state| state.handle_node_down(peer)),
+            ("nodedown", true) => {
+                if let Some((_, timer)) = self.connections.remove(&peer) {
+                    timer.cancel();
+                }
+                self.change(cx, |state| state.handle_node_down(peer))
+            }
             ("nodedown", false) => self.change(cx, |state| state.handle_hidden_node_down(peer)),
             ("nodeup", false) => Some(()),
             _ => None,
+        }
+    }
+
+    fn node_up(&mut self, cx: &mut Cx<GlobalMsg>, peer: NodeName) {
+        self.last_connection += 1;
+        let has_agreed = GlobalMsg::HasAgreed(peer, self.last_connection);
+        let timer = cx.send_after(AGREED_WITHIN, cx.pid(), has_agreed);
+        self.connections.insert(peer, (self.last_connection, timer));
+        self.change(cx, |state| state.handle_node_up(peer));
+    }
+
+    /// An Erlang node that knows this one from a third, which this node does not, answers nothing until that connection is
+    /// lost; nor does a node that takes no part.
+    fn tell_unless_agreed(&self, peer: NodeName, connection: u64) {
+        let is_connected = self.connections.get(&peer).is_some_and(|(number, _)| *number == connection);
+        if is_connected && self.shared.read(|state| state.wants_to_agree_with(peer)) {
+            tracing::warn!(
+                %peer,
+                "connected for a minute, and not agreed on global names: names may differ there, and global:sync waits. \
+                 Unless that node takes no part (-connect_all false), disconnect the two: they begin anew then"
+            );
         }
     }
 

@@ -192,6 +192,11 @@ impl State {
         self.known.keys().copied().collect()
     }
 
+    /// Whether an agreement with this node is wanted, and not reached.
+    pub(super) fn wants_to_agree_with(&self, node: NodeName) -> bool {
+        self.is_visible && self.up.contains_key(&node) && !self.known.contains_key(&node)
+    }
+
     /// Whether something is being agreed on, or somebody waits for that.
     #[cfg(test)]
     pub(super) fn is_agreeing(&self) -> bool {
