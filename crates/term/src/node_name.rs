@@ -129,6 +129,14 @@ impl NodeName {
         self == Self::NONODE || TABLE.read().text(self).is_some()
     }
 
+    /// The order of two names that are not the same.
+    #[cold]
+    #[inline(never)]
+    fn cmp_text(&self, other: &Self) -> Ordering {
+        let handle = |name: &Self| (name.slot, name.generation);
+        self.text().cmp(&other.text()).then_with(|| handle(self).cmp(&handle(other)))
+    }
+
     /// Keeps the spelling in the table until the guard is dropped. Pinning a gone name keeps nothing.
     pub fn pin(self) -> PinnedNodeName {
         TABLE.write().pin(self);
@@ -156,12 +164,9 @@ impl Drop for PinnedNodeName {
 }
 
 impl Ord for NodeName {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        if self == other {
-            return Ordering::Equal;
-        }
-        let handle = |name: &Self| (name.slot, name.generation);
-        self.text().cmp(&other.text()).then_with(|| handle(self).cmp(&handle(other)))
+        if self == other { Ordering::Equal } else { self.cmp_text(other) }
     }
 }
 

@@ -61,6 +61,13 @@ impl Reference {
     pub fn words(&self) -> &[u32] {
         self.words.get(..self.len as usize).unwrap_or(&self.words)
     }
+
+    /// The words as one number.
+    #[inline]
+    const fn number(&self) -> (u32, u64, u64) {
+        let [a, b, c, d, e] = self.words;
+        (e, (d as u64) << 32 | c as u64, (b as u64) << 32 | a as u64)
+    }
 }
 
 impl PartialEq for Reference {
@@ -83,7 +90,7 @@ impl Ord for Reference {
         self.node
             .cmp(&other.node)
             .then_with(|| self.creation.cmp(&other.creation))
-            .then_with(|| self.words.iter().rev().cmp(other.words.iter().rev()))
+            .then_with(|| self.number().cmp(&other.number()))
     }
 }
 
