@@ -673,6 +673,27 @@ fn both_known_1() {
     mixed.expect("late", None);
 }
 
+/// An Erlang node knows this one from a third, which has lost this one before it could tell it: it does not answer where this
+/// one begins, and its `global:sync/0` waits. The two are connected anew.
+#[test]
+fn a_node_that_knows_this_one_from_a_third_begins_anew() {
+    let Some(mixed) = Mixed::apart(1, 1) else { return };
+    let (node, beam) = (&mixed.rust[0], &mixed.beams[0]);
+    let pid = member(node);
+    assert_eq!(register(node, "ours", pid), Ok(()));
+    assert_eq!(mixed.eval(beam, "global:register_name(theirs, Spawn())"), "yes");
+    // What a third node says.
+    let known = "gen_server:cast(global_name_server, {new_nodes, node(), [], [], [{'rust0@127.0.0.1', 8}], \
+        [{vsn, 8}, {lock, undefined}]})";
+    assert_eq!(mixed.eval(beam, known), "ok");
+    assert_eq!(mixed.eval(beam, "Until(fun() -> lists:member('rust0@127.0.0.1', nodes()) end)"), "ok");
+    mixed.sync();
+    mixed.expect("ours", Some("rust0"));
+    mixed.expect("theirs", Some("beam0"));
+    assert_eq!(register(node, "more", member(node)), Ok(()));
+    mixed.expect("more", Some("rust0"));
+}
+
 /// `global:sync/0` comes back on a node alone, and right after a node was connected or lost.
 #[test]
 fn sync_0() {

@@ -1,4 +1,4 @@
-//! A visible node that takes no part in global names, or has left the agreement without a word, is told of in the log.
+//! A visible node that takes no part in global names is told of in the log.
 #![expect(clippy::unwrap_used, reason = "part of tests")]
 
 use engset_dist::Flags;

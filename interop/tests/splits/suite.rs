@@ -98,13 +98,13 @@ impl Cluster {
     #[track_caller]
     fn expect_no_lock(&self) {
         for node in self.all() {
-            let lock = "global:set_lock({global, self()}, [node() | nodes()], 3) andalso global:del_lock({global, self()}, [node() | nodes()])";
+            let lock = "global:set_lock({global, self()}, [node() | nodes()], 8) andalso global:del_lock({global, self()}, [node() | nodes()])";
             match self.rust(&node) {
                 Some(rust) => {
                     let global = rust.global().clone();
                     let had = rust.block_on(move |cx| async move {
                         let id = LockId::new(Term::atom("global"), cx.pid());
-                        global.set_lock(&id, None, Retries::Times(3)).await
+                        global.set_lock(&id, None, Retries::Times(8)).await
                     });
                     assert_eq!(had.unwrap(), Ok(true), "a lock is left, as {node} sees it");
                 }

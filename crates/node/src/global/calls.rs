@@ -24,6 +24,16 @@ pub(super) async fn ask(me: Pid, nodes: &[NodeName], request: &Term) -> Vec<(Nod
     answers
 }
 
+/// Whether the name server of a node knows this one; `None` where it does not answer.
+pub(super) async fn knows(me: Pid, node: NodeName) -> Option<bool> {
+    let server = Service::at(NAME_SERVER, node);
+    let request = Term::atom("get_known");
+    let call = Call::new(&server, |reply| GlobalMsg::Call { from: me, request, reply });
+    let known = call.await.ok()?;
+    let me = wire::node_term(me.node());
+    Some(known.as_proper_list()?.contains(&me))
+}
+
 /// Sets a lock at all `nodes`, or at none: where it may have been set all the same, since there was no answer, is told then.
 /// At a node that is lost meanwhile nobody can set it.
 pub(super) async fn set_lock(

@@ -3,14 +3,15 @@
 //!
 //! It watches holders of names and locks, hears of nodes that come and go, and has two processes linked to it: the locker
 //! and the registrar. What it does not understand is counted; a request that is none is answered. Race: a request for a
-//! lock whose caller has given this node up meanwhile is refused ([`is_given_up`]).
+//! lock whose caller has given this node up meanwhile is refused ([`is_given_up`]). Now and then it asks each connected node
+//! whether that knows this one as this one knows it, and begins anew with one that differs.
 
 use super::locker::{Locker, LockerMsg};
 use super::registrar::{self, RegistrarMsg};
 use super::state::{Birth, Effect, State};
 use super::tables::Watch;
 use super::wire::Op;
-use super::{GlobalError, NAME_SERVER, Shared, resolve};
+use super::{GlobalError, NAME_SERVER, Shared, calls, resolve};
 use crate::derived::derived;
 use crate::node::Node;
 use crate::watchers::{MonitorNodes, NodeInfo, NodeType};
@@ -68,12 +69,17 @@ pub(super) enum GlobalMsg {
     },
     /// Who waited by this number does not any more.
     SyncOver(u64),
-    /// Whether this connection, by its number, has led to an agreement by now.
-    HasAgreed(NodeName, u64),
+    /// It is time to ask a node whether it knows this one as this one knows it; with the number of the connection.
+    Doubt(NodeName, u64),
+    /// It does, or not, or there was no answer.
+    KnownBy(NodeName, u64, Option<bool>),
 }
 
-/// After how long a connected node is reported that does not agree with this one on names.
-const AGREED_WITHIN: Duration = Duration::from_secs(60);
+/// How long after a node has connected, and then after an answer that was not as expected, it is asked whether it knows this
+/// one.
+const DOUBT_AFTER: Duration = Duration::from_secs(5);
+/// How often it is asked, as long as both say the same.
+const DOUBT_EVERY: Duration = Duration::from_secs(60);
 
 impl Protocol for GlobalMsg {
     fn encode(self, out: &Outgoing<'_>) -> Result<(), EncodeError> {
@@ -150,9 +156,22 @@ struct NameServer {
     locker: Option<Addr<LockerMsg>>,
     watches: HashMap<Pid, Reference>,
     syncing: HashMap<u64, Reply<(), GlobalError>>,
-    /// The visible nodes that are connected, each with a number for this connection, and when to look at what came of it.
-    connections: BTreeMap<NodeName, (u64, TimerRef)>,
+    /// The visible nodes that are connected, where this one is visible, too.
+    connections: BTreeMap<NodeName, Connection>,
     last_connection: u64,
+}
+
+/// What is made of the connection of a visible node.
+struct Connection {
+    number: u64,
+    /// When that node is asked next.
+    timer: Option<TimerRef>,
+    /// Whether the last answer was not as expected.
+    is_at_odds: bool,
+    /// How often it has been asked.
+    asked: u64,
+    /// Whether it has been asked to end the connection, so that both begin anew with the next one.
+    begins_anew: bool,
 }
 
 impl Drop for NameServer {
@@ -253,7 +272,8 @@ impl Server for NameServer {
                 self.syncing.remove(&number);
                 self.change(cx, |state| state.handle_sync_over(number));
             }
-            GlobalMsg::HasAgreed(peer, connection) => self.tell_unless_agreed(peer, connection),
+            GlobalMsg::Doubt(peer, connection) => self.doubt(cx, peer, connection),
+            GlobalMsg::KnownBy(peer, connection, knows_me) => self.known_by(cx, peer, (connection, knows_me)),
         }
         Ok(())
     }
@@ -285,10 +305,15 @@ impl NameServer {
                 Some(())
             }
             ("nodedown", true) => {
-                if let Some((_, timer)) = self.connections.remove(&peer) {
-                    timer.cancel();
+                let connection = self.connections.remove(&peer);
+                let done = self.change(cx, |state| state.handle_node_down(peer));
+                if let Some(Connection { timer, begins_anew, .. }) = connection {
+                    timer.map(TimerRef::cancel);
+                    if begins_anew && let Some(node) = self.node.upgrade() {
+                        node.connect(peer, drop);
+                    }
                 }
-                self.change(cx, |state| state.handle_node_down(peer))
+                done
             }
             ("nodedown", false) => self.change(cx, |state| state.handle_hidden_node_down(peer)),
             ("nodeup", false) => Some(()),
@@ -297,23 +322,63 @@ impl NameServer {
     }
 
     fn node_up(&mut self, cx: &mut Cx<GlobalMsg>, peer: NodeName) {
-        self.last_connection += 1;
-        let has_agreed = GlobalMsg::HasAgreed(peer, self.last_connection);
-        let timer = cx.send_after(AGREED_WITHIN, cx.pid(), has_agreed);
-        self.connections.insert(peer, (self.last_connection, timer));
+        if self.shared.read(State::is_visible) {
+            self.last_connection += 1;
+            let number = self.last_connection;
+            let timer = Some(cx.send_after(DOUBT_AFTER, cx.pid(), GlobalMsg::Doubt(peer, number)));
+            let connection = Connection { number, timer, is_at_odds: false, asked: 0, begins_anew: false };
+            self.connections.insert(peer, connection);
+        }
         self.change(cx, |state| state.handle_node_up(peer));
     }
 
-    /// An Erlang node that knows this one from a third, which this node does not, answers nothing until that connection is
-    /// lost; nor does a node that takes no part.
-    fn tell_unless_agreed(&self, peer: NodeName, connection: u64) {
-        let is_connected = self.connections.get(&peer).is_some_and(|(number, _)| *number == connection);
-        if is_connected && self.shared.read(|state| state.wants_to_agree_with(peer)) {
+    /// Asks a node whether it knows this one, see [`State::handle_known_by`].
+    fn doubt(&mut self, cx: &Cx<GlobalMsg>, peer: NodeName, number: u64) {
+        let Some(connection) =
+            self.connections.get_mut(&peer).filter(|connection| connection.number == number)
+        else {
+            return;
+        };
+        connection.timer = None;
+        connection.asked += 1;
+        let (server, me) = (cx.addr(), cx.pid());
+        let ask = move |cx: Cx<Term>| async move {
+            let answer = calls::knows(me, peer).await;
+            drop(cx.send(server, GlobalMsg::KnownBy(peer, number, answer)));
+        };
+        if let Err(error) = cx.spawn::<Term, _, _>(ask) {
+            tracing::error!(%peer, "it cannot be asked whether it agrees on names: {error}");
+        }
+    }
+
+    fn known_by(&mut self, cx: &mut Cx<GlobalMsg>, peer: NodeName, (number, knows_me): (u64, Option<bool>)) {
+        let differs = knows_me.is_some_and(|knows_me| {
+            self.shared.read(|state| state.is_idle_with(peer) && state.knows(peer) != knows_me)
+        });
+        let wants = self.shared.read(|state| state.wants_to_agree_with(peer));
+        let Some(connection) =
+            self.connections.get_mut(&peer).filter(|connection| connection.number == number)
+        else {
+            return;
+        };
+        let next = if differs { DOUBT_AFTER } else { DOUBT_EVERY };
+        connection.timer = Some(cx.send_after(next, cx.pid(), GlobalMsg::Doubt(peer, number)));
+        // Once may be in the middle of it: who has told that node is about to tell this one.
+        let is_sure = std::mem::replace(&mut connection.is_at_odds, differs) && differs;
+        if wants && !differs && connection.asked == 2 {
             tracing::warn!(
                 %peer,
-                "connected for a minute, and not agreed on global names: names may differ there, and global:sync waits. \
-                 Unless that node takes no part (-connect_all false), disconnect the two: they begin anew then"
+                "connected for a minute, and not agreed on global names: it takes no part (-connect_all false), or its \
+                 global_name_server hangs; names differ there, and global:sync waits"
             );
+        }
+        if is_sure {
+            connection.begins_anew = true;
+            tracing::warn!(
+                %peer,
+                "one of both agrees on global names only: asked to disconnect, so that both begin anew"
+            );
+            self.change(cx, |state| state.handle_known_by(peer, knows_me == Some(true)));
         }
     }
 

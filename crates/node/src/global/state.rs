@@ -197,6 +197,42 @@ impl State {
         self.is_visible && self.up.contains_key(&node) && !self.known.contains_key(&node)
     }
 
+    /// Whether it takes part in the mesh.
+    pub(super) const fn is_visible(&self) -> bool {
+        self.is_visible
+    }
+
+    pub(super) fn knows(&self, node: NodeName) -> bool {
+        self.known.contains_key(&node)
+    }
+
+    /// Whether nothing is being agreed on with a node that is connected, as far as this side knows.
+    pub(super) fn is_idle_with(&self, node: NodeName) -> bool {
+        let is_busy = |peer: &Peer| peer.pending.is_some() || peer.is_removing;
+        self.is_visible && self.up.contains_key(&node) && !self.peers.get(&node).is_some_and(is_busy)
+    }
+
+    /// A node has been idle with this one for long enough, and one of both knows the other from a third, which had lost one of
+    /// them before it could tell the other: whoever begins is not answered, and never will be. That node is asked to leave
+    /// this one, which it does without leaving others; with the next connection both begin anew. Whether it was asked.
+    pub(super) fn handle_known_by(&mut self, node: NodeName, knows_me: bool) -> bool {
+        let is_known = self.known.contains_key(&node);
+        if !self.is_idle_with(node) || is_known == knows_me {
+            return false;
+        }
+        if is_known {
+            // It does so only for one that it knows.
+            let me = [(self.me.node(), VERSION)];
+            let lock = Term::tuple([Term::atom("lock"), Term::atom("undefined")]);
+            let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(VERSION)]), lock]);
+            let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), Term::Nil, Term::Nil];
+            let new_nodes = words.into_iter().chain([wire::members_term(&me, VERSION), extra]);
+            self.effects.push_back(Effect::Cast(node, Term::tuple(new_nodes)));
+        }
+        self.ask_to_leave(node);
+        true
+    }
+
     /// Whether something is being agreed on, or somebody waits for that.
     #[cfg(test)]
     pub(super) fn is_agreeing(&self) -> bool {

@@ -652,3 +652,48 @@ fn who_is_told_that_it_is_known_is_asked_whether_it_has_left() {
     assert_eq!(effects(&mut state), ["cancel c@g 2 0", "tell c@g {cancel_connect,a@g,60}"]);
     assert_eq!(state.known(), [b, c]);
 }
+
+/// A node that knows this one from a third does not answer what this one begins. It is asked to leave, and nobody else hears
+/// of it; the next connection begins anew.
+#[test]
+fn one_that_does_not_answer_since_it_knows_this_one_is_asked_to_leave() {
+    let b = node("b@g");
+    let mut state = a();
+    state.handle_node_up(b);
+    effects(&mut state);
+    assert!(!state.handle_known_by(b, false), "both say the same");
+    assert!(state.handle_known_by(b, true));
+    let expected = ["tell b@g {remove_connection,a@g}", "cancel b@g 1 0", "remove b@g"];
+    assert_eq!(effects(&mut state), expected);
+    assert!(!state.handle_known_by(b, true), "it is asked once");
+    state.handle_node_down(b);
+    assert_eq!(effects(&mut state), ["remove b@g"]);
+    state.handle_node_up(b);
+    assert_eq!(
+        effects(&mut state),
+        ["cast b@g {init_connect,{8,2},a@g,{locker,no_longer_a_pid,#{},<a@g.2.0>}}"]
+    );
+    // In the middle of an agreement nothing is to be wondered at.
+    assert_eq!(state.handle_cast(b, &init_connect(41)), Ok(()));
+    effects(&mut state);
+    assert!(!state.handle_known_by(b, true));
+    assert_eq!(effects(&mut state), Vec::<String>::new());
+}
+
+/// One that this one knows from a third, and that does not know it, would ignore that: it is told of it first.
+#[test]
+fn one_that_does_not_know_this_one_is_told_and_asked_to_leave() {
+    let c = node("c@g");
+    let mut state = agreed();
+    state.handle_node_up(c);
+    effects(&mut state);
+    assert!(!state.handle_known_by(c, true), "both say the same");
+    assert!(state.handle_known_by(c, false));
+    let expected = [
+        "cast c@g {new_nodes,a@g,[],[],[{a@g,8}],[{vsn,8},{lock,undefined}]}",
+        "tell c@g {remove_connection,a@g}",
+        "remove c@g",
+    ];
+    assert_eq!(effects(&mut state), expected);
+    assert_eq!(state.known(), [node("b@g")]);
+}

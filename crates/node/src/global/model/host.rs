@@ -323,14 +323,6 @@ impl Server {
         }
     }
 
-    /// Whom an Erlang node waits for.
-    pub(super) const fn waits_for(&self) -> Option<&BTreeSet<NodeName>> {
-        match self {
-            Self::Ours(_) => None,
-            Self::Otp(otp) => otp.waiting.as_ref(),
-        }
-    }
-
     pub(super) fn names(&self) -> BTreeMap<Term, Pid> {
         match self {
             Self::Ours(state) => {

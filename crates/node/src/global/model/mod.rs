@@ -46,6 +46,8 @@ enum Action {
     Register(usize),
     Unregister(usize),
     Die(usize),
+    /// The name server has been idle with a node for long enough, and asks whether that knows it.
+    Doubt(usize, usize),
     /// Somebody waits until the host agrees with all that it is connected to.
     Sync(usize),
 }
@@ -61,6 +63,9 @@ enum Packet {
     /// With the number of the connection: an answer that goes over another one is none any more.
     Ask(Who, u32, Term),
     Answer(Who, Term),
+    /// With the number of the connection.
+    AskKnown(u32),
+    Knows(bool),
     Watch(Pid),
     Ended(Pid),
     Kill(Pid),
@@ -114,6 +119,9 @@ impl World {
         }
         for (at, host) in self.hosts.iter().enumerate() {
             host.actions(at, &self.budget, &mut actions);
+            actions.extend(
+                (0..self.hosts.len()).map(|to| Action::Doubt(at, to)).filter(|doubt| self.doubts(*doubt)),
+            );
         }
         for ((a, b), (_, is_up)) in &self.links {
             if !is_up {
@@ -175,6 +183,10 @@ impl World {
                     self.die(at, pid);
                 }
             }
+            Action::Doubt(at, to) => {
+                let epoch = self.link(at, to).0;
+                self.send(at, to, Packet::AskKnown(epoch), false);
+            }
             Action::Sync(at) => {
                 self.budget.syncs -= 1;
                 self.hosts[at].is_synced = false;
@@ -216,6 +228,17 @@ impl World {
             Packet::Answer(who, answer) => {
                 if self.hosts[to].take_answer(who, sender, answer) {
                     self.answered(to, who);
+                }
+            }
+            Packet::AskKnown(epoch) => {
+                let knows = self.hosts[to].server.known().contains(&sender);
+                if self.link(to, from) == (epoch, true) {
+                    self.send(to, from, Packet::Knows(knows), false);
+                }
+            }
+            Packet::Knows(knows) => {
+                if let Server::Ours(state) = &mut self.hosts[to].server {
+                    state.handle_known_by(sender, knows);
                 }
             }
             Packet::Watch(pid) => {
@@ -452,6 +475,22 @@ impl World {
             wire.truncate(first.saturating_add(keep));
             wire.push_back(Packet::Down(epoch));
         }
+    }
+
+    /// Whether a name server of ours may wonder whether a node knows it as it knows that. Of two, none does from others.
+    fn doubts(&self, doubt: Action) -> bool {
+        let Action::Doubt(at, to) = doubt else { return false };
+        let is_asking = |packet: &Packet| matches!(packet, Packet::AskKnown(_) | Packet::Knows(_));
+        let (ours, theirs) = (&self.hosts[at], &self.hosts[to]);
+        let is_idle = match &ours.server {
+            Server::Ours(state) => state.is_idle_with(theirs.name),
+            Server::Otp(_) => false,
+        };
+        // Else the answer changes nothing.
+        let differ = ours.server.known().contains(&theirs.name) != theirs.server.known().contains(&ours.name);
+        let wires = [&self.wires[at][to], &self.wires[to][at]];
+        let is_asked = wires.into_iter().flatten().any(is_asking);
+        self.hosts.len() > 2 && is_idle && differ && self.link(at, to).1 && !is_asked
     }
 
     /// The number of the connection of two hosts, and whether it is up.

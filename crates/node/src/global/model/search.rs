@@ -38,35 +38,25 @@ impl World {
     pub(super) fn is_quiet(&self) -> bool {
         let is_connected = self.links.values().all(|(_, is_up)| *is_up);
         let is_empty = self.wires.iter().flatten().all(VecDeque::is_empty);
-        // Of three, an Erlang node may know one from another that does not know it, and does not answer where that one
-        // begins: what has to hold then is that nobody waits, and that no lock is left.
-        let is_rough = self.hosts.len() > 2 && self.hosts.iter().any(super::Host::is_erlang);
-        let is_at_rest = |host: &super::Host| {
-            let is_synced = host.is_synced || (is_rough && self.waits_for_strangers(host));
-            is_synced && if is_rough { host.holds_nothing() } else { host.is_quiet() }
-        };
-        is_connected && is_empty && self.hosts.iter().all(is_at_rest) && (is_rough || self.agrees())
+        let is_at_rest = self.hosts.iter().all(|host| host.is_synced && host.is_quiet());
+        // Of three, an Erlang node may keep a name that another one was told of and has lost since.
+        let may_differ = self.hosts.len() > 2 && self.hosts.iter().any(super::Host::is_erlang);
+        is_connected && is_empty && is_at_rest && self.all_are_known() && (may_differ || self.names_agree())
     }
 
-    /// Whether an Erlang node waits to be in sync with nodes that it knows from another one, which had lost them before they
-    /// heard of it: it answers nothing that they begin, so that no word of theirs can end it but the loss of the connection.
-    fn waits_for_strangers(&self, host: &super::Host) -> bool {
-        let known = host.server.known();
-        let is_stranger = |node: &engset_term::NodeName| {
-            known.contains(node) && !self.hosts[self.place(*node)].server.known().contains(&host.name)
-        };
-        host.server.waits_for().is_some_and(|nodes| nodes.iter().all(is_stranger))
-    }
-
-    fn agrees(&self) -> bool {
-        let names = self.hosts[0].server.names();
+    fn all_are_known(&self) -> bool {
         self.hosts.iter().enumerate().all(|(at, host)| {
             let mut known = host.server.known();
             known.sort_unstable();
             let others = self.hosts.iter().enumerate().filter(|(other, _)| *other != at);
-            let others: Vec<_> = others.map(|(_, other)| other.name).collect();
-            known == others && host.server.names() == names
-        }) && names.values().all(|pid| self.hosts[self.place(pid.node())].alive.contains(pid))
+            known == others.map(|(_, other)| other.name).collect::<Vec<_>>()
+        })
+    }
+
+    fn names_agree(&self) -> bool {
+        let names = self.hosts[0].server.names();
+        self.hosts.iter().all(|host| host.server.names() == names)
+            && names.values().all(|pid| self.hosts[self.place(pid.node())].alive.contains(pid))
     }
 
     /// What must never be.
@@ -292,7 +282,9 @@ pub(super) fn pick(
     may_be: impl Fn(Action) -> bool,
 ) -> Option<Action> {
     let actions: Vec<Action> = world.actions().into_iter().filter(|action| may_be(*action)).collect();
-    let is_slow = |action: &Action| matches!(action, Action::Turn(_) | Action::Try(_) | Action::Connect(..));
+    let is_slow = |action: &Action| {
+        matches!(action, Action::Turn(_) | Action::Try(_) | Action::Connect(..) | Action::Doubt(..))
+    };
     let (slow, fast): (Vec<Action>, Vec<Action>) =
         actions.into_iter().partition(|action| is_slow(action) || !action.is_calm());
     let from = if fast.is_empty() || (!slow.is_empty() && draw.u8(0..8) == 0) { slow } else { fast };
@@ -318,6 +310,9 @@ pub(super) fn turns(world: &World, round: usize) -> Vec<Action> {
         }
         if round.is_multiple_of(11 + 2 * at) {
             turns.push(Action::Try(at));
+        }
+        if round.is_multiple_of(40 + at) {
+            turns.extend((0..hosts).filter(|to| *to != at).map(|to| Action::Doubt(at, to)));
         }
     }
     turns

@@ -77,14 +77,20 @@ impl State {
         let Some(leave) = leave.filter(|node| self.is_potentially_known(*node)) else { return };
         let version = self.known.get(&leave).map(|known| known.version);
         let version = version.or_else(|| self.peers.get(&leave)?.pending).unwrap_or(0);
+        tracing::warn!(peer = %leave, "asked to disconnect, so that no two parts of the cluster overlap");
         if version < 7 {
             self.effects.push_back(Effect::Disconnect(leave));
+            self.down(leave, Down::Removing);
         } else {
-            let remove = [Term::atom("remove_connection"), wire::node_term(self.me.node())];
-            self.tell(leave, Term::tuple(remove));
+            self.ask_to_leave(leave);
         }
-        tracing::warn!(peer = %leave, "asked to disconnect, so that no two parts of the cluster overlap");
-        self.down(leave, Down::Removing);
+    }
+
+    /// Asks a node to end the connection with this one, of which neither tells others.
+    pub(super) fn ask_to_leave(&mut self, node: NodeName) {
+        let remove = [Term::atom("remove_connection"), wire::node_term(self.me.node())];
+        self.tell(node, Term::tuple(remove));
+        self.down(node, Down::Removing);
     }
 
     /// Who is told of a lost connection: all that are known, or about to be, except `without`.
