@@ -16,8 +16,11 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECTED_AGAIN_MAX: usize = 15;
 const NET_TICKTIME: Duration = Duration::from_secs(2);
 
-/// Waits on an Erlang node until it is connected to exactly these, event by event; and tells why it has lost a node.
-const VIEW: &str = "ok = net_kernel:monitor_nodes(true, [nodedown_reason]), \
+/// Waits on an Erlang node until it is connected to exactly these, event by event; and tells why it has lost a node. Hosts are
+/// addresses here: the program that it asks for them otherwise, and that `net_kernel` waits for, hangs when the machine stands
+/// still for some seconds.
+const VIEW: &str = "ok = inet_db:set_lookup([file]), \
+    ok = net_kernel:monitor_nodes(true, [nodedown_reason]), \
     View = fun(Expected) -> Look = fun L() -> case lists:sort(nodes()) of Expected -> ok; Others -> \
       receive {nodeup, _, _} -> L(); {nodedown, N, I} -> put({lost, N}, I), L() after 30000 -> {still, Others} end \
       end end, Look() end, \

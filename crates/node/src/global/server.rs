@@ -352,9 +352,8 @@ impl NameServer {
     }
 
     fn known_by(&mut self, cx: &mut Cx<GlobalMsg>, peer: NodeName, (number, knows_me): (u64, Option<bool>)) {
-        let differs = knows_me.is_some_and(|knows_me| {
-            self.shared.read(|state| state.is_idle_with(peer) && state.knows(peer) != knows_me)
-        });
+        let differs =
+            knows_me.is_some_and(|knows_me| self.shared.read(|state| state.is_at_odds(peer, knows_me)));
         let wants = self.shared.read(|state| state.wants_to_agree_with(peer));
         let Some(connection) =
             self.connections.get_mut(&peer).filter(|connection| connection.number == number)

@@ -202,26 +202,24 @@ impl State {
         self.is_visible
     }
 
-    pub(super) fn knows(&self, node: NodeName) -> bool {
-        self.known.contains_key(&node)
+    /// Whether one of both knows the other and is not known, or this side has asked for the end of the connection, and nothing
+    /// is under way that changes it.
+    pub(super) fn is_at_odds(&self, node: NodeName, knows_me: bool) -> bool {
+        let peer = self.peers.get(&node);
+        let is_agreeing = peer.is_some_and(|peer| peer.pending.is_some());
+        let is_removing = peer.is_some_and(|peer| peer.is_removing);
+        let differs = is_removing || self.known.contains_key(&node) != knows_me;
+        self.is_visible && self.up.contains_key(&node) && !is_agreeing && differs
     }
 
-    /// Whether nothing is being agreed on with a node that is connected, as far as this side knows.
-    pub(super) fn is_idle_with(&self, node: NodeName) -> bool {
-        let is_busy = |peer: &Peer| peer.pending.is_some() || peer.is_removing;
-        self.is_visible && self.up.contains_key(&node) && !self.peers.get(&node).is_some_and(is_busy)
-    }
-
-    /// A node has been idle with this one for long enough, and one of both knows the other from a third, which had lost one of
-    /// them before it could tell the other: whoever begins is not answered, and never will be. That node is asked to leave
-    /// this one, which it does without leaving others; with the next connection both begin anew. Whether it was asked.
+    /// A node has been at odds with this one for long enough. One of both knows the other from a third, which had lost one of
+    /// them before it could tell the other; or that node ignored that it was to end the connection. Whoever begins is not
+    /// answered, and never will be. The node is asked to leave this one, which it does without leaving others; with the next
+    /// connection both begin anew. Whether it was asked.
     pub(super) fn handle_known_by(&mut self, node: NodeName, knows_me: bool) -> bool {
-        let is_known = self.known.contains_key(&node);
-        if !self.is_idle_with(node) || is_known == knows_me {
-            return false;
-        }
-        if is_known {
-            // It does so only for one that it knows.
+        let is_at_odds = self.is_at_odds(node, knows_me);
+        if is_at_odds && !knows_me {
+            // It leaves those only that it knows.
             let me = [(self.me.node(), VERSION)];
             let lock = Term::tuple([Term::atom("lock"), Term::atom("undefined")]);
             let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(VERSION)]), lock]);
@@ -229,8 +227,10 @@ impl State {
             let new_nodes = words.into_iter().chain([wire::members_term(&me, VERSION), extra]);
             self.effects.push_back(Effect::Cast(node, Term::tuple(new_nodes)));
         }
-        self.ask_to_leave(node);
-        true
+        if is_at_odds {
+            self.ask_to_leave(node);
+        }
+        is_at_odds
     }
 
     /// Whether something is being agreed on, or somebody waits for that.

@@ -46,7 +46,7 @@ enum Action {
     Register(usize),
     Unregister(usize),
     Die(usize),
-    /// The name server has been idle with a node for long enough, and asks whether that knows it.
+    /// The name server asks a node whether that knows it, which is another answer than is expected.
     Doubt(usize, usize),
     /// Somebody waits until the host agrees with all that it is connected to.
     Sync(usize),
@@ -482,15 +482,13 @@ impl World {
         let Action::Doubt(at, to) = doubt else { return false };
         let is_asking = |packet: &Packet| matches!(packet, Packet::AskKnown(_) | Packet::Knows(_));
         let (ours, theirs) = (&self.hosts[at], &self.hosts[to]);
-        let is_idle = match &ours.server {
-            Server::Ours(state) => state.is_idle_with(theirs.name),
+        let is_at_odds = match &ours.server {
+            Server::Ours(state) => state.is_at_odds(theirs.name, theirs.server.known().contains(&ours.name)),
             Server::Otp(_) => false,
         };
-        // Else the answer changes nothing.
-        let differ = ours.server.known().contains(&theirs.name) != theirs.server.known().contains(&ours.name);
         let wires = [&self.wires[at][to], &self.wires[to][at]];
         let is_asked = wires.into_iter().flatten().any(is_asking);
-        self.hosts.len() > 2 && is_idle && differ && self.link(at, to).1 && !is_asked
+        self.hosts.len() > 2 && is_at_odds && self.link(at, to).1 && !is_asked
     }
 
     /// The number of the connection of two hosts, and whether it is up.
