@@ -408,4 +408,7 @@ fn walks_that_failed_once_end() {
     for seed in [11_446, 14_859, 15_384] {
         walk(seed, &[Otp, Ours, Ours], &OFTEN);
     }
+    // One of both knows the other from a third: that one is told, and asked to leave, and asked again.
+    walk(28, &[Ours, Ours, Otp], &OFTEN);
+    walk(9_949, &[Otp, Ours, Ours], &OFTEN);
 }
