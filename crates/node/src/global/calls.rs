@@ -31,7 +31,9 @@ pub(super) async fn knows(me: Pid, node: NodeName) -> Option<bool> {
     let call = Call::new(&server, |reply| GlobalMsg::Call { from: me, request, reply });
     let known = call.await.ok()?;
     let me = wire::node_term(me.node());
-    Some(known.as_proper_list()?.contains(&me))
+    // Of what is no list of nodes nothing can be said.
+    let known = known.as_proper_list()?;
+    known.iter().all(|node| node.as_atom().is_some()).then(|| known.contains(&me))
 }
 
 /// Sets a lock at all `nodes`, or at none: where it may have been set all the same, since there was no answer, is told then.

@@ -12,6 +12,7 @@
 //! node may have kept are given back again ([`owed`]).
 
 mod calls;
+mod doubts;
 mod locker;
 mod locking;
 mod lost;

@@ -6,6 +6,7 @@
 //! lock whose caller has given this node up meanwhile is refused ([`is_given_up`]). Now and then it asks each connected node
 //! whether that knows this one as this one knows it, and begins anew with one that differs.
 
+use super::doubts::{Doubts, Look};
 use super::locker::{Locker, LockerMsg};
 use super::registrar::{self, RegistrarMsg};
 use super::state::{Birth, Effect, State};
@@ -147,6 +148,7 @@ pub(crate) fn child(node: &Arc<Node>) -> Child {
         syncing: HashMap::new(),
         connections: BTreeMap::new(),
         last_connection: 0,
+        doubts: Doubts::default(),
     })
 }
 
@@ -159,6 +161,7 @@ struct NameServer {
     /// The visible nodes that are connected, where this one is visible, too.
     connections: BTreeMap<NodeName, Connection>,
     last_connection: u64,
+    doubts: Doubts,
 }
 
 /// What is made of the connection of a visible node.
@@ -166,8 +169,8 @@ struct Connection {
     number: u64,
     /// When that node is asked next.
     timer: Option<TimerRef>,
-    /// Whether the last answer was not as expected.
-    is_at_odds: bool,
+    /// How often it was at odds with this one, one time after the other.
+    at_odds: u32,
     /// How often it has been asked.
     asked: u64,
     /// Whether it has been asked to end the connection, so that both begin anew with the next one.
@@ -326,7 +329,7 @@ impl NameServer {
             self.last_connection += 1;
             let number = self.last_connection;
             let timer = Some(cx.send_after(DOUBT_AFTER, cx.pid(), GlobalMsg::Doubt(peer, number)));
-            let connection = Connection { number, timer, is_at_odds: false, asked: 0, begins_anew: false };
+            let connection = Connection { number, timer, at_odds: 0, asked: 0, begins_anew: false };
             self.connections.insert(peer, connection);
         }
         self.change(cx, |state| state.handle_node_up(peer));
@@ -355,6 +358,11 @@ impl NameServer {
         let differs =
             knows_me.is_some_and(|knows_me| self.shared.read(|state| state.is_at_odds(peer, knows_me)));
         let wants = self.shared.read(|state| state.wants_to_agree_with(peer));
+        let look = match (differs, wants, knows_me) {
+            (true, _, _) => Look::AtOdds,
+            (false, false, Some(true)) => Look::Agrees,
+            (false, _, _) => Look::Open,
+        };
         let Some(connection) =
             self.connections.get_mut(&peer).filter(|connection| connection.number == number)
         else {
@@ -362,8 +370,6 @@ impl NameServer {
         };
         let next = if differs { DOUBT_AFTER } else { DOUBT_EVERY };
         connection.timer = Some(cx.send_after(next, cx.pid(), GlobalMsg::Doubt(peer, number)));
-        // Once may be in the middle of it: who has told that node is about to tell this one.
-        let is_sure = std::mem::replace(&mut connection.is_at_odds, differs) && differs;
         if wants && !differs && connection.asked == 2 {
             tracing::warn!(
                 %peer,
@@ -371,7 +377,7 @@ impl NameServer {
                  global_name_server hangs; names differ there, and global:sync waits"
             );
         }
-        if is_sure {
+        if self.doubts.look(peer, &mut connection.at_odds, look) {
             connection.begins_anew = true;
             tracing::warn!(
                 %peer,
