@@ -566,4 +566,5 @@ impl Drop for Channel {
 }
 
 #[cfg(test)]
+#[path = "channel/tests/lost.rs"]
 mod tests;

@@ -4,6 +4,7 @@
 
 mod access;
 mod admission;
+mod attempts;
 mod channel;
 mod config;
 mod deliver;

@@ -21,7 +21,7 @@ use engset_dist::Flags;
 use engset_dist::blocks::Blocks;
 use engset_dist::connection::{OutgoingConfig, OutgoingStreams};
 use engset_dist::control::Control;
-use engset_dist::handshake::{Cookie, Decision, Established, Winner, simultaneous};
+use engset_dist::handshake::{Cookie, Established};
 use engset_etf::Body;
 use engset_otp::StartError;
 use engset_process::{ControlSignal, Dest, Epoch, ExitReason, Identity, Processes, Scheduler};
@@ -58,7 +58,7 @@ pub struct Node {
     pub(crate) peers: Mutex<Peers>,
     /// Names claimed by those who dial us and have not proven anything yet, by their text: they get no table entry.
     /// Locked after `peers`.
-    accepting: Mutex<BTreeMap<String, AttemptId>>,
+    pub(crate) accepting: Mutex<BTreeMap<String, AttemptId>>,
     last_attempt: AtomicU64,
     /// The challenges that peers which dialled us have not answered yet.
     open_challenges: Mutex<BTreeMap<AttemptId, u32>>,
@@ -216,10 +216,15 @@ impl Node {
         self.access.lock().cookie(peer).clone()
     }
 
+    /// Whether a node of this name may connect.
+    pub(crate) fn lets_in(&self, peer: &str) -> bool {
+        !self.is_closed.load(Ordering::SeqCst) && self.access.lock().lets_in(peer)
+    }
+
     /// A name for a peer on `host` that asks for one; `None` where it is not let in. `challenge` is a fresh random
     /// number.
     pub(crate) fn name_for(&self, host: &str, attempt: AttemptId, challenge: u32) -> Option<Given> {
-        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(host) {
+        if !self.lets_in(host) {
             return None;
         }
         let number = (u64::from(challenge) << 32) ^ attempt.0;
@@ -362,54 +367,6 @@ impl Node {
         }
     }
 
-    /// The attempt did not succeed: whoever waits for it hears so, and everybody concerned gets `noconnection`.
-    /// Without effect when another attempt has taken over.
-    #[expect(clippy::needless_pass_by_value, reason = "callers make the error for this call")]
-    pub fn dial_failed(&self, peer: NodeName, attempt: AttemptId, error: DialError) {
-        let failed = {
-            let mut peers = self.peers.lock();
-            match peers.get_mut(&peer) {
-                Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => peers.remove(&peer),
-                Some(Peer::Connecting(connecting)) if connecting.ours == Some(attempt) => {
-                    connecting.ours = None;
-                    None
-                }
-                _ => None,
-            }
-        };
-        if let Some(Peer::Connecting(connecting)) = failed {
-            tracing::debug!(%peer, "no connection: {error}");
-            self.abandon(peer, connecting, &error);
-        }
-    }
-
-    /// An attempt of a peer did not succeed. Where we waited for it, our own goes on, or is made now, once: whoever it
-    /// was has proven nothing.
-    pub(crate) fn accept_failed(&self, attempt: AttemptId, reason: &CloseReason) {
-        let again = {
-            let mut peers = self.peers.lock();
-            self.accepting.lock().retain(|_, accepted| *accepted != attempt);
-            let taken_over = peers.iter_mut().find_map(|(name, peer)| match peer {
-                Peer::Connecting(connecting) if connecting.attempt == attempt => Some((*name, connecting)),
-                Peer::Connecting(_) | Peer::Up(_) => None,
-            });
-            let Some((peer, connecting)) = taken_over else { return };
-            if let Some(ours) = connecting.ours {
-                connecting.attempt = ours;
-                return;
-            }
-            if std::mem::replace(&mut connecting.dialled_again, true) {
-                Err(peer)
-            } else {
-                Ok(connecting.dial(peer, self.new_attempt()))
-            }
-        };
-        match again {
-            Ok(dial) => self.dial(Some(dial)),
-            Err(peer) => self.dial_failed(peer, attempt, Arc::new(reason.clone())),
-        }
-    }
-
     pub(crate) fn challenge_opened(&self, attempt: AttemptId, challenge: u32) {
         self.open_challenges.lock().insert(attempt, challenge);
     }
@@ -429,68 +386,6 @@ impl Node {
     /// A number for a new connection, greater than all before.
     fn new_epoch(&self) -> Epoch {
         Epoch(self.new_attempt().0)
-    }
-
-    /// What to answer a peer of this name that dials us; `attempt` is its attempt.
-    pub(crate) fn decide(&self, peer: &str, attempt: AttemptId) -> Decision {
-        if self.is_closed.load(Ordering::SeqCst) || !self.access.lock().lets_in(peer) {
-            return Decision::NotAllowed;
-        }
-        let mut peers = self.peers.lock();
-        // A name that is not in the table yet belongs to nobody we know: no entry is made for it before it proves
-        // that it knows the cookie.
-        let known = NodeName::find(peer).and_then(|name| peers.get_mut(&name));
-        match known {
-            None => {
-                // Signals for this peer wait for its attempt: two connections that cross would end each other.
-                self.accepting.lock().insert(peer.to_owned(), attempt);
-                Decision::Ok
-            }
-            Some(Peer::Up(_)) => Decision::Alive,
-            // We are not dialling: another attempt in this peer's name came first, and may be a stranger's.
-            Some(Peer::Connecting(connecting)) if connecting.ours.is_none() => {
-                connecting.attempt = attempt;
-                Decision::Ok
-            }
-            // We look for the peer yet, perhaps in vain: where only it can reach us, it would be refused time after time.
-            Some(Peer::Connecting(connecting)) if !connecting.is_told => {
-                connecting.ours = None;
-                connecting.attempt = attempt;
-                Decision::Ok
-            }
-            Some(Peer::Connecting(connecting)) => match simultaneous(&self.config.name.text(), peer) {
-                Winner::Ours => Decision::Nok,
-                Winner::Theirs => {
-                    connecting.attempt = attempt;
-                    Decision::OkSimultaneous
-                }
-            },
-        }
-    }
-
-    /// The peer refused our attempt because its own is under way.
-    pub(crate) fn await_peer(self: &Arc<Self>, peer: NodeName, attempt: AttemptId) {
-        {
-            let mut peers = self.peers.lock();
-            match peers.get_mut(&peer) {
-                Some(Peer::Connecting(connecting)) if connecting.attempt == attempt => {
-                    connecting.ours = None;
-                }
-                Some(Peer::Connecting(connecting)) if connecting.ours == Some(attempt) => {
-                    connecting.ours = None;
-                    return;
-                }
-                _ => return,
-            }
-        }
-        let node = Arc::downgrade(self);
-        let scheduler = self.processes.scheduler();
-        let due = scheduler.now().saturating_add(self.config.handshake_timeout);
-        scheduler.run_at(due, move || {
-            if let Some(node) = node.upgrade() {
-                node.dial_failed(peer, attempt, Arc::new(Abandoned::PeerNeverCame));
-            }
-        });
     }
 
     /// The handshake succeeded: signals that waited are sent, an older connection is lost. `groups` is for how many groups
@@ -604,29 +499,6 @@ impl Node {
         }
     }
 
-    /// Whether to go on with this attempt now that the peer is reached: not where the peer's own came first, or the node
-    /// was told to disconnect. From here on the two may cross.
-    #[must_use]
-    pub fn goes_on(&self, dial: Dial) -> bool {
-        match self.peers.lock().get_mut(&dial.peer) {
-            Some(Peer::Connecting(connecting)) if connecting.ours == Some(dial.attempt) => {
-                connecting.is_told = true;
-                true
-            }
-            Some(Peer::Connecting(_) | Peer::Up(_)) | None => false,
-        }
-    }
-
-    /// Whether this attempt, of which the peer knows, is still to succeed.
-    pub(crate) fn is_wanted(&self, dial: Dial) -> bool {
-        match self.peers.lock().get(&dial.peer) {
-            Some(Peer::Connecting(connecting)) => {
-                connecting.attempt == dial.attempt || connecting.ours == Some(dial.attempt)
-            }
-            Some(Peer::Up(_)) | None => false,
-        }
-    }
-
     /// Whether there is a connection to `peer`, or one in the making.
     pub(crate) fn knows(&self, peer: NodeName) -> bool {
         self.peers.lock().contains_key(&peer)
@@ -720,7 +592,7 @@ impl Node {
         }
     }
 
-    fn dial(&self, dial: Option<Dial>) {
+    pub(crate) fn dial(&self, dial: Option<Dial>) {
         if let (Some(dial), Some(node)) = (dial, self.this.upgrade()) {
             self.network.dial(node, dial);
         }
