@@ -220,12 +220,11 @@ impl State {
         let is_at_odds = self.is_at_odds(node, knows_me);
         if is_at_odds && !knows_me {
             // It leaves those only that it knows.
-            let me = [(self.me.node(), VERSION)];
+            let me = self.me.node();
             let lock = Term::tuple([Term::atom("lock"), Term::atom("undefined")]);
             let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(VERSION)]), lock]);
-            let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), Term::Nil, Term::Nil];
-            let new_nodes = words.into_iter().chain([wire::members_term(&me, VERSION), extra]);
-            self.effects.push_back(Effect::Cast(node, Term::tuple(new_nodes)));
+            let members = wire::members_term(&[(me, VERSION)], VERSION);
+            self.effects.push_back(Effect::Cast(node, wire::new_nodes(me, &[], &[], members, extra)));
         }
         if is_at_odds {
             self.ask_to_leave(node);

@@ -214,6 +214,12 @@ pub(super) fn exchange(me: NodeName, names: &[Entry], his_tag: Term) -> Term {
     Term::tuple([Term::atom("exchange"), node_term(me), names, Term::Nil, his_tag])
 }
 
+/// What a node tells others of a part: what changes of their names, and who is new.
+pub(super) fn new_nodes(me: NodeName, ops: &[Op], externals: &[External], known: Term, extra: Term) -> Term {
+    let words = [Term::atom("new_nodes"), node_term(me), ops_term(ops), externals_term(externals)];
+    Term::tuple(words.into_iter().chain([known, extra]))
+}
+
 /// Also for those who take names of nodes only, before version 7.
 pub(super) fn members_term(known: &[Member], version: i64) -> Term {
     let member = |(node, of): &Member| match version {

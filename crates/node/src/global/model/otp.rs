@@ -363,10 +363,8 @@ impl Otp {
         }
         let lock = Term::tuple([GLOBAL, requester.unwrap_or(Term::atom("undefined"))]);
         let extra = Term::list([Term::tuple([Term::atom("lock"), lock])]);
-        let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), wire::ops_term(&ops)];
-        let words =
-            words.into_iter().chain([wire::externals_term(externals), wire::members_term(&new, 8), extra]);
-        let message = Term::tuple(words);
+        let members = wire::members_term(&new, 8);
+        let message = wire::new_nodes(self.me.node(), &ops, externals, members, extra);
         let casts = self.known.iter().map(|node| (*node, message.clone())).collect();
         self.pending.remove(&node);
         self.finish(node, casts);

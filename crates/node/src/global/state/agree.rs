@@ -134,10 +134,8 @@ impl State {
         ]);
         let extra = Term::list([Term::tuple([Term::atom("vsn"), Term::Int(version.min(VERSION))]), lock]);
         let tell = |known: (&NodeName, &Known)| {
-            let words = [Term::atom("new_nodes"), wire::node_term(self.me.node()), wire::ops_term(&ops)];
             let members = wire::members_term(&new, known.1.version);
-            let words = words.into_iter().chain([wire::externals_term(externals), members, extra.clone()]);
-            (*known.0, Term::tuple(words))
+            (*known.0, wire::new_nodes(self.me.node(), &ops, externals, members, extra.clone()))
         };
         let casts = self.known.iter().filter(|(known, _)| **known != node).map(tell).collect();
         self.finish(node, casts);
